@@ -1,0 +1,144 @@
+//! `--sort` and `--top`, applied to a finished answer.
+
+use std::cmp::Ordering;
+
+use super::{Answer, Block, Cell, Column};
+use crate::error::{Error, Result};
+
+impl Answer {
+    /// Sorts the main tables and stacks by the column with this key or label, largest (for text:
+    /// first) first, or the other way round with `:asc` or `:desc` behind it. Ties keep the report's
+    /// own order, which has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] when no main table has such a column; it lists those there are.
+    pub fn sort(&mut self, by: &str) -> Result<()> {
+        let (name, direction) = match by.split_once(':') {
+            Some((name, "asc")) => (name, Some(Ordering::Less)),
+            Some((name, "desc")) => (name, Some(Ordering::Greater)),
+            Some((_, other)) => {
+                return Err(wrong(by, format!("`:{other}` is neither :asc nor :desc")));
+            }
+            None => (by, None),
+        };
+        let mut found = false;
+        let mut keys = Vec::new();
+        for_main(&mut self.blocks, &mut |columns, rows| {
+            keys.extend(columns.iter().map(|column| column.key));
+            let Some(at) = columns.iter().position(|column| is(column, name)) else { return };
+            found = true;
+            rows.sort(at, direction);
+        });
+        if found {
+            return Ok(());
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Err(wrong(by, format!("there is no such column; there are {}", keys.join(", "))))
+    }
+
+    /// Keeps the first `top` rows of the main tables and stacks, and counts the others.
+    pub fn top(&mut self, top: usize) {
+        for_main(&mut self.blocks, &mut |_, rows| rows.truncate(top));
+    }
+}
+
+fn wrong(value: &str, reason: String) -> Error {
+    Error::Option { option: "--sort", value: value.to_owned(), reason }
+}
+
+fn is(column: &Column, name: &str) -> bool {
+    column.key == name || column.label.eq_ignore_ascii_case(name)
+}
+
+/// The rows of a main table or of stacks.
+enum Rows<'a> {
+    Table(&'a mut Vec<Vec<Cell>>, &'a mut u64),
+    Stacks(&'a mut Vec<super::StackRow>, &'a mut u64),
+}
+
+impl Rows<'_> {
+    fn sort(self, at: usize, direction: Option<Ordering>) {
+        match self {
+            Rows::Table(rows, _) => rows.sort_by(|a, b| order(&a[at], &b[at], direction)),
+            Rows::Stacks(rows, _) => {
+                rows.sort_by(|a, b| order(&a.values[at], &b.values[at], direction));
+            }
+        }
+    }
+
+    fn truncate(self, top: usize) {
+        let (len, left_out) = match self {
+            Rows::Table(rows, left_out) => {
+                let len = rows.len();
+                rows.truncate(top);
+                (len, left_out)
+            }
+            Rows::Stacks(rows, left_out) => {
+                let len = rows.len();
+                rows.truncate(top);
+                (len, left_out)
+            }
+        };
+        *left_out += len.saturating_sub(top) as u64;
+    }
+}
+
+fn for_main(blocks: &mut [Block], visit: &mut dyn FnMut(&[Column], Rows<'_>)) {
+    for block in blocks {
+        match block {
+            Block::Table(table) if table.main => {
+                visit(&table.columns, Rows::Table(&mut table.rows, &mut table.left_out));
+            }
+            Block::Stacks(stacks) => {
+                visit(&stacks.columns, Rows::Stacks(&mut stacks.rows, &mut stacks.left_out));
+            }
+            Block::Group(group) => for_main(&mut group.blocks, visit),
+            _ => {}
+        }
+    }
+}
+
+/// Cells without a value come last whichever the direction.
+fn order(a: &Cell, b: &Cell, direction: Option<Ordering>) -> Ordering {
+    match (a, b) {
+        (Cell::None, Cell::None) => return Ordering::Equal,
+        (Cell::None, _) => return Ordering::Greater,
+        (_, Cell::None) => return Ordering::Less,
+        _ => {}
+    }
+    let default = if a.is_number() { Ordering::Greater } else { Ordering::Less };
+    let rising = rising(a, b);
+    if direction.unwrap_or(default) == Ordering::Greater { rising.reverse() } else { rising }
+}
+
+fn rising(a: &Cell, b: &Cell) -> Ordering {
+    match (a, b) {
+        (Cell::Text(a) | Cell::Symbol(a), Cell::Text(b) | Cell::Symbol(b)) => a.cmp(b),
+        (Cell::List(a), Cell::List(b)) => a.len().cmp(&b.len()),
+        _ => {
+            let ((a, below_a), (b, below_b)) = (number(a), number(b));
+            // u64 times u64 may pass i128 by one bit: hence saturating.
+            (a.saturating_mul(below_b)).cmp(&b.saturating_mul(below_a))
+        }
+    }
+}
+
+/// A cell's number as a fraction.
+fn number(cell: &Cell) -> (i128, i128) {
+    match *cell {
+        Cell::Count(n) | Cell::DurNs(n) | Cell::Millis(n) | Cell::Bytes(n) | Cell::Hex(n) => {
+            (n.into(), 1)
+        }
+        Cell::Calendar(n) => (n.into(), 1),
+        Cell::Int(n) | Cell::Time(n) => (n.into(), 1),
+        Cell::Tid(n) | Cell::Pid(n) | Cell::Cpu(n) => (n.into(), 1),
+        Cell::Bool(yes) => (yes.into(), 1),
+        Cell::Percent { part, whole } | Cell::Quotient { part, whole } => {
+            (part.into(), i128::from(whole.max(1)))
+        }
+        Cell::Rate { count, per_ns } => (count.into(), i128::from(per_ns.max(1))),
+        Cell::None | Cell::Text(_) | Cell::Symbol(_) | Cell::List(_) => (0, 1),
+    }
+}

@@ -1,0 +1,11 @@
+//! What a report answers: blocks of typed cells, with units, without layout.
+
+mod arrange;
+mod block;
+mod cell;
+
+pub use block::{
+    Answer, Block, Column, Facts, FrameKind, Group, Histogram, Note, NoteKind, Shape, Show,
+    StackRow, Stacks, Table, Unit,
+};
+pub use cell::Cell;

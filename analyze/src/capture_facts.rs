@@ -1,0 +1,121 @@
+//! What every account of a trace says: host, time, probes, records.
+
+use ktape_format::{ProbeState, State};
+use ktape_schema::{Class, Type};
+
+use crate::answer::{Cell, Facts, Table};
+use crate::context::{Context, Loss};
+
+/// The recorded host and the recording.
+pub(crate) fn host(cx: &Context<'_>) -> Facts {
+    let (meta, trace) = (cx.meta(), cx.trace());
+    let host = &meta.host;
+    let state = match trace.state() {
+        State::Complete => "complete",
+        State::Unfinished(_) => "unfinished",
+        State::Damaged(_) => "damaged",
+    };
+    Facts {
+        key: "capture",
+        rows: vec![
+            ("hostname", "host", Cell::text(&host.hostname)),
+            ("kernel", "kernel", Cell::text(&host.kernel)),
+            ("arch", "arch", Cell::text(&host.arch)),
+            ("cpus", "CPUs", Cell::Count(host.cpus.into())),
+            ("memory_bytes", "memory", Cell::Bytes(host.mem_bytes)),
+            ("started_realtime_ns", "started", Cell::Calendar(cx.clocks().realtime(cx.start()))),
+            ("duration_ns", "duration", Cell::DurNs(cx.end() - cx.start())),
+            ("command_line", "recorded by", Cell::text(meta.command_line.join(" "))),
+            ("ktape_version", "ktape", Cell::text(&meta.ktape_version)),
+            ("size_bytes", "file size", Cell::Bytes(trace.size())),
+            ("state", "state", Cell::text(state)),
+        ],
+        ..Facts::default()
+    }
+}
+
+/// What became of each probe.
+pub(crate) fn probes(cx: &Context<'_>) -> Table {
+    let columns = [
+        ("probe", "probe"),
+        ("state", "state"),
+        ("attached", "attached to"),
+        ("knobs", "settings"),
+        ("records", "records"),
+        ("reason", "why"),
+    ];
+    let mut table = Table::plain("probes", &columns);
+    table.title = "Probes".to_owned();
+    table.rows = cx
+        .meta()
+        .probes
+        .iter()
+        .map(|probe| {
+            let state = match probe.state {
+                ProbeState::Attached => "attached",
+                ProbeState::Skipped => "skipped",
+                ProbeState::Unknown => "unknown",
+            };
+            let knobs = probe.knobs.iter().map(|(name, value)| format!("{name}={value}"));
+            vec![
+                Cell::text(&probe.name),
+                Cell::text(state),
+                Cell::List(probe.attached.iter().map(Cell::text).collect()),
+                Cell::List(knobs.map(Cell::text).collect()),
+                Cell::List(probe.records.iter().map(Cell::text).collect()),
+                Cell::text(&probe.reason),
+            ]
+        })
+        .collect();
+    table
+}
+
+/// Rows and bytes in the file per record, and what was lost of it.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordUse {
+    pub(crate) name: String,
+    pub(crate) fact: bool,
+    pub(crate) chunks: u64,
+    pub(crate) rows: u64,
+    /// In the file.
+    pub(crate) bytes: u64,
+    /// As they lay in the ring; 0 for records with texts.
+    pub(crate) raw_bytes: u64,
+    pub(crate) loss: Option<Loss>,
+}
+
+/// All records that the trace has rows of or lost some of, facts first, by id.
+pub(crate) fn records(cx: &Context<'_>) -> Vec<RecordUse> {
+    let mut uses: Vec<RecordUse> = Vec::new();
+    let mut schemas: Vec<_> = cx.meta().schema.iter().collect();
+    schemas.sort_by_key(|schema| (schema.class, schema.id));
+    for schema in schemas {
+        let mut row_bytes = 0u64;
+        let mut texts = false;
+        for field in &schema.fields {
+            match Type::from_code(field.ty) {
+                Some(ty) if ty != Type::Text => row_bytes += ty.size() as u64,
+                _ => texts = true,
+            }
+        }
+        let mut found = RecordUse {
+            name: schema.name.clone(),
+            fact: schema.class == Class::Fact as u8,
+            chunks: 0,
+            rows: 0,
+            bytes: 0,
+            raw_bytes: 0,
+            loss: cx.losses().counts(schema.id).then(|| cx.losses().total(schema.id)),
+        };
+        for chunk in cx.trace().chunks().iter().filter(|chunk| chunk.record == schema.id) {
+            found.chunks += 1;
+            found.rows += u64::from(chunk.rows);
+            found.bytes += u64::from(chunk.len);
+        }
+        found.raw_bytes = if texts { 0 } else { found.rows.saturating_mul(row_bytes) };
+        if found.chunks > 0 || found.loss.is_some_and(|loss| loss.produced > 0) {
+            uses.push(found);
+        }
+    }
+    uses
+}

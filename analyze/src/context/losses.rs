@@ -1,0 +1,121 @@
+//! `Losses`: how many facts could not be kept, by record, CPU and time.
+
+use super::loader::Loader;
+
+/// What a probe made of one record within a window, and how much of it was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Facts that the kernel program made.
+    pub produced: u64,
+    /// Those of them that found the ring full.
+    pub lost: u64,
+}
+
+/// One reading of the cumulative counters of one (record, CPU).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Sample {
+    record: u32,
+    cpu: u32,
+    time: u64,
+    produced: u64,
+    lost: u64,
+}
+
+/// The loss counters of a trace.
+#[derive(Debug, Default)]
+pub struct Losses {
+    /// Sorted by (record, cpu, time).
+    samples: Vec<Sample>,
+}
+
+impl Losses {
+    pub(crate) fn load(loader: &mut Loader<'_>) -> Self {
+        let mut samples = Vec::new();
+        loader.each("loss", &["time", "produced", "lost", "record", "cpu"], |batch| {
+            samples.extend((0..batch.rows()).map(|row| Sample {
+                record: batch.u32("record")[row],
+                cpu: batch.u32("cpu")[row],
+                time: batch.u64("time")[row],
+                produced: batch.u64("produced")[row],
+                lost: batch.u64("lost")[row],
+            }));
+        });
+        samples.sort_unstable();
+        Self { samples }
+    }
+
+    /// What was produced and lost of a record from `from` to `to` (monotonic ns, both inside), on
+    /// the CPUs that `cpu` accepts.
+    ///
+    /// The counters are only known where they were sampled, so this counts from the last sample
+    /// before the window to the first one after it: never less than what the window lost.
+    pub fn within(&self, record: u16, from: u64, to: u64, cpu: impl Fn(u32) -> bool) -> Loss {
+        let mut loss = Loss::default();
+        for series in self.samples.chunk_by(|a, b| (a.record, a.cpu) == (b.record, b.cpu)) {
+            if series[0].record != u32::from(record) || !cpu(series[0].cpu) {
+                continue;
+            }
+            let before = series.partition_point(|sample| sample.time <= from);
+            let after = series.partition_point(|sample| sample.time < to).min(series.len() - 1);
+            let (produced, lost) = match before.checked_sub(1) {
+                Some(at) => (series[at].produced, series[at].lost),
+                None => (0, 0),
+            };
+            loss.produced =
+                loss.produced.saturating_add(series[after].produced.saturating_sub(produced));
+            loss.lost = loss.lost.saturating_add(series[after].lost.saturating_sub(lost));
+        }
+        loss
+    }
+
+    /// Produced and lost over the whole recording.
+    pub fn total(&self, record: u16) -> Loss {
+        self.within(record, 0, u64::MAX, |_| true)
+    }
+
+    /// Whether any counter was sampled for a record.
+    pub fn counts(&self, record: u16) -> bool {
+        self.samples.iter().any(|sample| sample.record == u32::from(record))
+    }
+
+    /// When the counters of a record were read last, over its CPUs the earliest.
+    pub fn last_read(&self, record: u16) -> Option<u64> {
+        self.samples
+            .chunk_by(|a, b| (a.record, a.cpu) == (b.record, b.cpu))
+            .filter(|series| series[0].record == u32::from(record))
+            .filter_map(|series| series.last().map(|sample| sample.time))
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Loss, Losses, Sample};
+
+    fn check(from: u64, to: u64, cpus: &[u32], produced: u64, lost: u64) {
+        let sample = |cpu, time, produced, lost| Sample { record: 1, cpu, time, produced, lost };
+        let mut samples = vec![
+            sample(0, 10, 100, 0),
+            sample(0, 20, 200, 5),
+            sample(0, 30, 300, 5),
+            sample(1, 10, 50, 1),
+            sample(1, 30, 90, 9),
+            Sample { record: 2, cpu: 0, time: 10, produced: 7, lost: 7 },
+        ];
+        samples.sort_unstable();
+        let found = Losses { samples }.within(1, from, to, |cpu| cpus.contains(&cpu));
+        assert_eq!(found, Loss { produced, lost }, "{from}..{to}");
+    }
+
+    #[test]
+    fn counts_between_the_samples_around_a_window() {
+        check(0, u64::MAX, &[0, 1], 390, 14);
+        check(0, 9, &[0], 100, 0);
+        check(12, 18, &[0], 100, 5);
+        check(12, 18, &[0, 1], 140, 13);
+        check(20, 30, &[0], 100, 0);
+        check(25, 100, &[0], 100, 0);
+        check(40, 50, &[0, 1], 0, 0);
+        check(0, u64::MAX, &[], 0, 0);
+    }
+}

@@ -1,0 +1,22 @@
+//! What gives facts their meaning: everything that a trace defines, loaded once per answer.
+
+mod clocks;
+mod code;
+mod coverage;
+mod id_table;
+mod loader;
+mod losses;
+mod strings;
+mod task_rows;
+mod tasks;
+mod trace_context;
+
+pub use clocks::Clocks;
+pub use code::{Code, Frame, MAX_FRAMES, Module, Stack, Symbol};
+pub use coverage::{Coverage, Coverages};
+pub use loader::Damage;
+pub(crate) use loader::{Loader, record_id};
+pub use losses::{Loss, Losses};
+pub use strings::{Strings, UNKNOWN};
+pub use tasks::{Exec, Process, ProcessKey, Tasks, Thread, ThreadKey, Usage};
+pub use trace_context::{Context, Needs};

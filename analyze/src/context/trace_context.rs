@@ -1,0 +1,181 @@
+//! `Context`: the definitions of one trace.
+
+use ktape_format::{Meta, Trace};
+use ktape_schema::Class;
+
+use super::tasks::text_or_unknown;
+use super::{
+    Clocks, Code, Coverages, Damage, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
+    task_rows,
+};
+use crate::syscall_table::SyscallTable;
+use crate::wait_class::WaitClasses;
+
+/// Which definitions a report needs beyond the ones that are always loaded (strings, tasks, losses,
+/// clocks, coverage).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Modules, frames, stacks and symbols.
+    pub code: bool,
+}
+
+impl Needs {
+    /// Nothing more.
+    pub const TASKS: Needs = Needs { code: false };
+    /// Stacks and what they are made of.
+    pub const CODE: Needs = Needs { code: true };
+}
+
+/// All that a report may ask about a trace besides its facts.
+pub struct Context<'t> {
+    trace: &'t Trace,
+    strings: Strings,
+    tasks: Tasks,
+    code: Code,
+    losses: Losses,
+    clocks: Clocks,
+    coverages: Coverages,
+    damages: Vec<Damage>,
+    end: u64,
+    syscalls: SyscallTable,
+    wait_classes: WaitClasses,
+}
+
+impl<'t> Context<'t> {
+    /// Loads the definitions of a trace. Never fails: what is damaged or missing is unknown, and
+    /// [`Context::damages`] names it.
+    pub fn load(trace: &'t Trace, needs: Needs) -> Self {
+        let mut loader = Loader::new(trace);
+        let strings = Strings::load(&mut loader);
+        let tasks = task_rows::load(&mut loader);
+        let code = if needs.code { Code::load(&mut loader) } else { Code::default() };
+        let losses = Losses::load(&mut loader);
+        let clocks = Clocks::load(&mut loader, trace.meta());
+        let coverages = Coverages::load(&mut loader);
+        let mut damages = loader.damages;
+        damages.sort();
+        let arch = &trace.meta().host.arch;
+        Self {
+            trace,
+            strings,
+            tasks,
+            code,
+            losses,
+            clocks,
+            coverages,
+            damages,
+            end: end_of(trace),
+            syscalls: SyscallTable::of(arch),
+            wait_classes: WaitClasses::of(arch),
+        }
+    }
+
+    /// The trace itself.
+    pub fn trace(&self) -> &'t Trace {
+        self.trace
+    }
+
+    /// What its header says.
+    pub fn meta(&self) -> &'t Meta {
+        self.trace.meta()
+    }
+
+    /// Texts.
+    pub fn strings(&self) -> &Strings {
+        &self.strings
+    }
+
+    /// Threads and processes.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Modules, frames, stacks, symbols. Empty unless [`Needs::CODE`] was asked for.
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// Loss counters.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Clock pairs.
+    pub fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
+    /// How much long waiting time has stacks.
+    pub fn coverages(&self) -> &Coverages {
+        &self.coverages
+    }
+
+    /// Names of the system calls of the recorded machine.
+    pub fn syscalls(&self) -> SyscallTable {
+        self.syscalls
+    }
+
+    /// What waits on the recorded machine are for.
+    pub fn wait_classes(&self) -> &WaitClasses {
+        &self.wait_classes
+    }
+
+    /// Definition chunks that could not be read, by offset.
+    pub fn damages(&self) -> &[Damage] {
+        &self.damages
+    }
+
+    /// When the recording started, monotonic ns.
+    pub fn start(&self) -> u64 {
+        self.meta().start.mono
+    }
+
+    /// The last time that the trace speaks of, monotonic ns; at least [`Context::start`].
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// A monotonic time as nanoseconds since the start of the recording; negative before it.
+    pub fn offset(&self, time: u64) -> i64 {
+        let start = self.start();
+        if time >= start {
+            i64::try_from(time - start).unwrap_or(i64::MAX)
+        } else {
+            i64::try_from(start - time).map_or(i64::MIN, |before| -before)
+        }
+    }
+
+    /// A thread's last name, `[unknown]` when it has none.
+    pub fn thread_comm(&self, key: ThreadKey) -> &[u8] {
+        text_or_unknown(&self.strings, self.tasks.thread_comm(key))
+    }
+
+    /// The name that a thread had at a time.
+    pub fn thread_comm_at(&self, key: ThreadKey, time: u64) -> &[u8] {
+        text_or_unknown(&self.strings, self.tasks.thread_comm_at(key, time))
+    }
+
+    /// A process's last name, `[unknown]` when it has none.
+    pub fn process_comm(&self, key: ProcessKey) -> &[u8] {
+        text_or_unknown(&self.strings, self.tasks.process_comm(key))
+    }
+}
+
+/// Facts and loss counters tell the time of the recording; tasks may be much older.
+fn end_of(trace: &Trace) -> u64 {
+    let loss = ktape_schema::Loss::DESC.id;
+    let clock = ktape_schema::Clock::DESC.id;
+    trace
+        .chunks()
+        .iter()
+        .filter(|chunk| {
+            let fact = trace
+                .record_by_id(chunk.record)
+                .is_some_and(|schema| schema.class == Class::Fact as u8);
+            fact || chunk.record == loss || chunk.record == clock
+        })
+        .map(|chunk| chunk.last)
+        .max()
+        .unwrap_or(0)
+        .max(trace.meta().start.mono)
+}

@@ -1,0 +1,47 @@
+//! Sums per stack as rows of names, for reports and exports.
+
+use rustc_hash::FxHashMap;
+
+use crate::answer::{Cell, Column, FrameKind, StackRow, Stacks};
+use crate::context::{Context, ThreadKey};
+use crate::run::{StackSums, Sum};
+use crate::stack_names::StackNames;
+
+/// Names the stacks of `sums`, the name of the thread at the root, and adds up those that read the
+/// same. `values` makes the cells of a row; rows go from the largest total down, then by their text.
+pub(crate) fn name_stacks(
+    cx: &Context<'_>,
+    sums: StackSums,
+    key: &'static str,
+    columns: &[(&'static str, &'static str)],
+    values: impl Fn(&Sum) -> Vec<Cell>,
+) -> Stacks {
+    let mut names = StackNames::new(cx);
+    let mut rows: FxHashMap<Vec<(FrameKind, u32)>, Sum> = FxHashMap::default();
+    let mut places = Vec::new();
+    for (stack, sum) in sums.into_sorted() {
+        let comm = names.id(cx.thread_comm(ThreadKey(stack.thread)));
+        names.places(stack.ustack, stack.kstack, &mut places);
+        let mut frames = Vec::with_capacity(places.len() + 1);
+        frames.push((FrameKind::Comm, comm));
+        frames.extend(places.iter().map(|place| (place.kind, place.name)));
+        rows.entry(frames).or_default().add(sum);
+    }
+    let names = names.into_names();
+    let mut rows: Vec<(Vec<(FrameKind, u32)>, Sum)> = rows.into_iter().collect();
+    let text = |frames: &[(FrameKind, u32)]| {
+        let frames = frames.iter().map(|&(kind, name)| (names[name as usize].as_slice(), kind));
+        frames.collect::<Vec<_>>()
+    };
+    rows.sort_by(|a, b| b.1.total.cmp(&a.1.total).then_with(|| text(&a.0).cmp(&text(&b.0))));
+    Stacks {
+        key,
+        columns: columns.iter().map(|&(key, label)| Column { key, label }).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(frames, sum)| StackRow { frames, values: values(&sum) })
+            .collect(),
+        names,
+        ..Stacks::default()
+    }
+}

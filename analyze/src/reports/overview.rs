@@ -1,0 +1,166 @@
+//! `ktape report` without a name.
+
+mod answer;
+
+use std::collections::BTreeSet;
+
+use ktape_format::Batch;
+use ktape_schema::{CpuSample, OffCpu, SyscallCount, fact_flag};
+use rustc_hash::FxHashMap;
+
+use crate::answer::Answer;
+use crate::context::Context;
+use crate::query::Filter;
+use crate::run::{LogHistogram, Read, Report, Slots};
+
+/// Overview: what was captured, what was lost, and the top of everything.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Overview {}
+
+/// What one thread did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    samples: u64,
+    waits: u64,
+    off_cpu: u64,
+    runq: u64,
+    longest: u64,
+}
+
+/// A wait, ordered by length, then by what else tells it from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wait {
+    duration: u64,
+    end: u64,
+    thread: u64,
+    state: u8,
+    syscall: u16,
+    flags: u8,
+}
+
+/// What one system call cost, in all processes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Calls {
+    count: u64,
+    errors: u64,
+    total: u64,
+}
+
+/// The fold.
+#[derive(Debug, Default)]
+pub struct State {
+    threads: Slots<Sums>,
+    runq: LogHistogram,
+    longest: BTreeSet<Wait>,
+    calls: FxHashMap<u32, Calls>,
+}
+
+/// Rows of each "top" table.
+const TOP: usize = 10;
+
+impl State {
+    fn keep(&mut self, wait: Wait) {
+        let shortest = self.longest.first().copied();
+        if self.longest.len() >= TOP && shortest.is_some_and(|shortest| wait <= shortest) {
+            return;
+        }
+        self.longest.insert(wait);
+        if self.longest.len() > TOP {
+            self.longest.pop_first();
+        }
+    }
+
+    fn off_cpu(&mut self, cx: &Context<'_>, batch: &Batch) {
+        let (ends, durations, runqs) = (batch.u64("end"), batch.u64("duration"), batch.u64("runq"));
+        let (tids, tgids) = (batch.u32("tid"), batch.u32("tgid"));
+        let (states, calls, flags) = (batch.u8("state"), batch.u16("syscall"), batch.u8("flags"));
+        let partial = (fact_flag::OPEN | fact_flag::BEGAN_BEFORE) as u8;
+        for row in 0..batch.rows() {
+            let thread = cx.tasks().thread_key(tids[row], tgids[row], ends[row]).0;
+            let sums = self.threads.at(thread);
+            sums.waits += 1;
+            sums.off_cpu = sums.off_cpu.wrapping_add(durations[row]);
+            sums.runq = sums.runq.wrapping_add(runqs[row]);
+            sums.longest = sums.longest.max(durations[row]);
+            if runqs[row] > 0 || flags[row] & partial == 0 {
+                self.runq.add(runqs[row]);
+            }
+            self.keep(Wait {
+                duration: durations[row],
+                end: ends[row],
+                thread,
+                state: states[row],
+                syscall: calls[row],
+                flags: flags[row],
+            });
+        }
+    }
+
+    fn cpu_samples(&mut self, cx: &Context<'_>, batch: &Batch) {
+        let (times, tids, tgids) = (batch.u64("time"), batch.u32("tid"), batch.u32("tgid"));
+        for row in 0..batch.rows() {
+            let thread = cx.tasks().thread_key(tids[row], tgids[row], times[row]);
+            self.threads.at(thread.0).samples += 1;
+        }
+    }
+
+    fn syscalls(&mut self, batch: &Batch) {
+        let (numbers, counts) = (batch.u32("nr"), batch.u64("count"));
+        let (errors, totals) = (batch.u64("errors"), batch.u64("total"));
+        for row in 0..batch.rows() {
+            let calls = self.calls.entry(numbers[row]).or_default();
+            calls.count = calls.count.wrapping_add(counts[row]);
+            calls.errors = calls.errors.wrapping_add(errors[row]);
+            calls.total = calls.total.wrapping_add(totals[row]);
+        }
+    }
+}
+
+impl Report for Overview {
+    const NAME: &'static str = "overview";
+    type State = State;
+
+    fn reads(&self, _: &Context<'_>) -> Vec<Read> {
+        let waits = ["end", "duration", "runq", "tid", "tgid", "syscall", "state", "flags"];
+        vec![
+            Read::maybe("off_cpu", &waits),
+            Read::maybe("cpu_sample", &["time", "tid", "tgid"]),
+            Read::maybe("syscall_count", &["nr", "count", "errors", "total"]),
+        ]
+    }
+
+    fn scan(&self, cx: &Context<'_>, batch: &Batch, state: &mut State) {
+        match batch.record() {
+            id if id == OffCpu::DESC.id => state.off_cpu(cx, batch),
+            id if id == CpuSample::DESC.id => state.cpu_samples(cx, batch),
+            id if id == SyscallCount::DESC.id => state.syscalls(batch),
+            _ => {}
+        }
+    }
+
+    fn merge(&self, into: &mut State, from: State) {
+        into.threads.merge(from.threads, |into, from| into.add(from));
+        into.runq.merge(&from.runq);
+        from.longest.into_iter().for_each(|wait| into.keep(wait));
+        for (nr, from) in from.calls {
+            let calls = into.calls.entry(nr).or_default();
+            calls.count = calls.count.wrapping_add(from.count);
+            calls.errors = calls.errors.wrapping_add(from.errors);
+            calls.total = calls.total.wrapping_add(from.total);
+        }
+    }
+
+    fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
+        answer::answer(cx, filter, state)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, from: Sums) {
+        self.samples += from.samples;
+        self.waits += from.waits;
+        self.off_cpu = self.off_cpu.wrapping_add(from.off_cpu);
+        self.runq = self.runq.wrapping_add(from.runq);
+        self.longest = self.longest.max(from.longest);
+    }
+}

@@ -1,0 +1,216 @@
+//! The blocks of the overview.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use ktape_schema::{fact_flag, off_cpu_state};
+
+use super::{State, Sums, TOP, Wait};
+use crate::answer::{Answer, Block, Cell, Facts, Table};
+use crate::capture_facts;
+use crate::context::{Context, ProcessKey, ThreadKey};
+use crate::query::Filter;
+use crate::run::LogHistogram;
+
+pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
+    let mut blocks = vec![Block::Heading("Capture".to_owned())];
+    blocks.push(Block::Facts(capture_facts::host(cx)));
+    blocks.push(Block::Table(records(cx)));
+    let skipped = capture_facts::probes(cx);
+    blocks.push(Block::Table(skipped));
+    let mut processes: BTreeMap<ProcessKey, Sums> = BTreeMap::new();
+    for (key, sums) in state.threads.into_sorted() {
+        if sums.waits > 0 || sums.samples > 0 {
+            processes.entry(cx.tasks().process_of(ThreadKey(key))).or_default().add(sums);
+        }
+    }
+    blocks.push(Block::Table(cpu(cx, filter, &processes)));
+    blocks.push(Block::Table(off_cpu(cx, &processes)));
+    blocks.push(Block::Table(longest(cx, state.longest.into_iter().rev())));
+    if state.runq.count() > 0 {
+        blocks.push(Block::Heading("Run-queue latency".to_owned()));
+        blocks.push(Block::Facts(runq(&state.runq)));
+    }
+    let mut calls: Vec<_> = state.calls.into_iter().collect();
+    calls.sort_by_key(|(nr, calls)| (Reverse(calls.count), *nr));
+    if !calls.is_empty() {
+        let columns =
+            [("syscall", "call"), ("count", "calls"), ("errors", "errors"), ("total_ns", "time")];
+        let mut table = Table::plain("top_syscalls", &columns);
+        table.title = "Most frequent system calls".to_owned();
+        table.rows = calls
+            .iter()
+            .take(TOP)
+            .map(|(nr, calls)| {
+                vec![
+                    Cell::text(cx.syscalls().name(*nr)),
+                    Cell::Count(calls.count),
+                    Cell::Count(calls.errors),
+                    Cell::DurNs(calls.total),
+                ]
+            })
+            .collect();
+        blocks.push(Block::Table(table));
+    }
+    Answer { blocks, ..Answer::default() }
+}
+
+fn records(cx: &Context<'_>) -> Table {
+    let columns =
+        [("record", "facts"), ("rows", "recorded"), ("produced", "produced"), ("lost", "lost")];
+    let mut table = Table::plain("records", &columns);
+    table.rows = capture_facts::records(cx)
+        .into_iter()
+        .filter(|record| record.fact)
+        .map(|record| {
+            vec![
+                Cell::text(record.name),
+                Cell::Count(record.rows),
+                Cell::maybe(record.loss, |loss| Cell::Count(loss.produced)),
+                Cell::maybe(record.loss, |loss| Cell::Count(loss.lost)),
+            ]
+        })
+        .collect();
+    table
+}
+
+/// Pid, start and name of a process: what every table begins with.
+fn named(cx: &Context<'_>, key: ProcessKey) -> Vec<Cell> {
+    let process = cx.tasks().process(key);
+    vec![
+        Cell::Pid(cx.tasks().pid(key)),
+        Cell::maybe(process, |process| Cell::Time(cx.offset(process.start))),
+        Cell::text(cx.process_comm(key)),
+    ]
+}
+
+const NAMED: [(&str, &str); 3] = [("pid", "pid"), ("start_ns", ""), ("comm", "process")];
+
+/// By samples; without any, by what the scheduler counted over the whole recording, if all of it is
+/// asked for.
+fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
+    let sampled: u64 = processes.values().map(|sums| sums.samples).sum();
+    let mut columns = NAMED.to_vec();
+    let mut rows: Vec<(ProcessKey, u64)> = if sampled > 0 {
+        columns.extend([("samples", "samples"), ("percentage", "share")]);
+        processes.iter().map(|(key, sums)| (*key, sums.samples)).collect()
+    } else {
+        columns.extend([("cpu_time_ns", "CPU time"), ("percentage", "share")]);
+        scheduled(cx, filter)
+    };
+    rows.retain(|row| row.1 > 0);
+    rows.sort_by_key(|(key, value)| (Reverse(*value), cx.tasks().pid(*key), *key));
+    let whole = rows.iter().map(|row| row.1).fold(0, u64::saturating_add);
+    let mut table = Table::plain("top_cpu", &columns);
+    table.title = "Most CPU".to_owned();
+    table.rows = rows
+        .into_iter()
+        .take(TOP)
+        .map(|(key, value)| {
+            let mut row = named(cx, key);
+            row.push(if sampled > 0 { Cell::Count(value) } else { Cell::DurNs(value) });
+            row.push(Cell::Percent { part: value, whole });
+            row
+        })
+        .collect();
+    table
+}
+
+/// CPU time of processes within the recording, as /proc gave it.
+fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
+    if !filter.is_all_time() || !filter.cpus.is_empty() || filter.min_duration > 0 {
+        return Vec::new();
+    }
+    let mut sums: BTreeMap<ProcessKey, u64> = BTreeMap::new();
+    for (index, thread) in (0u64..).zip(cx.tasks().threads()) {
+        let passes = filter.passes_pid(thread.tgid)
+            && filter.passes_tid(thread.tid)
+            && filter.passes_name(cx, ThreadKey(index), u64::MAX);
+        let run = thread.run_recorded().filter(|_| passes).unwrap_or(0);
+        let sum = sums.entry(ProcessKey::index(thread.process)).or_default();
+        *sum = sum.saturating_add(run);
+    }
+    sums.into_iter().collect()
+}
+
+fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
+    let mut rows: Vec<_> = processes.iter().filter(|(_, sums)| sums.waits > 0).collect();
+    rows.sort_by_key(|(key, sums)| (Reverse(sums.off_cpu), cx.tasks().pid(**key), **key));
+    let whole = rows.iter().map(|(_, sums)| sums.off_cpu).fold(0, u64::saturating_add);
+    let mut columns = NAMED.to_vec();
+    columns.extend([
+        ("count", "waits"),
+        ("total_time_ns", "off-CPU"),
+        ("percentage", "share"),
+        ("max_time_ns", "longest"),
+        ("runq_ns", "runq"),
+    ]);
+    let mut table = Table::plain("top_off_cpu", &columns);
+    table.title = "Most off-CPU time".to_owned();
+    table.rows = rows
+        .into_iter()
+        .take(TOP)
+        .map(|(key, sums)| {
+            let mut row = named(cx, *key);
+            row.extend([
+                Cell::Count(sums.waits),
+                Cell::DurNs(sums.off_cpu),
+                Cell::Percent { part: sums.off_cpu, whole },
+                Cell::DurNs(sums.longest),
+                Cell::DurNs(sums.runq),
+            ]);
+            row
+        })
+        .collect();
+    table
+}
+
+fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>) -> Table {
+    let columns = [
+        ("end_ns", "ended at"),
+        ("duration_ns", "waited"),
+        ("tid", "tid"),
+        ("pid", "pid"),
+        ("comm", "thread"),
+        ("state", "state"),
+        ("syscall", "in"),
+        ("open", "open"),
+    ];
+    let mut table = Table::plain("longest_waits", &columns);
+    table.title = "Longest waits".to_owned();
+    let state = |value: u8| {
+        let names = off_cpu_state::NAMES;
+        names.iter().find(|entry| entry.0 == u64::from(value)).map_or("unknown", |entry| entry.1)
+    };
+    table.rows = waits
+        .map(|wait| {
+            let key = ThreadKey(wait.thread);
+            vec![
+                Cell::Time(cx.offset(wait.end)),
+                Cell::DurNs(wait.duration),
+                Cell::Tid(cx.tasks().tid(key)),
+                Cell::Pid(cx.tasks().tgid(key)),
+                Cell::text(cx.thread_comm_at(key, wait.end)),
+                Cell::text(state(wait.state)),
+                Cell::text(cx.syscalls().name(wait.syscall.into())),
+                Cell::Bool(u16::from(wait.flags) & fact_flag::OPEN != 0),
+            ]
+        })
+        .collect();
+    table
+}
+
+fn runq(delays: &LogHistogram) -> Facts {
+    let percentile = |per_mille| Cell::DurNs(delays.percentile(per_mille));
+    Facts {
+        key: "runq",
+        rows: vec![
+            ("count", "count", Cell::Count(delays.count())),
+            ("p50_ns", "p50", percentile(500)),
+            ("p90_ns", "p90", percentile(900)),
+            ("p99_ns", "p99", percentile(990)),
+            ("max_ns", "max", Cell::DurNs(delays.max())),
+        ],
+        ..Facts::default()
+    }
+}

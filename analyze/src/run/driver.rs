@@ -1,0 +1,131 @@
+//! Runs a report: picks chunks, decodes them on all threads, filters, folds.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ktape_format::{Batch, Decoder, Trace};
+
+use super::{Read, Report, notes};
+use crate::answer::Answer;
+use crate::context::{Context, Damage, record_id};
+use crate::error::{Error, Result};
+use crate::query::{Filter, FilterArgs, RowFilter};
+
+/// What is asked of a trace, apart from the report itself.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Which facts to look at.
+    pub filter: FilterArgs,
+    /// How many threads scan; 0 for one per CPU. The answer does not depend on it.
+    pub threads: usize,
+}
+
+/// Runs a report over a trace.
+pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer> {
+    let cx = Context::load(trace, report.needs());
+    let filter = query.filter.resolve(&cx)?;
+    let reads = report.reads(&cx);
+    let plan = Plan::new(&cx, &filter, &reads);
+    let (state, mut damages) = plan.scan(report, threads(query.threads, &plan))?;
+    damages.extend_from_slice(cx.damages());
+    damages.sort();
+    damages.dedup();
+    let mut answer = report.finish(&cx, &filter, state);
+    answer.report = R::NAME;
+    answer.window = Some((cx.offset(filter.window(&cx).0), cx.offset(filter.window(&cx).1)));
+    let dropped: Vec<_> = plan.jobs.iter().map(|job| (job.read, job.rows.missing())).collect();
+    answer.notes.splice(0..0, notes::of(&cx, &filter, &reads, &dropped, &damages));
+    Ok(answer)
+}
+
+/// Below this many rows a second thread costs more than it saves.
+const WORTH_THREADS: u64 = 100_000;
+
+fn threads(asked: usize, plan: &Plan<'_>) -> usize {
+    let rows: u64 = plan.chunks.iter().map(|&(_, chunk)| plan.rows(chunk)).sum();
+    let asked = match asked {
+        0 if rows < WORTH_THREADS => 1,
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        asked => asked,
+    };
+    asked.clamp(1, plan.chunks.len().max(1))
+}
+
+/// A record that is read, and how its rows are filtered.
+struct Job<'a> {
+    read: &'a Read,
+    rows: RowFilter<'a>,
+}
+
+/// Which chunks to read, and for which job.
+struct Plan<'a> {
+    cx: &'a Context<'a>,
+    jobs: Vec<Job<'a>>,
+    /// (job, chunk).
+    chunks: Vec<(usize, usize)>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(cx: &'a Context<'a>, filter: &'a Filter, reads: &'a [Read]) -> Self {
+        let trace = cx.trace();
+        let mut jobs = Vec::new();
+        let mut chunks = Vec::new();
+        for read in reads {
+            let Some(id) = record_id(trace, read.record) else { continue };
+            let Some(schema) = trace.record_by_id(id) else { continue };
+            let rows = RowFilter::new(cx, filter, schema);
+            let passing = trace
+                .chunks()
+                .iter()
+                .enumerate()
+                .filter(|(_, chunk)| chunk.record == id && rows.passes_chunk(chunk));
+            chunks.extend(passing.map(|(index, _)| (jobs.len(), index)));
+            jobs.push(Job { read, rows });
+        }
+        Self { cx, jobs, chunks }
+    }
+
+    fn rows(&self, chunk: usize) -> u64 {
+        u64::from(self.cx.trace().chunks()[chunk].rows)
+    }
+
+    fn scan<R: Report>(&self, report: &R, threads: usize) -> Result<(R::State, Vec<Damage>)> {
+        let next = AtomicUsize::new(0);
+        if threads == 1 {
+            return Ok(self.work(report, &next));
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|source| Error::Threads { threads, source })?;
+        let mut parts = pool.broadcast(|_| self.work(report, &next)).into_iter();
+        let (mut state, mut damages) = parts.next().unwrap_or_default();
+        for (part, more) in parts {
+            report.merge(&mut state, part);
+            damages.extend(more);
+        }
+        Ok((state, damages))
+    }
+
+    /// What one thread does: takes the next chunk until there is none.
+    fn work<R: Report>(&self, report: &R, next: &AtomicUsize) -> (R::State, Vec<Damage>) {
+        let trace = self.cx.trace();
+        let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+        let (mut keep, mut columns) = (Vec::new(), Vec::new());
+        let (mut state, mut damages) = (R::State::default(), Vec::new());
+        while let Some(&(job, index)) = self.chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (job, chunk) = (&self.jobs[job], &trace.chunks()[index]);
+            columns.clear();
+            columns.extend_from_slice(&job.read.columns);
+            job.rows.columns(chunk, &mut columns);
+            if let Err(error) = decoder.read(trace, index, &columns, &mut batch) {
+                damages.push(Damage { offset: chunk.offset, what: error.to_string() });
+                continue;
+            }
+            job.rows.apply(chunk, &mut batch, &mut keep);
+            if batch.rows() > 0 {
+                report.scan(self.cx, &batch, &mut state);
+            }
+        }
+        (state, damages)
+    }
+}

@@ -1,0 +1,17 @@
+//! How a report runs over a trace: chunks in any order on any number of threads, one answer.
+
+mod driver;
+mod entry;
+mod histogram;
+mod notes;
+mod report;
+mod slots;
+mod stack_sums;
+
+pub use driver::{Query, run};
+pub use entry::Entry;
+pub use histogram::{Bucket, LogHistogram};
+pub(crate) use notes::gaps;
+pub use report::{Read, Report};
+pub use slots::Slots;
+pub use stack_sums::{StackKey, StackSums, Sum};

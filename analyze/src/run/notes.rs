@@ -1,0 +1,132 @@
+//! What every answer must say about its own gaps: losses, damage, filters that could not apply.
+
+use ktape_format::{ProbeState, State};
+
+use super::Read;
+use crate::answer::{Cell, Note, NoteKind};
+use crate::context::{Context, Damage, record_id};
+use crate::query::Filter;
+
+/// The notes of an answer that read `reads` through `filter`.
+pub(super) fn of(
+    cx: &Context<'_>,
+    filter: &Filter,
+    reads: &[Read],
+    dropped: &[(&Read, &[&'static str])],
+    unreadable: &[Damage],
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for read in reads {
+        notes.extend(loss(cx, filter, read.record));
+    }
+    notes.extend(gaps(cx, unreadable));
+    for read in reads {
+        notes.extend(missing(cx, read));
+    }
+    for (read, options) in dropped.iter().filter(|(_, options)| !options.is_empty()) {
+        let (record, options) = (read.record, options.join(", "));
+        notes.push(Note::new(
+            NoteKind::Filter,
+            format!("{record} facts are left out: they do not state what {options} asks for"),
+        ));
+    }
+    notes
+}
+
+/// What of the file could not be read.
+pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
+    state(cx).into_iter().chain(damages(unreadable)).collect()
+}
+
+fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
+    let id = record_id(cx.trace(), record)?;
+    let loss = cx.losses().within(id, filter.from, filter.to, |cpu| filter.passes_cpu(cpu));
+    if loss.lost == 0 {
+        return None;
+    }
+    let percent = Cell::Percent { part: loss.lost, whole: loss.produced };
+    let whose = if filter.picks_tasks() || filter.min_duration > 0 {
+        "; whose they were is not known, the filters cannot tell"
+    } else {
+        ""
+    };
+    let text = format!(
+        "LOST {} of {} {record} facts ({}) in this window: the rings were full{whose}",
+        loss.lost,
+        loss.produced,
+        percent.plain()
+    );
+    let facts = vec![
+        ("record", Cell::text(record)),
+        ("lost", Cell::Count(loss.lost)),
+        ("produced", Cell::Count(loss.produced)),
+    ];
+    Some(Note { kind: NoteKind::Loss, text, facts })
+}
+
+fn state(cx: &Context<'_>) -> Option<Note> {
+    match cx.trace().state() {
+        State::Complete => None,
+        State::Unfinished(_) => Some(Note::new(
+            NoteKind::Unfinished,
+            "the recording was not finished: facts of its last second may be missing, and losses \
+             after the last reading of the counters are not known"
+                .to_owned(),
+        )),
+        State::Damaged(damages) => {
+            let bytes = damages.iter().map(|damage| damage.len).fold(0, u64::saturating_add);
+            let offsets = list(damages.iter().map(|damage| damage.offset));
+            let text = format!(
+                "DAMAGED: {bytes} bytes of the trace are unreadable, at offset {offsets}; what \
+                 they held is not in this answer"
+            );
+            let facts = vec![
+                ("places", Cell::Count(damages.len() as u64)),
+                ("size_bytes", Cell::Bytes(bytes)),
+            ];
+            Some(Note { kind: NoteKind::Damage, text, facts })
+        }
+    }
+}
+
+fn damages(unreadable: &[Damage]) -> Option<Note> {
+    let first = unreadable.first()?;
+    let chunks = unreadable.chunk_by(|a, b| a.offset == b.offset).count();
+    let offsets = list(unreadable.chunk_by(|a, b| a.offset == b.offset).map(|same| same[0].offset));
+    let text = format!(
+        "DAMAGED: {chunks} chunks could not be read and are left out, at offset {offsets} (the \
+         first: {})",
+        first.what
+    );
+    Some(Note { kind: NoteKind::Damage, text, facts: vec![("chunks", Cell::Count(chunks as u64))] })
+}
+
+/// The first few of some offsets.
+fn list(offsets: impl Iterator<Item = u64>) -> String {
+    const SHOWN: usize = 5;
+    let all: Vec<u64> = offsets.collect();
+    let shown: Vec<String> = all.iter().take(SHOWN).map(u64::to_string).collect();
+    let more = if all.len() > SHOWN { ", ..." } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Why a trace has none of a record that a report lives on.
+fn missing(cx: &Context<'_>, read: &Read) -> Option<Note> {
+    if read.optional {
+        return None;
+    }
+    let id = record_id(cx.trace(), read.record);
+    if cx.trace().chunks().iter().any(|chunk| Some(chunk.record) == id) {
+        return None;
+    }
+    let record = read.record;
+    let probe = cx.meta().probes.iter().find(|probe| probe.records.iter().any(|r| r == record));
+    let why = match probe {
+        None => "no probe that makes them was asked for".to_owned(),
+        Some(probe) if probe.state == ProbeState::Attached => {
+            format!("probe {} was attached and saw none", probe.name)
+        }
+        Some(probe) => format!("probe {} was skipped: {}", probe.name, probe.reason),
+    };
+    Some(Note::new(NoteKind::Missing, format!("the trace has no {record} facts: {why}")))
+}

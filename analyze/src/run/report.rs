@@ -1,0 +1,65 @@
+//! `Report`: the extension point. One file per report implements it.
+
+use ktape_format::Batch;
+
+use crate::answer::Answer;
+use crate::context::{Context, Needs};
+use crate::query::Filter;
+
+/// A record that a report reads, with the columns of it that it looks at. Nothing else is decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Name of the record.
+    pub record: &'static str,
+    /// Names of its fields.
+    pub columns: Vec<&'static str>,
+    /// Whether the report still answers something when the trace has none of it: then its absence
+    /// is no news.
+    pub optional: bool,
+}
+
+impl Read {
+    /// A record that the report lives on.
+    pub fn of(record: &'static str, columns: &[&'static str]) -> Self {
+        Self { record, columns: columns.to_vec(), optional: false }
+    }
+
+    /// A record that the report can do without.
+    pub fn maybe(record: &'static str, columns: &[&'static str]) -> Self {
+        Self { optional: true, ..Self::of(record, columns) }
+    }
+}
+
+/// A question that a trace answers.
+///
+/// The struct holds the report's own flags; its doc comment is the help text. Facts come in any
+/// order and cut into batches in any way, so `scan` and `merge` must make a commutative fold: sums,
+/// counts, smallest, largest, histograms, sets. `finish` sorts by a key that leaves no ties. Numbers
+/// are integers throughout. Filters, `--sort`, `--top`, threads and output formats are not a report's
+/// business; notes about losses and damage are added for it.
+pub trait Report: clap::Args + Send + Sync + 'static {
+    /// What it is called on the command line.
+    const NAME: &'static str;
+
+    /// What one thread has folded so far.
+    type State: Default + Send;
+
+    /// Which definitions it needs.
+    fn needs(&self) -> Needs {
+        Needs::TASKS
+    }
+
+    /// Which facts it needs. May depend on its flags, and on the trace (see
+    /// [`crate::context::Tasks::reused`]).
+    fn reads(&self, cx: &Context<'_>) -> Vec<Read>;
+
+    /// Folds the rows of one batch. `batch.record()` tells which of the records it is; rows that the
+    /// filters exclude are gone already.
+    fn scan(&self, cx: &Context<'_>, batch: &Batch, state: &mut Self::State);
+
+    /// Folds what another thread has folded.
+    fn merge(&self, into: &mut Self::State, from: Self::State);
+
+    /// Turns the fold into an answer. `filter` tells the window that it is about.
+    fn finish(&self, cx: &Context<'_>, filter: &Filter, state: Self::State) -> Answer;
+}

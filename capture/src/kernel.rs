@@ -1,0 +1,327 @@
+//! The kernel programs: loaded, attached, and their maps.
+
+use crate::error::{Error, Result, chain};
+use crate::probe::{Attach, AttachPoint, Collect, OpenFacts, Probe};
+use crate::rings::{self, Ring, RingArray};
+use aya::maps::{Array, MapData, PerCpuArray};
+use aya::programs::perf_event::{
+    HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
+};
+use aya::programs::{
+    BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, TracePoint,
+};
+use aya::{Btf, Ebpf, EbpfLoader};
+use std::io::Read;
+
+/// Record ids that have loss counters: `MAX_RECORDS` of ktape.bpf.h.
+const MAX_RECORDS: usize = 128;
+
+/// `struct cpu_state`: a counter pair per record, then three words of the programs' own.
+type CpuState = [u64; 2 * MAX_RECORDS + 3];
+
+/// What attached links are kept as: dropping one detaches the program.
+type Link = Box<dyn std::any::Any + Send>;
+
+/// A `const volatile` variable of the programs and its bytes.
+pub(crate) struct Global {
+    pub(crate) symbol: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Everything of this recording that lives in the kernel.
+pub(crate) struct Kernel {
+    ebpf: Ebpf,
+    links: Vec<Link>,
+    states: PerCpuArray<MapData, CpuState>,
+    stop: Array<MapData, u64>,
+    targets: aya::maps::HashMap<MapData, u64, u8>,
+    /// Open until the programs are loaded; dropped with them.
+    _ring_array: RingArray,
+    /// One fact ring per possible CPU.
+    pub(crate) facts: Vec<Ring>,
+    /// The ring of definitions.
+    pub(crate) definitions: Ring,
+}
+
+/// How a probe came to be attached.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    /// The alternative of each attach point.
+    pub(crate) points: Vec<String>,
+    /// Why earlier alternatives were passed over; empty when none was.
+    pub(crate) passed_over: String,
+}
+
+impl Kernel {
+    /// Loads the object. Nothing is attached yet.
+    ///
+    /// The loader parses the kernel's BTF (15 MB in memory), and so does the attachment: one after
+    /// the other, never both.
+    pub(crate) fn load(
+        globals: &[Global],
+        cpus: u32,
+        ring_bytes: u32,
+        definition_bytes: u32,
+        task_storage: bool,
+    ) -> Result<Kernel> {
+        let object = if task_storage {
+            ktape_ebpf::object()
+        } else {
+            ktape_ebpf::object_without_task_storage()
+        };
+        let mut loader = EbpfLoader::new();
+        loader.allow_unsupported_maps();
+        loader.map_max_entries("facts", cpus);
+        loader.map_max_entries("definitions", definition_bytes);
+        for global in globals {
+            loader.override_global(global.symbol, global.bytes.as_slice(), true);
+        }
+        let mut ebpf = loader.load(object).map_err(|error| load_error(&error))?;
+        drop(loader);
+
+        let (ring_array, facts) = rings::per_cpu(take(&mut ebpf, "facts")?, cpus, ring_bytes)?;
+        let definitions = rings::single(take(&mut ebpf, "definitions")?)?;
+        let states = PerCpuArray::try_from(take(&mut ebpf, "cpu_states")?)
+            .map_err(Error::kernel("open the map `cpu_states`"))?;
+        let stop = Array::try_from(take(&mut ebpf, "stop_ns")?)
+            .map_err(Error::kernel("open the map `stop_ns`"))?;
+        let targets = aya::maps::HashMap::try_from(take(&mut ebpf, "targets")?)
+            .map_err(Error::kernel("open the map `targets`"))?;
+        Ok(Kernel {
+            ebpf,
+            links: Vec::new(),
+            states,
+            stop,
+            targets,
+            _ring_array: ring_array,
+            facts,
+            definitions,
+        })
+    }
+
+    /// Adds a process (or, with `thread`, a thread) to those that are recorded.
+    pub(crate) fn add_target(&mut self, id: u32, thread: bool) -> Result<()> {
+        let key = u64::from(id) << 1 | u64::from(thread);
+        self.targets.insert(key, 1, 0).map_err(Error::kernel("add a target"))
+    }
+
+    /// Attaches a probe, all of it or nothing; the error is the reason.
+    pub(crate) fn attach(
+        &mut self,
+        probe: &Probe,
+        btf: &Btf,
+        cpus: &[u32],
+        freq: u64,
+        cycles: bool,
+    ) -> std::result::Result<Attached, String> {
+        let mut links = Vec::new();
+        let mut attached = Attached { points: Vec::new(), passed_over: String::new() };
+        for point in probe.attach {
+            self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached)?;
+        }
+        for open in probe.open {
+            let program = self.program(open.program)?;
+            let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
+            iter.load("task", btf).map_err(|error| text(&error))?;
+        }
+        self.links.append(&mut links);
+        Ok(attached)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one private step of attach, split for its loop")]
+    fn attach_point(
+        &mut self,
+        point: &AttachPoint,
+        btf: &Btf,
+        cpus: &[u32],
+        freq: u64,
+        cycles: bool,
+        links: &mut Vec<Link>,
+        attached: &mut Attached,
+    ) -> std::result::Result<(), String> {
+        let mut reasons = Vec::new();
+        for alternative in point.alternatives {
+            let program = self.program(alternative.program())?;
+            match attach(program, alternative, btf, cpus, freq, cycles) {
+                Ok(mut made) => {
+                    links.append(&mut made);
+                    attached.points.push(match alternative {
+                        Attach::Sampling { .. } if cycles => "perf_event:cycles".into(),
+                        Attach::Sampling { .. } => "perf_event:cpu-clock".into(),
+                        _ => alternative.describe(),
+                    });
+                    if !reasons.is_empty() {
+                        attached.passed_over = reasons.join("; ");
+                    }
+                    return Ok(());
+                }
+                Err(reason) => reasons.push(format!("{}: {reason}", alternative.describe())),
+            }
+        }
+        Err(format!("cannot hook where {}: {}", point.what, reasons.join("; ")))
+    }
+
+    fn program(&mut self, name: &str) -> std::result::Result<&mut Program, String> {
+        self.ebpf.program_mut(name).ok_or_else(|| format!("the object has no program {name}"))
+    }
+
+    /// Reads a probe's iterator of open facts: rows of its record, back to back.
+    pub(crate) fn read_open(&mut self, open: &OpenFacts) -> Result<Vec<u8>> {
+        let what = "read what is still open";
+        let program = self
+            .program(open.program)
+            .map_err(|message| Error::Kernel { action: what, message })?;
+        let iter: &mut Iter = program.try_into().map_err(Error::kernel(what))?;
+        let id = iter.attach().map_err(Error::kernel(what))?;
+        let link = iter.take_link(id).map_err(Error::kernel(what))?;
+        let mut file = link.into_file().map_err(Error::kernel(what))?;
+        let mut rows = Vec::new();
+        file.read_to_end(&mut rows).map_err(Error::io(what, open.program))?;
+        Ok(rows)
+    }
+
+    /// The collector of a probe's totals.
+    pub(crate) fn totals(&mut self, probe: &Probe) -> Result<Option<Box<dyn Collect>>> {
+        let Some(totals) = probe.totals else { return Ok(None) };
+        Ok(Some((totals.collector)(take(&mut self.ebpf, totals.map)?)?))
+    }
+
+    /// Detaches all programs: no fact is made after this.
+    pub(crate) fn detach(&mut self) {
+        self.links.clear();
+    }
+
+    /// Tells the iterators when the recording stopped.
+    pub(crate) fn set_stop(&mut self, now: u64) -> Result<()> {
+        self.stop.set(0, now, 0).map_err(Error::kernel("set the stop time"))
+    }
+
+    /// The counters of each CPU: `(cpu, record, produced, lost)` where something was produced, and
+    /// the number of stacks taken on all.
+    pub(crate) fn counters(&self) -> Result<(Vec<(u32, u16, u64, u64)>, u64)> {
+        let values =
+            self.states.get(&0, 0).map_err(Error::kernel("read the loss counters"))?;
+        let mut counters = Vec::new();
+        let mut stacks = 0;
+        for (cpu, state) in values.iter().enumerate() {
+            stacks += state[2 * MAX_RECORDS + 2];
+            for record in 0..MAX_RECORDS {
+                let (produced, lost) = (state[2 * record], state[2 * record + 1]);
+                if produced > 0 {
+                    counters.push((cpu as u32, record as u16, produced, lost));
+                }
+            }
+        }
+        Ok((counters, stacks))
+    }
+}
+
+fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map> {
+    ebpf.take_map(name).ok_or_else(|| Error::Kernel {
+        action: "open a map",
+        message: format!("the object has no map {name}"),
+    })
+}
+
+fn attach(
+    program: &mut Program,
+    how: &Attach,
+    btf: &Btf,
+    cpus: &[u32],
+    freq: u64,
+    cycles: bool,
+) -> std::result::Result<Vec<Link>, String> {
+    fn one<T: std::any::Any + Send>(
+        link: std::result::Result<T, aya::programs::ProgramError>,
+    ) -> std::result::Result<Vec<Link>, String> {
+        link.map(|link| vec![Box::new(link) as Link]).map_err(|error| text(&error))
+    }
+    macro_rules! typed {
+        ($kind:ty) => {{
+            let program: &mut $kind = program.try_into().map_err(|error| text(&error))?;
+            program
+        }};
+    }
+    match *how {
+        Attach::TpBtf { tracepoint, .. } => {
+            let program = typed!(BtfTracePoint);
+            program.load(tracepoint, btf).map_err(|error| text(&error))?;
+            let id = program.attach().map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Fentry { function, .. } => {
+            let program = typed!(FEntry);
+            program.load(function, btf).map_err(|error| text(&error))?;
+            let id = program.attach().map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Fexit { function, .. } => {
+            let program = typed!(FExit);
+            program.load(function, btf).map_err(|error| text(&error))?;
+            let id = program.attach().map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Kprobe { function, .. } => {
+            let program = typed!(KProbe);
+            program.load().map_err(|error| text(&error))?;
+            let id = program.attach(function, 0).map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Tracepoint { category, name, .. } => {
+            let program = typed!(TracePoint);
+            program.load().map_err(|error| text(&error))?;
+            let id = program.attach(category, name).map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Sampling { .. } => {
+            let program = typed!(PerfEvent);
+            program.load().map_err(|error| text(&error))?;
+            let mut links: Vec<Link> = Vec::new();
+            for &cpu in cpus {
+                let event = if cycles {
+                    PerfEventConfig::Hardware(HardwareEvent::CpuCycles)
+                } else {
+                    PerfEventConfig::Software(SoftwareEvent::CpuClock)
+                };
+                let id = program
+                    .attach(
+                        event,
+                        PerfEventScope::AllProcessesOneCpu { cpu },
+                        SamplePolicy::Frequency(freq),
+                        false,
+                    )
+                    .map_err(|error| text(&error))?;
+                links.append(&mut one(program.take_link(id))?);
+            }
+            Ok(links)
+        }
+    }
+}
+
+/// The error in a line; a verifier's log is pages long and its verdict stands at the end.
+fn text(error: &dyn std::error::Error) -> String {
+    let all = chain(error);
+    let mut lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.len() > 4 {
+        lines.drain(1..lines.len() - 3);
+    }
+    lines.join(" | ")
+}
+
+fn load_error(error: &aya::EbpfError) -> Error {
+    let hint = match error {
+        aya::EbpfError::BtfError(_) | aya::EbpfError::NoBTF => {
+            return Error::NoBtf(text(error));
+        }
+        aya::EbpfError::MapError(_) => {
+            "; a lower -m makes the rings smaller, and before kernel 5.11 `ulimit -l` bounds them"
+        }
+        _ => "",
+    };
+    Error::Load(text(error), hint)
+}
+
+/// The kernel's BTF, to attach by.
+pub(crate) fn btf() -> Result<Btf> {
+    Btf::from_sys_fs().map_err(|error| Error::NoBtf(text(&error)))
+}

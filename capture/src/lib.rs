@@ -1,0 +1,44 @@
+//! Records a live system into a trace.
+//!
+//! [`record`] loads the kernel programs of the chosen [`probes`], drains their rings, turns what
+//! they send into rows, and writes chunks until it is told to stop. [`check`] tells which probes
+//! this host can run, and why not.
+//!
+//! The recorder is a guest: it holds bounded memory, loses facts (and counts them) rather than
+//! slow the kernel down, does not record itself, and leaves nothing behind however it ends: all
+//! that it puts into the kernel hangs on its file descriptors.
+
+mod bits;
+mod clock;
+mod command;
+mod coverage;
+mod error;
+mod kernel;
+mod kernel_code;
+mod mappings;
+mod names;
+mod options;
+mod output;
+mod poll;
+mod probe;
+pub mod probes;
+pub mod proc;
+mod reader;
+mod rings;
+mod session;
+mod setup;
+mod sideband;
+mod stacks;
+pub mod symbols;
+mod tape;
+mod targets;
+mod tasks;
+pub mod units;
+
+pub use error::{Error, Result};
+pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
+pub use probe::{
+    Attach, AttachPoint, Collect, Knob, KnobKind, Needs, OpenFacts, Probe, Totals,
+};
+pub use session::{Outcome, Progress, Summary, record};
+pub use setup::{Availability, check};

@@ -1,0 +1,309 @@
+//! Which file lies at an address of a process, at any time of the recording.
+
+use crate::proc::{Backing, executable, read_maps};
+use crate::sideband::Mapped;
+use crate::symbols::{Query, Resolver};
+use crate::tape::Tape;
+use ktape_format::schema::{Mapping, Module, module_kind};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::rc::Rc;
+
+/// A file that some process has mapped executable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Origin {
+    path: Vec<u8>,
+    device: (u32, u32),
+    inode: u64,
+}
+
+/// What is known of an origin.
+struct File {
+    origin: Origin,
+    kind: u32,
+    /// A process that has it mapped: its root folder is where the path leads to the file.
+    tgid: u32,
+    /// Its id in the trace, once some stack passed through it.
+    module: u32,
+}
+
+/// An executable range of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    start: u64,
+    end: u64,
+    offset: u64,
+    file: u32,
+    since: u64,
+}
+
+/// The executable memory of all processes.
+#[derive(Default)]
+pub(crate) struct Mappings {
+    processes: FxHashMap<u32, Rc<Vec<Range>>>,
+    files: Vec<File>,
+    by_origin: FxHashMap<Origin, u32>,
+    /// Processes whose mappings are in the trace.
+    told: FxHashSet<u32>,
+    modules: u32,
+    buffer: Vec<u8>,
+}
+
+/// A module of the trace, to be asked for names at the end.
+pub(crate) struct NamedModule {
+    pub(crate) module: u32,
+    pub(crate) kind: u32,
+    pub(crate) path: Vec<u8>,
+    pub(crate) tgid: u32,
+    pub(crate) inode: u64,
+}
+
+impl NamedModule {
+    /// The question for the names at these offsets.
+    pub(crate) fn query<'a>(&'a self, offsets: &'a [u64]) -> Query<'a> {
+        Query {
+            path: &self.path,
+            kind: self.kind,
+            pid: (self.tgid != 0).then_some(self.tgid),
+            inode: (self.inode != 0).then_some(self.inode),
+            offsets,
+        }
+    }
+}
+
+impl Mappings {
+    /// Reads a process's maps file, if it is still there; `since` is the time they count from.
+    pub(crate) fn read(&mut self, tgid: u32, since: u64) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if read_maps(tgid, &mut buffer).is_ok() {
+            let mut ranges = Vec::new();
+            for mapping in executable(&buffer) {
+                let (path, kind): (Vec<u8>, u32) = match mapping.backing {
+                    Backing::File { path, .. } => (path.into_owned(), module_kind::FILE),
+                    Backing::Vdso => (b"[vdso]".to_vec(), module_kind::VDSO),
+                    Backing::Memfd(name) => {
+                        ([b"memfd:".as_slice(), &name].concat(), module_kind::ANONYMOUS)
+                    }
+                    Backing::Named(name) | Backing::Special(name) => {
+                        (name.to_vec(), module_kind::ANONYMOUS)
+                    }
+                    Backing::Vsyscall => continue,
+                    _ => (b"[anon]".to_vec(), module_kind::ANONYMOUS),
+                };
+                let origin = Origin {
+                    path,
+                    device: (mapping.device.major, mapping.device.minor),
+                    inode: mapping.inode,
+                };
+                let file = self.file(origin, kind, tgid);
+                ranges.push(Range {
+                    start: mapping.start,
+                    end: mapping.end,
+                    offset: if kind == module_kind::ANONYMOUS { mapping.start } else { mapping.offset },
+                    file,
+                    since,
+                });
+            }
+            ranges.sort_unstable_by_key(|range| range.start);
+            self.processes.insert(tgid, Rc::new(ranges));
+        }
+        self.buffer = buffer;
+    }
+
+    fn file(&mut self, origin: Origin, kind: u32, tgid: u32) -> u32 {
+        if let Some(&file) = self.by_origin.get(&origin) {
+            return file;
+        }
+        let file = self.files.len() as u32;
+        self.by_origin.insert(origin.clone(), file);
+        self.files.push(File { origin, kind, tgid, module: 0 });
+        file
+    }
+
+    /// A process has what its parent has.
+    pub(crate) fn fork(&mut self, tgid: u32, parent: u32) {
+        if let Some(ranges) = self.processes.get(&parent) {
+            let ranges = Rc::clone(ranges);
+            self.processes.insert(tgid, ranges);
+        }
+        self.told.remove(&tgid);
+    }
+
+    /// A process starts over. Its new mappings come through the side band: those of the program
+    /// itself were made just before this and are kept.
+    pub(crate) fn exec(&mut self, tgid: u32, first_mapped: u64) {
+        if let Some(ranges) = self.processes.get_mut(&tgid) {
+            Rc::make_mut(ranges).retain(|range| range.since >= first_mapped && range.since > 0);
+        }
+        self.told.remove(&tgid);
+    }
+
+    /// A process ended.
+    pub(crate) fn exit(&mut self, tgid: u32) {
+        self.processes.remove(&tgid);
+        self.told.remove(&tgid);
+    }
+
+    /// A process mapped something.
+    pub(crate) fn map(&mut self, mapped: &Mapped, tape: &mut Tape) {
+        let kind = match mapped.path.as_slice() {
+            b"[vdso]" => module_kind::VDSO,
+            path if path.starts_with(b"//anon") || path.starts_with(b"[") => module_kind::ANONYMOUS,
+            path if path.starts_with(b"/memfd:") => module_kind::ANONYMOUS,
+            _ => module_kind::FILE,
+        };
+        let origin = Origin {
+            path: mapped.path.clone(),
+            device: mapped.device,
+            inode: mapped.inode,
+        };
+        let file = self.file(origin, kind, mapped.tgid);
+        let new = Range {
+            start: mapped.start,
+            end: mapped.start.saturating_add(mapped.len),
+            offset: if kind == module_kind::ANONYMOUS { mapped.start } else { mapped.file_offset },
+            file,
+            since: mapped.time,
+        };
+        let ranges = Rc::make_mut(self.processes.entry(mapped.tgid).or_default());
+        insert(ranges, new);
+        if self.told.contains(&mapped.tgid) {
+            self.tell(mapped.tgid, new, tape);
+        }
+    }
+
+    /// The module (its id in the trace) and the offset in it of an address; `None` where nothing
+    /// executable is mapped.
+    pub(crate) fn resolve(&mut self, tgid: u32, address: u64, tape: &mut Tape) -> Option<(u32, u64)> {
+        let ranges = match self.processes.get(&tgid) {
+            Some(ranges) => Rc::clone(ranges),
+            None => {
+                // Older than the recording, or its fork was lost.
+                self.read(tgid, 0);
+                Rc::clone(self.processes.get(&tgid)?)
+            }
+        };
+        if self.told.insert(tgid) {
+            for range in ranges.iter() {
+                self.tell(tgid, *range, tape);
+            }
+        }
+        let at = ranges.partition_point(|range| range.start <= address).checked_sub(1)?;
+        let range = ranges[at];
+        if address >= range.end {
+            return None;
+        }
+        let module = self.module(range.file, tape);
+        Some((module, address - range.start + range.offset))
+    }
+
+    /// Writes a mapping into the trace.
+    fn tell(&mut self, tgid: u32, range: Range, tape: &mut Tape) {
+        let row = Mapping {
+            time: range.since,
+            start: range.start,
+            len: range.end - range.start,
+            file_offset: range.offset,
+            tgid,
+            module: self.module(range.file, tape),
+        };
+        tape.define(Mapping::DESC, &row.encode());
+    }
+
+    fn module(&mut self, file: u32, tape: &mut Tape) -> u32 {
+        let entry = &mut self.files[file as usize];
+        if entry.module == 0 {
+            self.modules += 1;
+            entry.module = self.modules;
+            let mut answer = Resolver::new().resolve(&[named(entry).query(&[])]);
+            let build_id = answer.pop().and_then(|answer| answer.build_id).unwrap_or_default();
+            let row = Module {
+                id: entry.module,
+                path: tape.text(&entry.origin.path),
+                build_id: tape.text(build_id.as_bytes()),
+                kind: entry.kind,
+            };
+            tape.define(Module::DESC, &row.encode());
+        }
+        entry.module
+    }
+
+    /// A module that no process maps: the kernel or a part of it.
+    pub(crate) fn kernel_module(
+        &mut self,
+        name: &str,
+        build_id: &str,
+        kind: u32,
+        tape: &mut Tape,
+    ) -> u32 {
+        self.modules += 1;
+        let row = Module {
+            id: self.modules,
+            path: tape.text(name.as_bytes()),
+            build_id: tape.text(build_id.as_bytes()),
+            kind,
+        };
+        tape.define(Module::DESC, &row.encode());
+        self.modules
+    }
+
+    /// The modules of the trace that have names to give.
+    pub(crate) fn named_modules(&self) -> Vec<NamedModule> {
+        self.files
+            .iter()
+            .filter(|file| file.module != 0 && file.kind != module_kind::ANONYMOUS)
+            .map(named)
+            .collect()
+    }
+}
+
+fn named(file: &File) -> NamedModule {
+    NamedModule {
+        module: file.module,
+        kind: file.kind,
+        path: file.origin.path.clone(),
+        tgid: file.tgid,
+        inode: file.origin.inode,
+    }
+}
+
+/// Puts a range in, cutting away what it covers.
+fn insert(ranges: &mut Vec<Range>, new: Range) {
+    let mut kept = Vec::with_capacity(ranges.len() + 2);
+    for range in ranges.drain(..) {
+        if range.end <= new.start || range.start >= new.end {
+            kept.push(range);
+            continue;
+        }
+        if range.start < new.start {
+            kept.push(Range { end: new.start, ..range });
+        }
+        if range.end > new.end {
+            kept.push(Range {
+                start: new.end,
+                offset: range.offset + (new.end - range.start),
+                ..range
+            });
+        }
+    }
+    kept.push(new);
+    kept.sort_unstable_by_key(|range| range.start);
+    *ranges = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: u64, end: u64, offset: u64, file: u32) -> Range {
+        Range { start, end, offset, file, since: 0 }
+    }
+
+    #[test]
+    fn a_new_mapping_cuts_the_old_ones() {
+        let mut ranges = vec![range(10, 50, 0, 1)];
+        insert(&mut ranges, range(20, 30, 7, 2));
+        assert_eq!(ranges, [range(10, 20, 0, 1), range(20, 30, 7, 2), range(30, 50, 20, 1)]);
+        insert(&mut ranges, range(0, 100, 0, 3));
+        assert_eq!(ranges, [range(0, 100, 0, 3)]);
+    }
+}

@@ -1,0 +1,76 @@
+//! What to record, from whom, into what.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the trace goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A file; one of the same name is kept as `NAME.old`.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+/// A probe that was asked for, with its knobs: `sched/stacks=all,min=1ms/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeChoice {
+    /// The probe's name.
+    pub name: String,
+    /// Knob names and values, as typed.
+    pub knobs: Vec<(String, String)>,
+    /// Asked for by name: the recording fails if it cannot run. Otherwise it is left out, with the reason.
+    pub explicit: bool,
+}
+
+/// Whose facts are recorded. Empty lists mean everyone's; the kernel programs decide before any work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Processes.
+    pub pids: Vec<u32>,
+    /// Threads.
+    pub tids: Vec<u32>,
+    /// Children of these processes, too.
+    pub children: bool,
+    /// CPUs.
+    pub cpus: Vec<u32>,
+    /// A real user id.
+    pub uid: Option<u32>,
+    /// A cgroup v2 directory: below /sys/fs/cgroup, or an absolute path.
+    pub cgroup: Option<PathBuf>,
+    /// Shell patterns of thread names, one of which must match.
+    pub comm: Vec<String>,
+    /// Shell patterns of thread names, none of which may match.
+    pub not_comm: Vec<String>,
+}
+
+/// Everything that `record` needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to.
+    pub output: Output,
+    /// Which probes.
+    pub probes: Vec<ProbeChoice>,
+    /// From whom.
+    pub targets: Targets,
+    /// A command to run and record with its children; empty: none.
+    pub command: Vec<OsString>,
+    /// Record the whole host even though a command is run.
+    pub system_wide: bool,
+    /// Bytes of the fact ring of each CPU; a power of two times the page size.
+    pub ring_bytes: u32,
+    /// zstd level.
+    pub level: i32,
+    /// End after this long.
+    pub duration: Option<Duration>,
+    /// Wait this long before recording (the command runs meanwhile).
+    pub delay: Option<Duration>,
+    /// End when the file has grown this large, in bytes.
+    pub max_size: Option<u64>,
+    /// The command line, for the trace's header.
+    pub command_line: Vec<String>,
+}
+
+/// Bytes of the fact ring of each CPU unless told otherwise.
+pub const DEFAULT_RING_BYTES: u32 = 4 << 20;

@@ -1,0 +1,218 @@
+//! What a probe is: its programs, where they attach, what it needs, which knobs it has.
+
+use ktape_format::schema::Desc;
+
+/// One probe. The list of all of them is [`crate::probes::PROBES`].
+#[derive(Debug)]
+pub struct Probe {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it records, in a line.
+    pub about: &'static str,
+    /// What it costs, in a line: measured, with the unit.
+    pub cost: &'static str,
+    /// Recorded unless the user chooses otherwise.
+    pub default: bool,
+    /// Always attached and not chosen: what gives other facts their meaning.
+    pub always: bool,
+    /// The facts it makes.
+    pub records: &'static [&'static Desc],
+    /// Its programs; all of them must attach.
+    pub attach: &'static [AttachPoint],
+    /// Programs that are read at the start and at the stop for what is still open.
+    pub open: &'static [OpenFacts],
+    /// What the host must have.
+    pub needs: &'static [Needs],
+    /// What can be set.
+    pub knobs: &'static [Knob],
+    /// A map whose rows become facts every second.
+    pub totals: Option<Totals>,
+}
+
+/// One place in the kernel to hook, by the first alternative that works.
+#[derive(Debug)]
+pub struct AttachPoint {
+    /// What happens there, for people.
+    pub what: &'static str,
+    /// Tried in this order.
+    pub alternatives: &'static [Attach],
+}
+
+/// One way to attach a program.
+#[derive(Clone, Copy, Debug)]
+pub enum Attach {
+    /// A tracepoint with typed arguments (`tp_btf`).
+    TpBtf {
+        /// Program name in the object.
+        program: &'static str,
+        /// Tracepoint name.
+        tracepoint: &'static str,
+    },
+    /// The entry of a kernel function, by trampoline (`fentry`).
+    Fentry {
+        /// Program name in the object.
+        program: &'static str,
+        /// Kernel function.
+        function: &'static str,
+    },
+    /// The return of a kernel function, by trampoline (`fexit`).
+    Fexit {
+        /// Program name in the object.
+        program: &'static str,
+        /// Kernel function.
+        function: &'static str,
+    },
+    /// The entry of a kernel function, by breakpoint or ftrace (`kprobe`), or its return.
+    Kprobe {
+        /// Program name in the object.
+        program: &'static str,
+        /// Kernel function.
+        function: &'static str,
+    },
+    /// A tracepoint by its format file in tracefs.
+    Tracepoint {
+        /// Program name in the object.
+        program: &'static str,
+        /// Group of events.
+        category: &'static str,
+        /// Event.
+        name: &'static str,
+    },
+    /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
+    Sampling {
+        /// Program name in the object.
+        program: &'static str,
+    },
+}
+
+impl Attach {
+    /// The program's name in the object.
+    pub fn program(&self) -> &'static str {
+        match self {
+            Attach::TpBtf { program, .. }
+            | Attach::Fentry { program, .. }
+            | Attach::Fexit { program, .. }
+            | Attach::Kprobe { program, .. }
+            | Attach::Tracepoint { program, .. }
+            | Attach::Sampling { program } => program,
+        }
+    }
+
+    /// The alternative as bpftrace would write it: `tp_btf:sched_switch`.
+    pub fn describe(&self) -> String {
+        match self {
+            Attach::TpBtf { tracepoint, .. } => format!("tp_btf:{tracepoint}"),
+            Attach::Fentry { function, .. } => format!("fentry:{function}"),
+            Attach::Fexit { function, .. } => format!("fexit:{function}"),
+            Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
+            Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
+            Attach::Sampling { .. } => "perf_event".into(),
+        }
+    }
+}
+
+/// A task iterator that finds what has begun and not ended.
+#[derive(Debug)]
+pub struct OpenFacts {
+    /// Program name in the object (`SEC("iter/task")`).
+    pub program: &'static str,
+    /// The record of the rows that it gives at the stop.
+    pub record: &'static Desc,
+    /// Read it at the start of the recording, too, to note what is open already.
+    pub at_start: bool,
+}
+
+/// What the host must have for a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// This kernel version or a later one.
+    Kernel(u32, u32),
+    /// The kernel was built with this tracepoint.
+    Tracepoint(&'static str, &'static str),
+}
+
+/// Something that can be set per recording.
+#[derive(Debug)]
+pub struct Knob {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it does, with its default.
+    pub about: &'static str,
+    /// The `const volatile` variable of the kernel program; empty when only the recorder reads it.
+    pub symbol: &'static str,
+    /// What values it takes.
+    pub kind: KnobKind,
+    /// Its value when nobody sets it.
+    pub default: u64,
+}
+
+/// The values of a knob, and the width of its variable.
+#[derive(Clone, Copy, Debug)]
+pub enum KnobKind {
+    /// A length of time; 8 bytes of nanoseconds.
+    Duration,
+    /// One of these names; 1 byte.
+    Choice(&'static [(&'static str, u64)]),
+    /// A number in this range, in the kernel 8 bytes.
+    Number(u64, u64),
+}
+
+impl Knob {
+    /// Reads a value as typed; the error says what would be right.
+    pub fn parse(&self, text: &str) -> Result<u64, String> {
+        match self.kind {
+            KnobKind::Duration => crate::units::parse_duration(text)
+                .map(|duration| duration.as_nanos() as u64)
+                .map_err(|error| format!("{} takes a duration: {error}", self.name)),
+            KnobKind::Choice(choices) => {
+                choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(
+                    || {
+                        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+                        format!("{} takes one of {}, not {text}", self.name, names.join(", "))
+                    },
+                )
+            }
+            KnobKind::Number(low, high) => text
+                .parse()
+                .ok()
+                .filter(|value| (low..=high).contains(value))
+                .ok_or_else(|| format!("{} takes a number from {low} to {high}, not {text}", self.name)),
+        }
+    }
+
+    /// A value as a user would type it.
+    pub fn show(&self, value: u64) -> String {
+        match self.kind {
+            KnobKind::Duration => crate::units::show_duration(value),
+            KnobKind::Choice(choices) => choices
+                .iter()
+                .find(|(_, known)| *known == value)
+                .map_or_else(|| value.to_string(), |(name, _)| (*name).to_string()),
+            KnobKind::Number(..) => value.to_string(),
+        }
+    }
+
+    /// The bytes of the kernel program's variable.
+    pub(crate) fn bytes(&self, value: u64) -> Vec<u8> {
+        match self.kind {
+            KnobKind::Duration | KnobKind::Number(..) => value.to_ne_bytes().to_vec(),
+            KnobKind::Choice(_) => vec![value as u8],
+        }
+    }
+}
+
+/// Turns the rows of a map into facts; called every second and at the stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Totals {
+    /// The map's name in the object.
+    pub map: &'static str,
+    /// Makes the collector.
+    pub collector: fn(aya::maps::Map) -> crate::error::Result<Box<dyn Collect>>,
+}
+
+/// Reads a map that kernel programs add to.
+pub trait Collect {
+    /// Hands over what was added since the last call, as rows of facts ending at `now`. `gone` are
+    /// processes that have ended since: their rows may be dropped from the map.
+    fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8]));
+}

@@ -1,0 +1,46 @@
+//! The probe `lifecycle`: threads come, take other names, run other programs, go.
+
+use crate::probe::{Attach, AttachPoint, Probe};
+
+pub(super) const PROBE: Probe = Probe {
+    name: "lifecycle",
+    about: "fork, exec, exit and name changes of every thread, so that each fact has a name",
+    cost: "below 1 us per fork, exec or exit",
+    default: true,
+    always: true,
+    records: &[],
+    attach: &[
+        AttachPoint {
+            what: "a thread is created",
+            alternatives: &[Attach::TpBtf {
+                program: "lifecycle_fork",
+                tracepoint: "sched_process_fork",
+            }],
+        },
+        AttachPoint {
+            what: "a process runs another program",
+            alternatives: &[Attach::TpBtf {
+                program: "lifecycle_exec",
+                tracepoint: "sched_process_exec",
+            }],
+        },
+        AttachPoint {
+            what: "a thread ends",
+            alternatives: &[Attach::TpBtf {
+                program: "lifecycle_exit",
+                tracepoint: "sched_process_exit",
+            }],
+        },
+        AttachPoint {
+            what: "a thread takes another name",
+            alternatives: &[Attach::TpBtf {
+                program: "lifecycle_comm",
+                tracepoint: "task_rename",
+            }],
+        },
+    ],
+    open: &[],
+    needs: &[],
+    knobs: &[],
+    totals: None,
+};

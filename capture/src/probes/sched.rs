@@ -1,0 +1,56 @@
+//! The probe `sched`: one fact per off-CPU interval.
+
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, OpenFacts, Probe};
+use ktape_format::schema::OffCpu;
+
+pub(super) const PROBE: Probe = Probe {
+    name: "sched",
+    about: "every off-CPU interval: how long, why, woken by whom, with the stacks of long waits",
+    cost: "0.3 us per context switch, 4 us where a stack is taken",
+    default: true,
+    always: false,
+    records: &[OffCpu::DESC],
+    attach: &[
+        AttachPoint {
+            what: "a CPU changes threads",
+            alternatives: &[Attach::TpBtf { program: "sched_switch", tracepoint: "sched_switch" }],
+        },
+        AttachPoint {
+            what: "a thread is woken",
+            alternatives: &[Attach::TpBtf { program: "sched_waking", tracepoint: "sched_waking" }],
+        },
+        AttachPoint {
+            what: "a new thread is woken for the first time",
+            alternatives: &[Attach::TpBtf {
+                program: "sched_wakeup_new",
+                tracepoint: "sched_wakeup_new",
+            }],
+        },
+    ],
+    open: &[OpenFacts { program: "sched_open", record: OffCpu::DESC, at_start: true }],
+    needs: &[],
+    knobs: &[
+        Knob {
+            name: "stacks",
+            about: "whose stacks are taken: of waits predicted to be `long` (default), of `all`, of `none`",
+            symbol: "sched_stacks",
+            kind: KnobKind::Choice(&[("none", 0), ("long", 1), ("all", 2)]),
+            default: 1,
+        },
+        Knob {
+            name: "long",
+            about: "what counts as a long wait (default 1ms)",
+            symbol: "sched_long_ns",
+            kind: KnobKind::Duration,
+            default: 1_000_000,
+        },
+        Knob {
+            name: "min",
+            about: "leave out intervals shorter than this (default 0: record all)",
+            symbol: "sched_min_ns",
+            kind: KnobKind::Duration,
+            default: 0,
+        },
+    ],
+    totals: None,
+};

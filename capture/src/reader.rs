@@ -1,0 +1,281 @@
+//! One turn of the recorder: empty the rings, make sense of what they held, write.
+//!
+//! The order matters. Facts are taken first, then definitions, then the side band: whatever a fact
+//! names was sent before it, and a mapping was reported before any stack passed through it. Then
+//! everything that defines is applied in order of time, and only then are facts given the ids of
+//! the trace.
+
+use crate::coverage::Coverage;
+use crate::error::Result;
+use crate::kernel::Kernel;
+use crate::mappings::Mappings;
+use crate::sideband::{Mapped, Sideband};
+use crate::stacks::Stacks;
+use crate::tape::{OWN_RING, Tape};
+use crate::tasks::Tasks;
+use ktape_format::schema::{
+    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id,
+};
+use rustc_hash::FxHashMap;
+
+/// Everything that lies between the rings and the file.
+pub(crate) struct Reader {
+    pub(crate) tape: Tape,
+    pub(crate) tasks: Tasks,
+    pub(crate) mappings: Mappings,
+    pub(crate) stacks: Stacks,
+    pub(crate) coverage: Coverage,
+    sideband: Sideband,
+    mapped: Vec<Mapped>,
+    messages: Vec<Message>,
+    shapes: FxHashMap<u16, Shape>,
+    /// Rows that the recorder made itself, by record: they count as produced.
+    own: FxHashMap<u16, u64>,
+    last_counters: FxHashMap<(u32, u16), (u64, u64)>,
+}
+
+/// A definition on its way, with the time by which it is sorted.
+struct Message {
+    time: u64,
+    kind: MessageKind,
+}
+
+enum MessageKind {
+    Mapped(usize),
+    Fork(WireFork),
+    Exec(WireExec, Vec<u8>),
+    Comm(WireComm),
+    Exit(WireExit),
+    Stack(WireStack, Vec<u64>),
+}
+
+/// Where a record keeps what must be translated or known.
+struct Shape {
+    stacks: Vec<usize>,
+    /// Offsets of a thread and its process.
+    threads: Vec<(usize, usize)>,
+}
+
+impl Shape {
+    fn of(desc: &Desc) -> Shape {
+        let of_kind = |kind| {
+            desc.fields
+                .iter()
+                .filter(move |field| field.kind == kind)
+                .map(|field| field.offset)
+                .collect::<Vec<usize>>()
+        };
+        // The n-th thread of a record belongs to its n-th process.
+        let threads = of_kind(Kind::Tid).into_iter().zip(of_kind(Kind::Tgid)).collect();
+        Shape { stacks: of_kind(Kind::StackId), threads }
+    }
+}
+
+/// Items taken from one ring in a turn, so that the others get theirs.
+const ITEMS_PER_TURN: usize = 1 << 16;
+
+impl Reader {
+    pub(crate) fn new(
+        tape: Tape,
+        tasks: Tasks,
+        mappings: Mappings,
+        stacks: Stacks,
+        coverage: Coverage,
+        sideband: Sideband,
+    ) -> Reader {
+        let shapes = RECORDS.iter().map(|desc| (desc.id, Shape::of(desc))).collect();
+        Reader {
+            tape,
+            tasks,
+            mappings,
+            stacks,
+            coverage,
+            sideband,
+            mapped: Vec::new(),
+            messages: Vec::new(),
+            shapes,
+            own: FxHashMap::default(),
+            last_counters: FxHashMap::default(),
+        }
+    }
+
+    /// Empties all rings once. Returns whether one of them may hold more.
+    pub(crate) fn turn(&mut self, kernel: &mut Kernel, now: u64) -> Result<bool> {
+        let mut more = false;
+        for cpu in 0..kernel.facts.len() {
+            // A ring can outpace one chunk: write in between.
+            let tape = &mut self.tape;
+            let taken = kernel.facts[cpu].drain(ITEMS_PER_TURN, |record, bytes| {
+                if let Some(desc) = by_id(record)
+                    && bytes.len() >= desc.size
+                {
+                    tape.fact(desc, cpu as u16, &bytes[..desc.size]);
+                }
+            });
+            more |= taken == ITEMS_PER_TURN;
+            if self.tape.is_full() {
+                self.define(kernel);
+                self.write(now)?;
+            }
+        }
+        self.define(kernel);
+        Ok(more)
+    }
+
+    /// Takes definitions and applies them in order of time.
+    fn define(&mut self, kernel: &mut Kernel) {
+        let Reader { messages, mapped, sideband, .. } = self;
+        kernel.definitions.drain(usize::MAX, |record, bytes| {
+            messages.extend(parse(record, bytes));
+        });
+        sideband.drain(mapped);
+        for (at, mapping) in mapped.iter().enumerate() {
+            messages.push(Message { time: mapping.time, kind: MessageKind::Mapped(at) });
+        }
+        if messages.is_empty() {
+            return;
+        }
+        let mut messages = std::mem::take(&mut self.messages);
+        let mut mapped = std::mem::take(&mut self.mapped);
+        messages.sort_by_key(|message| message.time);
+        for message in messages.drain(..) {
+            self.apply(message, &mapped);
+        }
+        mapped.clear();
+        self.messages = messages;
+        self.mapped = mapped;
+    }
+
+    fn apply(&mut self, message: Message, mapped: &[Mapped]) {
+        let Reader { tape, tasks, mappings, stacks, .. } = self;
+        match message.kind {
+            MessageKind::Mapped(at) => mappings.map(&mapped[at], tape),
+            MessageKind::Fork(fork) => {
+                tasks.fork(&fork, tape);
+                if fork.tid == fork.tgid {
+                    mappings.fork(fork.tgid, fork.parent);
+                }
+            }
+            MessageKind::Exec(exec, rest) => {
+                tasks.exec(&exec, &rest, tape);
+                mappings.exec(exec.tgid, exec.time);
+            }
+            MessageKind::Comm(change) => tasks.comm(&change, tape),
+            MessageKind::Exit(exit) => {
+                tasks.exit(&exit, tape);
+                if exit.live == 0 {
+                    mappings.exit(exit.tgid);
+                }
+            }
+            MessageKind::Stack(stack, addresses) => {
+                stacks.add(&stack, &addresses, mappings, tape);
+            }
+        }
+    }
+
+    /// Gives pending facts the ids of the trace and writes everything.
+    pub(crate) fn write(&mut self, now: u64) -> Result<()> {
+        let mut pending = self.tape.take_pending();
+        for rows in pending.iter_mut().flatten() {
+            let Some(shape) = self.shapes.get(&rows.desc.id) else { continue };
+            for row in rows.bytes.chunks_exact_mut(rows.desc.size) {
+                for &at in &shape.stacks {
+                    let id = word(row, at);
+                    if id != 0 {
+                        let id = self.stacks.translate(id);
+                        row[at..at + 4].copy_from_slice(&id.to_ne_bytes());
+                    }
+                }
+                for &(tid, tgid) in &shape.threads {
+                    let tid = word(row, tid);
+                    if tid != 0 && !self.tasks.is_known(tid) {
+                        self.tasks.know(tid, word(row, tgid), now, &mut self.tape);
+                    }
+                }
+            }
+            if rows.desc.id == OffCpu::DESC.id {
+                for row in rows.bytes.chunks_exact(rows.desc.size) {
+                    self.coverage.add(row, &self.tasks);
+                }
+            }
+        }
+        self.tape.put_back(pending);
+        self.tape.flush()
+    }
+
+    /// Takes a row that the recorder made itself.
+    pub(crate) fn own_fact(&mut self, desc: &'static Desc, row: &[u8]) {
+        *self.own.entry(desc.id).or_default() += 1;
+        self.tape.fact(desc, OWN_RING, row);
+    }
+
+    /// Notes the loss counters, those that changed; returns what was produced and lost, by record.
+    pub(crate) fn count_losses(&mut self, kernel: &Kernel, now: u64) -> Result<Vec<(u16, u64, u64)>> {
+        let (mut counters, _) = kernel.counters()?;
+        let own: Vec<(u16, u64)> = self.own.iter().map(|(&id, &rows)| (id, rows)).collect();
+        counters.extend(own.iter().map(|&(record, rows)| (OWN_CPU, record, rows, 0)));
+        let lost = self.sideband.lost();
+        if lost > 0 {
+            let mapping = ktape_format::schema::Mapping::DESC.id;
+            counters.push((OWN_CPU, mapping, lost, lost));
+        }
+        let mut totals: FxHashMap<u16, (u64, u64)> = FxHashMap::default();
+        counters.sort_unstable();
+        for &(cpu, record, produced, lost) in &counters {
+            let total = totals.entry(record).or_default();
+            total.0 += produced;
+            total.1 += lost;
+            if self.last_counters.insert((cpu, record), (produced, lost)) != Some((produced, lost)) {
+                let row = Loss { time: now, produced, lost, record: record.into(), cpu };
+                self.tape.define(Loss::DESC, &row.encode());
+            }
+        }
+        let mut totals: Vec<(u16, u64, u64)> =
+            totals.into_iter().map(|(record, (produced, lost))| (record, produced, lost)).collect();
+        totals.sort_unstable();
+        Ok(totals)
+    }
+
+    /// Descriptors of the side band, to wait on.
+    pub(crate) fn sideband_fds(&self) -> Vec<std::os::fd::RawFd> {
+        self.sideband.fds().collect()
+    }
+}
+
+/// The CPU number of counters that the recorder keeps itself.
+const OWN_CPU: u32 = u32::MAX;
+
+fn word(row: &[u8], at: usize) -> u32 {
+    row.get(at..at + 4)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_ne_bytes)
+}
+
+fn parse(record: u16, bytes: &[u8]) -> Option<Message> {
+    let message = if record == WireStack::DESC.id {
+        let stack = WireStack::decode(bytes)?;
+        let addresses = bytes.get(WireStack::SIZE..)?;
+        let addresses = addresses
+            .chunks_exact(8)
+            .take(stack.count as usize)
+            .filter_map(|bytes| Some(u64::from_ne_bytes(bytes.try_into().ok()?)))
+            .collect();
+        Message { time: stack.time, kind: MessageKind::Stack(stack, addresses) }
+    } else if record == WireFork::DESC.id {
+        let fork = WireFork::decode(bytes)?;
+        Message { time: fork.time, kind: MessageKind::Fork(fork) }
+    } else if record == WireExec::DESC.id {
+        let exec = WireExec::decode(bytes)?;
+        let rest = bytes.get(WireExec::SIZE..)?.to_vec();
+        Message { time: exec.time, kind: MessageKind::Exec(exec, rest) }
+    } else if record == WireComm::DESC.id {
+        let comm = WireComm::decode(bytes)?;
+        Message { time: comm.time, kind: MessageKind::Comm(comm) }
+    } else if record == WireExit::DESC.id {
+        let exit = WireExit::decode(bytes)?;
+        Message { time: exit.time, kind: MessageKind::Exit(exit) }
+    } else {
+        return None;
+    };
+    Some(message)
+}

@@ -1,0 +1,400 @@
+//! A recording from start to end.
+
+use crate::command::Launched;
+use crate::coverage::Coverage;
+use crate::error::{Error, Result};
+use crate::kernel_code::KernelCode;
+use crate::mappings::Mappings;
+use crate::options::{Options, Output};
+use crate::output::Sink;
+use crate::poll::Poll;
+use crate::probe::Collect;
+use crate::proc::{HostFacts, Snapshot};
+use crate::reader::Reader;
+use crate::setup::{self, Setup};
+use crate::sideband::Sideband;
+use crate::stacks::Stacks;
+use crate::tape::Tape;
+use crate::tasks::Tasks;
+use crate::{clock, names};
+use ktape_format::schema::{Clock, StackCoverage, by_id};
+use ktape_format::{Host, Meta, ProbeMeta};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How a recording is going.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Since the probes were attached.
+    pub elapsed: Duration,
+    /// Facts written so far.
+    pub facts: u64,
+    /// Bytes written so far.
+    pub bytes: u64,
+    /// Facts lost so far.
+    pub lost: u64,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its name.
+    pub record: &'static str,
+    /// Rows in the file; for system calls: calls in its rows.
+    pub recorded: u64,
+    /// What the kernel programs made.
+    pub produced: u64,
+    /// What found the ring full.
+    pub lost: u64,
+}
+
+/// What a recording came to.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// From the attachment of the probes to their detachment.
+    pub duration: Duration,
+    /// Each record with facts or losses.
+    pub outcomes: Vec<Outcome>,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// CPU time of the recorder (user and system).
+    pub cpu: Duration,
+    /// Its peak memory.
+    pub peak_bytes: u64,
+    /// Probes that were left out, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// The command's exit status as a shell would give it, if one was run.
+    pub status: Option<i32>,
+    /// Why the recording ended early; the trace is valid up to there.
+    pub failure: Option<String>,
+}
+
+/// How often everything pending is written: the most that a crash can lose.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+
+/// How often totals and losses are read.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// The rings are looked at this often even when nobody wakes the recorder.
+const TURN_EVERY: Duration = Duration::from_millis(100);
+
+/// Records until a signal (SIGINT, SIGTERM, SIGHUP), the command's end, or a limit of the options.
+pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<Summary> {
+    let host = HostFacts::read()
+        .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
+    // Everything that can be refused is refused before the previous trace is moved away.
+    setup::choose(&options.probes)?;
+    let signals = signals()?;
+    let mut command = match options.command.as_slice() {
+        [] => None,
+        command => Some(Launched::hold(command)?),
+    };
+    if let Some(delay) = options.delay {
+        if let Some(command) = &mut command {
+            command.release()?;
+        }
+        std::thread::sleep(delay);
+    }
+    let start = clock::now();
+    let pid = command.as_ref().map(|command| command.pid);
+    let cpus = setup::cpu_list(&host);
+    // Before the programs: no mapping may be missed that a stack could pass through.
+    let sideband = Sideband::open(&cpus, host.page_size as usize)?;
+    let Setup { mut kernel, probes, attached } =
+        setup::attach(options, &host, start.mono, pid)?;
+
+    let sink = Sink::open(&options.output)?;
+    let path = match &options.output {
+        Output::File(path) => path.clone(),
+        Output::Stdout => PathBuf::from("(standard output)"),
+    };
+    let meta = meta(options, &host, &start, &probes);
+    let tape = Tape::new(sink, path, meta, options.level, kernel.facts.len())?;
+    let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
+    let mut tasks = Tasks::default();
+    if let Some(pid) = pid {
+        tasks.set_command(pid);
+    }
+    let mut session = Session {
+        reader: Reader::new(
+            tape,
+            tasks,
+            Mappings::default(),
+            Stacks::new(KernelCode::of_host()),
+            Coverage::new(threshold),
+            sideband,
+        ),
+        collectors: Vec::new(),
+        began: Instant::now(),
+        start: start.mono,
+        options,
+    };
+    for choice in &attached {
+        for open in choice.probe.open.iter().filter(|open| open.at_start) {
+            kernel.read_open(open)?;
+        }
+        session.collectors.extend(kernel.totals(choice.probe)?);
+    }
+    session.snapshot(&start);
+
+    if let Some(command) = &mut command {
+        command.release()?;
+    }
+    let failure = session.run(&mut kernel, &signals, command.as_ref(), progress);
+    kernel.detach();
+    let duration = session.began.elapsed();
+    let stop = clock::now();
+    if let Some(command) = &command {
+        command.terminate();
+    }
+
+    let finished = match failure {
+        Ok(()) => session.stop(kernel, &attached, stop.mono),
+        Err(error) => Err(error),
+    };
+    let status = command.map(Launched::wait).transpose()?;
+    let (cpu, peak_bytes) = usage();
+    let (outcomes, bytes, failure) = match finished {
+        Ok((outcomes, bytes)) => (outcomes, bytes, None),
+        Err(error) => (Vec::new(), 0, Some(crate::error::chain(&error))),
+    };
+    Ok(Summary {
+        duration,
+        outcomes,
+        bytes,
+        cpu,
+        peak_bytes,
+        skipped: probes
+            .into_iter()
+            .filter(|probe| probe.state == ktape_format::ProbeState::Skipped)
+            .map(|probe| (probe.name, probe.reason))
+            .collect(),
+        status,
+        failure,
+    })
+}
+
+struct Session<'a> {
+    reader: Reader,
+    collectors: Vec<Box<dyn Collect>>,
+    began: Instant,
+    start: u64,
+    options: &'a Options,
+}
+
+impl Session<'_> {
+    /// What was there before the recording.
+    fn snapshot(&mut self, start: &crate::proc::Anchor) {
+        let reader = &mut self.reader;
+        reader.tape.define(Clock::DESC, &clock::row(start).encode());
+        if let Ok(snapshot) = Snapshot::take() {
+            let now = clock::monotonic();
+            reader.tasks.snapshot(&snapshot, now, &mut reader.tape);
+            reader.tasks.run_times(&snapshot, now, &mut reader.tape);
+            for process in snapshot.processes.iter().filter(|process| !process.kthread) {
+                reader.mappings.read(process.tgid, self.start);
+            }
+        }
+    }
+
+    /// Drains until something ends the recording.
+    fn run(
+        &mut self,
+        kernel: &mut crate::kernel::Kernel,
+        signals: &UnixStream,
+        command: Option<&Launched>,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<()> {
+        let poll = Poll::new()?;
+        for ring in &kernel.facts {
+            poll.add(ring.as_raw_fd())?;
+        }
+        poll.add(kernel.definitions.as_raw_fd())?;
+        for fd in self.reader.sideband_fds() {
+            poll.add(fd)?;
+        }
+        poll.add(signals.as_raw_fd())?;
+        if let Some(command) = command {
+            poll.add(command.ended.as_raw_fd())?;
+        }
+        let mut written = Instant::now();
+        let mut counted = Instant::now();
+        loop {
+            let now = clock::monotonic();
+            let more = self.reader.turn(kernel, now)?;
+            if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
+                self.reader.write(now)?;
+                written = Instant::now();
+            }
+            if counted.elapsed() >= COUNT_EVERY {
+                let lost = self.count(kernel, now)?;
+                counted = Instant::now();
+                progress(&Progress {
+                    elapsed: self.began.elapsed(),
+                    facts: self.reader.tape.recorded().values().sum(),
+                    bytes: self.reader.tape.written(),
+                    lost,
+                });
+            }
+            if readable(signals) || command.is_some_and(|command| readable_pipe(&command.ended)) {
+                return Ok(());
+            }
+            if self.options.duration.is_some_and(|limit| self.began.elapsed() >= limit) {
+                return Ok(());
+            }
+            if self.options.max_size.is_some_and(|limit| self.reader.tape.written() >= limit) {
+                return Ok(());
+            }
+            if !more {
+                poll.wait(self.timeout());
+            }
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        let left = self.options.duration.map(|limit| limit.saturating_sub(self.began.elapsed()));
+        left.map_or(TURN_EVERY, |left| left.min(TURN_EVERY)).max(Duration::from_millis(1))
+    }
+
+    /// Reads totals and losses; returns the facts lost so far.
+    fn count(&mut self, kernel: &crate::kernel::Kernel, now: u64) -> Result<u64> {
+        let gone = self.reader.tasks.take_gone();
+        let Session { reader, collectors, .. } = self;
+        for collector in collectors {
+            collector.collect(now, &gone, &mut |desc, row| {
+                reader.tape.fact(desc, crate::tape::OWN_RING, row);
+            });
+        }
+        let (_, taken) = kernel.counters()?;
+        if let Some(row) = reader.coverage.window(now, taken) {
+            reader.tape.define(StackCoverage::DESC, &row.encode());
+        }
+        let totals = reader.count_losses(kernel, now)?;
+        Ok(totals.iter().map(|(_, _, lost)| lost).sum())
+    }
+
+    /// After the programs are detached: what is left in the rings, what is still open, names.
+    fn stop(
+        mut self,
+        mut kernel: crate::kernel::Kernel,
+        attached: &[setup::Chosen],
+        stop: u64,
+    ) -> Result<(Vec<Outcome>, u64)> {
+        kernel.set_stop(stop)?;
+        for open in attached.iter().flat_map(|choice| choice.probe.open) {
+            let rows = kernel.read_open(open)?;
+            for row in rows.chunks_exact(open.record.size) {
+                self.reader.own_fact(open.record, row);
+            }
+        }
+        while self.reader.turn(&mut kernel, stop)? {}
+        self.reader.write(stop)?;
+        self.count(&kernel, stop)?;
+        let totals = self.reader.count_losses(&kernel, stop)?;
+        let reader = &mut self.reader;
+        if let Ok(snapshot) = Snapshot::take() {
+            reader.tasks.run_times(&snapshot, clock::monotonic(), &mut reader.tape);
+        }
+        reader.tape.define(Clock::DESC, &clock::row(&clock::now()).encode());
+        names::write(&reader.stacks, &reader.mappings, &mut reader.tape);
+        reader.write(stop)?;
+        let recorded = reader.tape.recorded().clone();
+        let outcomes = totals
+            .into_iter()
+            .filter_map(|(id, produced, lost)| {
+                let record = by_id(id)?;
+                let recorded = recorded.get(&id).copied().unwrap_or(0);
+                Some(Outcome { record: record.name, recorded, produced, lost })
+            })
+            .collect();
+        let summary = self.reader.tape.finish()?;
+        Ok((outcomes, summary.bytes))
+    }
+}
+
+fn meta(
+    options: &Options,
+    host: &HostFacts,
+    start: &crate::proc::Anchor,
+    probes: &[ProbeMeta],
+) -> Meta {
+    let targets = &options.targets;
+    let list = |ids: &[u32]| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let mut filters = Vec::new();
+    let mut note = |name: &str, value: String| {
+        if !value.is_empty() {
+            filters.push((name.to_owned(), value));
+        }
+    };
+    note("pid", list(&targets.pids));
+    note("tid", list(&targets.tids));
+    note("cpu", list(&targets.cpus));
+    note("uid", targets.uid.map_or(String::new(), |uid| uid.to_string()));
+    note("cgroup", targets.cgroup.as_ref().map_or(String::new(), |path| path.display().to_string()));
+    note("comm", targets.comm.join(","));
+    note("not-comm", targets.not_comm.join(","));
+    if !options.command.is_empty() && !options.system_wide {
+        note("command", "the launched command and its children".into());
+    }
+    Meta {
+        ktape_version: env!("CARGO_PKG_VERSION").into(),
+        host: Host {
+            hostname: host.hostname.clone(),
+            kernel: host.release.clone(),
+            version: host.version.clone(),
+            arch: host.arch.clone(),
+            cpus: host.online.count(),
+            possible_cpus: host.possible.bound(),
+            page_size: host.page_size,
+            mem_bytes: host.mem_bytes,
+            boot_id: host.boot_id.clone(),
+        },
+        command_line: options.command_line.clone(),
+        filters,
+        probes: probes.to_vec(),
+        start: clock::pair(start),
+        ..Meta::default()
+    }
+}
+
+/// A socket that becomes readable on SIGINT, SIGTERM or SIGHUP.
+fn signals() -> Result<UnixStream> {
+    let (reader, writer) = UnixStream::pair().map_err(Error::io("make", "a socket pair"))?;
+    reader.set_nonblocking(true).map_err(Error::io("set up", "a socket"))?;
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        let writer = writer.try_clone().map_err(Error::io("set up", "a socket"))?;
+        signal_hook::low_level::pipe::register(signal, writer)
+            .map_err(Error::io("watch for", "signals"))?;
+    }
+    Ok(reader)
+}
+
+fn readable(mut socket: &UnixStream) -> bool {
+    use std::io::Read;
+    matches!(socket.read(&mut [0; 16]), Ok(count) if count > 0)
+}
+
+/// The writing end is closed when the command has ended: the pipe hangs up.
+#[expect(unsafe_code, reason = "poll(2)")]
+fn readable_pipe(pipe: &std::io::PipeReader) -> bool {
+    let mut fd = libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid pollfd, no waiting.
+    unsafe { libc::poll(&raw mut fd, 1, 0) > 0 }
+}
+
+/// CPU time and peak memory of this process.
+#[expect(unsafe_code, reason = "getrusage(2)")]
+fn usage() -> (Duration, u64) {
+    // SAFETY: an all-zero rusage is valid, and the kernel fills it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    (time(usage.ru_utime) + time(usage.ru_stime), usage.ru_maxrss as u64 * 1024)
+}

@@ -1,0 +1,250 @@
+//! From options to attached programs: what can run here, with which settings, and why not.
+
+use crate::error::{Error, Result};
+use crate::kernel::{self, Global, Kernel};
+use crate::options::{Options, ProbeChoice};
+use crate::probe::{Needs, Probe};
+use crate::probes::{PROBES, by_name};
+use crate::proc::{Capability, HostFacts};
+use crate::{rings, sideband, targets};
+use ktape_format::schema::Desc;
+use ktape_format::{ProbeMeta, ProbeState};
+use std::path::Path;
+
+/// A probe with the values of its knobs.
+pub(crate) struct Chosen {
+    pub(crate) probe: &'static Probe,
+    pub(crate) values: Vec<u64>,
+    pub(crate) explicit: bool,
+}
+
+impl Chosen {
+    /// The value of a knob.
+    pub(crate) fn value(&self, knob: &str) -> Option<u64> {
+        let at = self.probe.knobs.iter().position(|known| known.name == knob)?;
+        Some(self.values[at])
+    }
+}
+
+/// Reads the choices: names to probes, texts to values; adds what is always attached.
+pub(crate) fn choose(choices: &[ProbeChoice]) -> Result<Vec<Chosen>> {
+    for choice in choices {
+        if by_name(&choice.name).is_none_or(|probe| probe.always) {
+            return Err(Error::NoSuchProbe(choice.name.clone()));
+        }
+    }
+    let mut chosen = Vec::new();
+    for probe in PROBES {
+        let choice = choices.iter().rev().find(|choice| choice.name == probe.name);
+        if choice.is_none() && !probe.always {
+            continue;
+        }
+        let mut values: Vec<u64> = probe.knobs.iter().map(|knob| knob.default).collect();
+        for (name, text) in choices
+            .iter()
+            .filter(|choice| choice.name == probe.name)
+            .flat_map(|choice| &choice.knobs)
+        {
+            let at = probe.knobs.iter().position(|knob| knob.name == *name);
+            let fail = |message| Error::Knob { probe: probe.name.into(), message };
+            let at = at.ok_or_else(|| {
+                let names: Vec<&str> = probe.knobs.iter().map(|knob| knob.name).collect();
+                fail(format!("there is no setting {name}, but {}", names.join(", ")))
+            })?;
+            values[at] = probe.knobs[at].parse(text).map_err(fail)?;
+        }
+        let explicit = choice.is_some_and(|choice| choice.explicit);
+        chosen.push(Chosen { probe, values, explicit });
+    }
+    Ok(chosen)
+}
+
+/// Programs in the kernel, and what became of each probe.
+pub(crate) struct Setup {
+    pub(crate) kernel: Kernel,
+    pub(crate) probes: Vec<ProbeMeta>,
+    /// Those that are attached.
+    pub(crate) attached: Vec<Chosen>,
+}
+
+/// Bytes of the definition ring.
+const DEFINITION_BYTES: u32 = 2 << 20;
+
+/// Kernel memory that other programs may hold until the ring is full is not ours to wait for: wake
+/// the reader when a ring is a sixteenth full.
+const WAKES_PER_RING: u64 = 16;
+
+/// Loads and attaches. `start` is the time from which open waits count, `command` the process that
+/// was launched.
+pub(crate) fn attach(
+    options: &Options,
+    host: &HostFacts,
+    start: u64,
+    command: Option<u32>,
+) -> Result<Setup> {
+    check_permission(host)?;
+    let chosen = choose(&options.probes)?;
+    let version = kernel_version(&host.release);
+    let cycles = sideband::has_hardware_cycles();
+
+    let wanted = &options.targets;
+    let only_command = command.is_some() && !options.system_wide;
+    let by_target = only_command || !wanted.pids.is_empty() || !wanted.tids.is_empty();
+    let children = only_command || (wanted.children && by_target);
+    let mut globals = targets::globals(wanted, by_target, children)?;
+    let number = |symbol, value: u64| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
+    let half = |symbol, value: u32| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
+    globals.push(half("self_tgid", std::process::id()));
+    globals.push(half("kernel_version", version.0 << 16 | version.1 << 8));
+    globals.push(half("wake_bytes", (u64::from(options.ring_bytes) / WAKES_PER_RING) as u32));
+    globals.push(number("sched_start_ns", start));
+    globals.push(Global { symbol: "cpu_event", bytes: vec![if cycles { 2 } else { 1 }] });
+    for choice in &chosen {
+        for (knob, &value) in choice.probe.knobs.iter().zip(&choice.values) {
+            if !knob.symbol.is_empty() {
+                globals.push(Global { symbol: knob.symbol, bytes: knob.bytes(value) });
+            }
+        }
+    }
+
+    let mut kernel = Kernel::load(
+        &globals,
+        host.possible.bound(),
+        options.ring_bytes,
+        DEFINITION_BYTES,
+        rings::has_task_storage(version),
+    )?;
+    for (ids, thread) in [(&wanted.pids, false), (&wanted.tids, true)] {
+        for &id in ids {
+            if !Path::new(&format!("/proc/{id}")).exists() {
+                return Err(Error::Target(format!("there is no process or thread {id}")));
+            }
+            kernel.add_target(id, thread)?;
+        }
+    }
+    if let Some(pid) = command {
+        kernel.add_target(pid, false)?;
+    }
+
+    let btf = kernel::btf()?;
+    let cpus = cpu_list(host);
+    let mut probes = Vec::new();
+    let mut attached = Vec::new();
+    for choice in chosen {
+        let freq = choice.value("freq").unwrap_or(0);
+        let outcome = missing(choice.probe, version)
+            .map_or(Ok(()), Err)
+            .and_then(|()| kernel.attach(choice.probe, &btf, &cpus, freq, cycles));
+        let mut meta = ProbeMeta {
+            name: choice.probe.name.into(),
+            records: choice.probe.records.iter().map(|desc: &&Desc| desc.name.into()).collect(),
+            knobs: choice
+                .probe
+                .knobs
+                .iter()
+                .zip(&choice.values)
+                .map(|(knob, &value)| (knob.name.into(), knob.show(value)))
+                .collect(),
+            ..ProbeMeta::default()
+        };
+        match outcome {
+            Ok(how) => {
+                meta.state = ProbeState::Attached;
+                meta.attached = how.points;
+                meta.reason = how.passed_over;
+                attached.push(choice);
+            }
+            Err(reason) if choice.explicit || choice.probe.always => {
+                return Err(Error::Probe { probe: choice.probe.name.into(), reason });
+            }
+            Err(reason) => {
+                meta.state = ProbeState::Skipped;
+                meta.reason = reason;
+            }
+        }
+        probes.push(meta);
+    }
+    if attached.iter().all(|choice| choice.probe.always) {
+        let reasons: Vec<&str> = probes.iter().map(|probe| probe.reason.as_str()).collect();
+        return Err(Error::Load("no probe can run on this host: ".to_owned() + &reasons.join("; "), ""));
+    }
+    Ok(Setup { kernel, probes, attached })
+}
+
+/// The CPUs that run now.
+pub(crate) fn cpu_list(host: &HostFacts) -> Vec<u32> {
+    host.online.iter().collect()
+}
+
+/// `6.18.44-fc` is (6, 18).
+pub(crate) fn kernel_version(release: &str) -> (u32, u32) {
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn missing(probe: &Probe, version: (u32, u32)) -> Option<String> {
+    probe.needs.iter().find_map(|need| match *need {
+        Needs::Kernel(major, minor) => (version < (major, minor)).then(|| {
+            format!("needs kernel {major}.{minor} or later, this is {}.{}", version.0, version.1)
+        }),
+        Needs::Tracepoint(group, name) => {
+            let path = format!("/sys/kernel/tracing/events/{group}/{name}");
+            // Without tracefs nobody can tell: the attachment will.
+            (Path::new("/sys/kernel/tracing/events").exists() && !Path::new(&path).exists())
+                .then(|| format!("this kernel has no tracepoint {group}:{name}"))
+        }
+    })
+}
+
+fn check_permission(host: &HostFacts) -> Result<()> {
+    let missing: Vec<&str> = [Capability::Bpf, Capability::Perfmon]
+        .into_iter()
+        .filter(|&capability| !host.capabilities.allows(capability))
+        .map(Capability::name)
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::Permission { missing: missing.join(" and ") }) }
+}
+
+/// Whether a probe can run here.
+#[derive(Debug)]
+pub struct Availability {
+    /// The probe.
+    pub probe: &'static Probe,
+    /// Where it attached, or why it could not.
+    pub result: std::result::Result<Vec<String>, String>,
+}
+
+/// Tries every probe on this host by attaching it for a moment.
+pub fn check() -> Result<Vec<Availability>> {
+    let host = HostFacts::read()
+        .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
+    let all = |result: std::result::Result<Vec<String>, String>| {
+        PROBES.iter().map(|&probe| Availability { probe, result: result.clone() }).collect()
+    };
+    if let Err(error) = check_permission(&host) {
+        return Ok(all(Err(error.to_string())));
+    }
+    let version = kernel_version(&host.release);
+    let cycles = sideband::has_hardware_cycles();
+    let globals = [Global { symbol: "self_tgid", bytes: std::process::id().to_ne_bytes().to_vec() }];
+    let page = host.page_size.max(4096);
+    let loaded =
+        Kernel::load(&globals, host.possible.bound(), page, page, rings::has_task_storage(version));
+    let mut kernel = match loaded {
+        Ok(kernel) => kernel,
+        Err(error) => return Ok(all(Err(crate::error::chain(&error)))),
+    };
+    let btf = kernel::btf()?;
+    let cpus = cpu_list(&host);
+    Ok(PROBES
+        .iter()
+        .map(|&probe| {
+            let result = missing(probe, version)
+                .map_or(Ok(()), Err)
+                .and_then(|()| kernel.attach(probe, &btf, &cpus, 1, cycles))
+                .map(|attached| attached.points);
+            Availability { probe, result }
+        })
+        .collect())
+}

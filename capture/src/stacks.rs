@@ -1,0 +1,172 @@
+//! Stacks: from addresses of this boot to module and offset, shared frame by frame.
+//!
+//! The kernel programs intern stacks by their raw addresses. Here they are interned once more by
+//! content, so that eight processes of one program share theirs, and one that the kernel's
+//! dictionary forgot and sent again gets its old id.
+
+use crate::kernel_code::{KernelCode, Part};
+use crate::mappings::Mappings;
+use crate::tape::Tape;
+use ktape_format::schema::{Frame, Stack, StackNode, WireStack, stack_end, stack_side};
+use rustc_hash::FxHashMap;
+
+/// Everything known of stacks.
+pub(crate) struct Stacks {
+    /// Id in the trace by the id of the kernel programs.
+    ids: Vec<u32>,
+    frames: FxHashMap<(u32, u64), u32>,
+    nodes: FxHashMap<(u32, u32), u32>,
+    stacks: FxHashMap<(u32, u8, u8, u8), u32>,
+    kernel: KernelCode,
+    /// Ids of the kernel's modules in the trace.
+    kernel_modules: FxHashMap<Part, u32>,
+}
+
+/// More ids than this are not translated: no recording makes them, and the table stays bounded.
+const MAX_IDS: u32 = 1 << 26;
+
+impl Stacks {
+    pub(crate) fn new(kernel: KernelCode) -> Stacks {
+        Stacks {
+            ids: Vec::new(),
+            frames: FxHashMap::default(),
+            nodes: FxHashMap::default(),
+            stacks: FxHashMap::default(),
+            kernel,
+            kernel_modules: FxHashMap::default(),
+        }
+    }
+
+    /// The id in the trace of a stack that the kernel programs call `id`; 0 if it never came.
+    pub(crate) fn translate(&self, id: u32) -> u32 {
+        self.ids.get(id as usize).copied().unwrap_or(0)
+    }
+
+    /// Takes a stack that the kernel programs sent; `addresses` are innermost first.
+    pub(crate) fn add(
+        &mut self,
+        wire: &WireStack,
+        addresses: &[u64],
+        mappings: &mut Mappings,
+        tape: &mut Tape,
+    ) {
+        if wire.id >= MAX_IDS {
+            return;
+        }
+        let mut end = wire.end;
+        let frames = if wire.side == stack_side::KERNEL {
+            self.kernel_frames(addresses, mappings, tape)
+        } else {
+            let mut frames = Vec::with_capacity(addresses.len());
+            for (depth, &address) in addresses.iter().enumerate() {
+                let place = address - u64::from(depth > 0);
+                match mappings.resolve(wire.tgid, place, tape) {
+                    Some((module, offset)) => frames.push(self.frame(module, offset, tape)),
+                    None if depth == 0 => frames.push(self.frame(0, place, tape)),
+                    // Not code: the walk had lost its way.
+                    None => {
+                        if end != stack_end::COMPLETE {
+                            end = stack_end::TRUNCATED;
+                        }
+                        break;
+                    }
+                }
+            }
+            frames
+        };
+        let mut node = 0;
+        for &frame in frames.iter().rev() {
+            node = self.node(node, frame, tape);
+        }
+        let id = self.stack(node, wire, end, tape);
+        let at = wire.id as usize;
+        if at >= self.ids.len() {
+            self.ids.resize(at + 1, 0);
+        }
+        self.ids[at] = id;
+    }
+
+    fn kernel_frames(
+        &mut self,
+        addresses: &[u64],
+        mappings: &mut Mappings,
+        tape: &mut Tape,
+    ) -> Vec<u32> {
+        let mut frames = Vec::with_capacity(addresses.len());
+        for (depth, &address) in addresses.iter().enumerate() {
+            let place = address.wrapping_sub(u64::from(depth > 0));
+            let (part, offset) = self.kernel.place(place);
+            let module = match self.kernel_modules.get(&part) {
+                Some(&module) => module,
+                None => {
+                    let (name, build_id, kind) = self.kernel.describe(part);
+                    let module = mappings.kernel_module(&name, build_id, kind, tape);
+                    self.kernel_modules.insert(part, module);
+                    module
+                }
+            };
+            frames.push(self.frame(module, offset, tape));
+        }
+        frames
+    }
+
+    fn frame(&mut self, module: u32, offset: u64, tape: &mut Tape) -> u32 {
+        let next = self.frames.len() as u32 + 1;
+        let id = *self.frames.entry((module, offset)).or_insert(next);
+        if id == next {
+            tape.define(Frame::DESC, &Frame { offset, id, module }.encode());
+        }
+        id
+    }
+
+    fn node(&mut self, parent: u32, frame: u32, tape: &mut Tape) -> u32 {
+        let next = self.nodes.len() as u32 + 1;
+        let id = *self.nodes.entry((parent, frame)).or_insert(next);
+        if id == next {
+            tape.define(StackNode::DESC, &StackNode { id, parent, frame, flags: 0 }.encode());
+        }
+        id
+    }
+
+    fn stack(&mut self, node: u32, wire: &WireStack, end: u8, tape: &mut Tape) -> u32 {
+        if node == 0 {
+            return 0;
+        }
+        let next = self.stacks.len() as u32 + 1;
+        let id = *self.stacks.entry((node, wire.side, wire.unwind, end)).or_insert(next);
+        if id == next {
+            let row = Stack {
+                id,
+                node,
+                tgid: wire.tgid,
+                side: wire.side,
+                unwind: wire.unwind,
+                end,
+                flags: 0,
+            };
+            tape.define(Stack::DESC, &row.encode());
+        }
+        id
+    }
+
+    /// Every frame of the trace: `(module, offset, frame)`, sorted.
+    pub(crate) fn frames(&self) -> Vec<(u32, u64, u32)> {
+        let mut frames: Vec<(u32, u64, u32)> =
+            self.frames.iter().map(|(&(module, offset), &frame)| (module, offset, frame)).collect();
+        frames.sort_unstable();
+        frames
+    }
+
+    /// The kernel's code.
+    pub(crate) fn kernel(&self) -> &KernelCode {
+        &self.kernel
+    }
+
+    /// The parts of the kernel in the trace, with their module ids.
+    pub(crate) fn kernel_parts(&self) -> Vec<(Part, u32)> {
+        let mut parts: Vec<(Part, u32)> =
+            self.kernel_modules.iter().map(|(&part, &module)| (part, module)).collect();
+        parts.sort_unstable();
+        parts
+    }
+}

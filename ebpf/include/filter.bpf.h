@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Which threads are recorded. Decided before any other work.
+ */
+#ifndef KTAPE_FILTER_BPF_H
+#define KTAPE_FILTER_BPF_H
+
+#include "ktape.bpf.h"
+
+#define MAX_GLOBS 8
+#define COMM_LEN 16
+
+const volatile bool filter_targets;	/* by process or thread, see `targets` */
+const volatile bool filter_children;	/* a target's children are targets */
+const volatile bool filter_uid;
+const volatile __u32 wanted_uid;
+const volatile __u64 wanted_cgroup;	/* cgroup v2 id; 0 is any */
+const volatile __u32 wanted_cgroup_level;
+const volatile bool filter_cpu;
+const volatile __u64 wanted_cpus[16];	/* bits; CPUs over 1023 are not wanted */
+const volatile __u32 allow_count;	/* comm globs, any of which must match */
+const volatile char allow_comm[MAX_GLOBS][COMM_LEN];
+const volatile __u32 deny_count;	/* comm globs, none of which may match */
+const volatile char deny_comm[MAX_GLOBS][COMM_LEN];
+
+/* Key: tgid << 1, or tid << 1 | 1. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u8);
+} targets SEC(".maps");
+
+static __always_inline bool is_target(__u32 tgid, __u32 tid)
+{
+	__u64 key = (__u64)tgid << 1;
+
+	if (bpf_map_lookup_elem(&targets, &key))
+		return true;
+	key = (__u64)tid << 1 | 1;
+	return bpf_map_lookup_elem(&targets, &key);
+}
+
+/*
+ * Shell pattern with * and ?. The classic two-pointer walk: on a mismatch go
+ * back to the last star and let it take one more byte. 16 bytes against 16
+ * cannot take more than 256 steps; the verifier wants to see the bound.
+ */
+static __noinline bool comm_matches(const volatile char *glob, const char *comm)
+{
+	__u32 g = 0, c = 0, star = COMM_LEN, mark = 0;
+	int i;
+
+	if (!glob || !comm)
+		return false;
+	for (i = 0; i < 256; i++) {
+		char have = c < COMM_LEN ? comm[c & (COMM_LEN - 1)] : 0;
+		char want = g < COMM_LEN ? glob[g & (COMM_LEN - 1)] : 0;
+
+		if (!have) {
+			if (want != '*')
+				return !want;
+			g++;
+		} else if (want == '*') {
+			star = g++;
+			mark = c;
+		} else if (want == '?' || want == have) {
+			g++;
+			c++;
+		} else if (star < COMM_LEN) {
+			g = star + 1;
+			c = ++mark;
+		} else {
+			return false;
+		}
+	}
+	return false;
+}
+
+static __noinline bool comm_wanted(void)
+{
+	char comm[COMM_LEN] = {};
+	bool allowed = !allow_count;
+	__u32 i;
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	for (i = 0; i < MAX_GLOBS && i < allow_count; i++)
+		if (comm_matches(allow_comm[i], comm))
+			allowed = true;
+	for (i = 0; i < MAX_GLOBS && i < deny_count; i++)
+		if (comm_matches(deny_comm[i], comm))
+			return false;
+	return allowed;
+}
+
+/* Whether facts of the current thread are recorded. */
+static __always_inline bool current_wanted(__u32 tgid, __u32 tid)
+{
+	if (tgid == self_tgid)
+		return false;
+	if (filter_cpu) {
+		__u32 cpu = bpf_get_smp_processor_id();
+
+		if (cpu >= 1024 ||
+		    !(wanted_cpus[(cpu >> 6) & 15] >> (cpu & 63) & 1))
+			return false;
+	}
+	if (filter_targets && !is_target(tgid, tid))
+		return false;
+	if (filter_uid && (__u32)bpf_get_current_uid_gid() != wanted_uid)
+		return false;
+	if (wanted_cgroup &&
+	    bpf_get_current_ancestor_cgroup_id(wanted_cgroup_level) !=
+	    wanted_cgroup)
+		return false;
+	if (allow_count || deny_count)
+		return comm_wanted();
+	return true;
+}
+
+#endif

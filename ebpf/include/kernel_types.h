@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The few kernel types and constants that the programs touch. Structs marked
+ * CO-RE name only the fields used; the loader finds the real offsets in the
+ * running kernel's BTF. The constants are uapi/linux/bpf.h.
+ */
+#ifndef KTAPE_KERNEL_TYPES_H
+#define KTAPE_KERNEL_TYPES_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u16 __sum16;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_F_NO_PREALLOC = 1,
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+
+#define CORE __attribute__((preserve_access_index))
+
+typedef struct {
+	__s32 counter;
+} atomic_t;
+
+struct thread_struct {
+	unsigned long fsbase;	/* x86 */
+} CORE;
+
+struct mm_struct {
+	unsigned long start_stack;
+	unsigned long arg_start;
+	unsigned long arg_end;
+} CORE;
+
+struct signal_struct {
+	atomic_t live;
+} CORE;
+
+struct sched_entity {
+	__u64 sum_exec_runtime;
+} CORE;
+
+struct kuid_struct {
+	__u32 val;
+} CORE;
+
+struct cred {
+	struct kuid_struct uid;
+} CORE;
+
+struct task_struct {
+	unsigned int __state;
+	void *stack;
+	unsigned int flags;
+	int on_cpu;
+	struct sched_entity se;
+	struct mm_struct *mm;
+	int exit_code;
+	unsigned int in_iowait : 1;
+	__s32 pid;
+	__s32 tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	__u64 start_time;
+	const struct cred *real_cred;
+	char comm[16];
+	struct signal_struct *signal;
+	__u32 self_exec_id;
+	struct thread_struct thread;
+} CORE;
+
+/* Before 5.14 (commit 2f064a59a11f) the state was a long named `state`. */
+struct task_struct___old {
+	long state;
+} CORE;
+
+/* self_exec_id became 64 bits in 5.7 (commit d1e7fd6462ca): read 4 of them. */
+
+struct linux_binprm {
+	const char *filename;
+} CORE;
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
+} CORE;
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} CORE;
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long bp;
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long cs;
+	unsigned long sp;
+} CORE;
+#define REGS_IP(r) ((r)->ip)
+#define REGS_SP(r) ((r)->sp)
+#define REGS_FP(r) ((r)->bp)
+#define REGS_SYSCALL(r) ((__s32)(r)->orig_ax)
+#define NR_SCHED_YIELD 24
+#define NR_EXIT 60
+#define NR_EXIT_GROUP 231
+/* struct bpf_perf_event_data: the order of struct user_regs_struct. */
+struct perf_regs {
+	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	__u64 orig_ax, ip, cs, flags, sp, ss;
+};
+#define PERF_REGS_USER(r) (((r)->cs & 3) == 3)
+#define PERF_REGS_IP(r) ((r)->ip)
+#define PERF_REGS_SP(r) ((r)->sp)
+#define PERF_REGS_FP(r) ((r)->bp)
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+	__s32 syscallno;
+} CORE;
+#define REGS_IP(r) ((r)->pc)
+#define REGS_SP(r) ((r)->sp)
+#define REGS_FP(r) ((r)->regs[29])
+#define REGS_SYSCALL(r) ((r)->syscallno)
+#define NR_SCHED_YIELD 124
+#define NR_EXIT 93
+#define NR_EXIT_GROUP 94
+struct perf_regs {
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+	__u64 pstate;
+};
+/* PSTATE.M is 0 in EL0. */
+#define PERF_REGS_USER(r) (((r)->pstate & 0xf) == 0)
+#define PERF_REGS_IP(r) ((r)->pc)
+#define PERF_REGS_SP(r) ((r)->sp)
+#define PERF_REGS_FP(r) ((r)->regs[29])
+#else
+#error "no such architecture"
+#endif
+
+struct bpf_perf_event_data {
+	struct perf_regs regs;
+	__u64 sample_period;
+	__u64 addr;
+};
+
+/* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+#define TASK_INTERRUPTIBLE 0x0001
+#define TASK_UNINTERRUPTIBLE 0x0002
+#define TASK_STOPPED_OR_TRACED 0x000c
+#define TASK_EXIT_OR_DEAD 0x00b0
+#define TASK_NOLOAD 0x0400
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What all probes share: rings, loss counters, knobs.
+ *
+ * Every probe is part of one object, so each map here exists once.
+ */
+#ifndef KTAPE_BPF_H
+#define KTAPE_BPF_H
+
+#include "kernel_types.h"
+#include "ktape_records.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* Set by the recorder before the load. */
+const volatile __u32 self_tgid;		/* the recorder: never recorded */
+const volatile __u32 kernel_version;	/* major << 16 | minor << 8 */
+const volatile __u32 wake_bytes = 256 * 1024; /* wake the reader this often */
+
+/* The precision of a record's loss counters needs one slot per record id. */
+#define MAX_RECORDS 128
+
+struct counter {
+	__u64 produced;
+	__u64 lost;
+};
+
+/* One per CPU. */
+struct cpu_state {
+	struct counter counters[MAX_RECORDS];
+	__u64 since_wake;	/* bytes put into the ring since the last wake-up */
+	__u64 explore_until;	/* see may_explore() in sched.bpf.c */
+	__u64 stacks_taken;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpu_states SEC(".maps");
+
+static __always_inline struct cpu_state *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpu_states, &zero);
+}
+
+/* Facts: one ring per CPU, set by the recorder. */
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} facts SEC(".maps");
+
+/* Definitions: a ring of their own, so that facts cannot push them out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} definitions SEC(".maps");
+
+/* When the recording stopped, written by the recorder; 0 before. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} stop_ns SEC(".maps");
+
+static __always_inline __u64 stopped_at(void)
+{
+	__u32 zero = 0;
+	__u64 *stop = bpf_map_lookup_elem(&stop_ns, &zero);
+
+	return stop ? *stop : 0;
+}
+
+/* In front of every ring item. */
+struct item {
+	__u32 record;
+	__u32 spare;
+};
+
+/*
+ * Takes room for a fact of `size` bytes (a constant) in this CPU's ring, behind
+ * its struct item. Counts it as produced, and as lost when the ring is full.
+ * Must be followed by submit_fact() when it gives room.
+ */
+static __always_inline void *reserve_fact(struct cpu_state *cpu, __u32 record,
+					  __u32 size)
+{
+	__u32 id = bpf_get_smp_processor_id();
+	struct item *item;
+	void *ring;
+
+	cpu->counters[record].produced++;
+	ring = bpf_map_lookup_elem(&facts, &id);
+	if (!ring)
+		goto lost;
+	item = bpf_ringbuf_reserve(ring, sizeof(*item) + size, 0);
+	if (!item)
+		goto lost;
+	item->record = record;
+	item->spare = 0;
+	return item + 1;
+lost:
+	cpu->counters[record].lost++;
+	return NULL;
+}
+
+/*
+ * The reader waits edge-triggered: wake it once per `wake_bytes`, not once per
+ * fact. Its timeout drains the rest.
+ */
+static __always_inline void submit_fact(struct cpu_state *cpu, void *fact,
+					__u32 size)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	cpu->since_wake += sizeof(struct item) + size;
+	if (cpu->since_wake >= wake_bytes) {
+		cpu->since_wake = 0;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit((struct item *)fact - 1, flags);
+}
+
+/*
+ * Sends a definition, already behind its struct item. Several probes may do so
+ * on one CPU, one interrupting the other: the counters need atomic adds.
+ */
+static __always_inline bool send_definition(struct item *item, __u32 record,
+					    __u64 size)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	if (!cpu)
+		return false;
+	item->record = record;
+	item->spare = 0;
+	__sync_fetch_and_add(&cpu->counters[record].produced, 1);
+	if (!bpf_ringbuf_output(&definitions, item, sizeof(*item) + size,
+				BPF_RB_NO_WAKEUP))
+		return true;
+	__sync_fetch_and_add(&cpu->counters[record].lost, 1);
+	return false;
+}
+
+#endif

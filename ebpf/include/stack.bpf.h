@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Stacks: walked here, interned here, sent once.
+ *
+ * A fact carries a 32-bit id. The first time a stack is met it goes to the
+ * recorder whole, before any fact can name it. The dictionary may forget
+ * (LRU): the stack is then sent again under another id, and the recorder,
+ * which knows it by content, gives both the same id in the file.
+ */
+#ifndef KTAPE_STACK_BPF_H
+#define KTAPE_STACK_BPF_H
+
+#include "ktape.bpf.h"
+
+#define MAX_FRAMES 127
+
+struct stack_buffer {
+	struct item item;
+	struct ktape_wire_stack head;
+	__u64 frames[MAX_FRAMES + 1];
+};
+
+/* A buffer per CPU and per context that may interrupt another one. */
+enum stack_context {
+	STACK_SCHED,
+	STACK_CPU,
+	STACK_SYSCALL,
+	STACK_ITER,
+	STACK_CONTEXTS,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STACK_CONTEXTS);
+	__type(key, __u32);
+	__type(value, struct stack_buffer);
+} stack_buffers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u64);
+	__type(value, __u32);
+} stack_ids SEC(".maps");
+
+/* The id given last. */
+__u32 last_stack_id;
+
+static __always_inline struct stack_buffer *stack_buffer(__u32 context)
+{
+	return bpf_map_lookup_elem(&stack_buffers, &context);
+}
+
+/*
+ * The id of the stack in `buf` (frames and head.count, .side, .unwind, .end
+ * set), sending it if it is new; 0 when it could not be sent. `seed` keeps
+ * user stacks of different process images apart.
+ */
+static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
+{
+	__u64 hash = seed ^ 0x9e3779b97f4a7c15ULL;
+	__u32 count, i, id, *known;
+
+	if (!buf)
+		return 0;
+	count = buf->head.count;
+	if (!count || count > MAX_FRAMES)
+		return 0;
+	for (i = 0; i < MAX_FRAMES && i < count; i++) {
+		hash = (hash ^ buf->frames[i]) * 0xff51afd7ed558ccdULL;
+		hash ^= hash >> 32;
+	}
+	hash ^= (__u64)buf->head.end << 56;
+	known = bpf_map_lookup_elem(&stack_ids, &hash);
+	if (known)
+		return *known;
+	id = __sync_fetch_and_add(&last_stack_id, 1) + 1;
+	buf->head.id = id;
+	buf->head.time = bpf_ktime_get_ns();
+	buf->head.flags = 0;
+	/* Known only once it is sent: a second CPU that meets it now sends it too. */
+	if (!send_definition(&buf->item, KTAPE_WIRE_STACK,
+			     sizeof(buf->head) + count * sizeof(__u64)))
+		return 0;
+	bpf_map_update_elem(&stack_ids, &hash, &id, BPF_ANY);
+	return id;
+}
+
+static __always_inline __u32 intern_kernel_stack(struct stack_buffer *buf,
+						 long bytes)
+{
+	if (bytes <= 0)
+		return 0;
+	buf->head.count = (__u32)bytes / sizeof(__u64);
+	buf->head.tgid = 0;
+	buf->head.side = KTAPE_STACK_SIDE_KERNEL;
+	buf->head.unwind = KTAPE_STACK_UNWIND_KERNEL;
+	buf->head.end = buf->head.count >= MAX_FRAMES ?
+			KTAPE_STACK_END_DEPTH_LIMIT : KTAPE_STACK_END_COMPLETE;
+	return intern_stack(buf, 0);
+}
+
+/*
+ * How near to the base of a stack its first frames lie. The C library's
+ * start-up code keeps no frame pointers: a walk that leaves the chain this
+ * close to the base has seen all but that code. Threads have their static TLS
+ * between the base and the first frame.
+ */
+#define MAIN_BASE_BYTES 1024
+#define THREAD_BASE_BYTES 4096
+
+/*
+ * Walks the frame pointers of the current task from the given registers.
+ * Own code, and not BPF_F_USER_STACK, because that one does not tell why it
+ * ended. ABI: a zero frame pointer marks the first frame (System V x86-64
+ * psABI 3.4.1; AAPCS64 6.4.6).
+ */
+static __noinline int walk_user(struct stack_buffer *buf, __u64 ip, __u64 sp,
+				__u64 fp)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 base, near, low = sp;
+	__u32 n = 1, i;
+
+	if (!buf)
+		return 0;
+	if (tid == tgid) {
+		base = BPF_CORE_READ(task, mm, start_stack);
+		near = MAIN_BASE_BYTES;
+	} else {
+#if defined(__TARGET_ARCH_x86)
+		base = BPF_CORE_READ(task, thread.fsbase);
+#else
+		base = 0;
+#endif
+		near = THREAD_BASE_BYTES;
+	}
+	/* Not on a stack with this base (a Go or signal stack): no such hint. */
+	if (base < sp)
+		base = 0;
+
+	buf->head.end = KTAPE_STACK_END_DEPTH_LIMIT;
+	buf->frames[0] = ip;
+	for (i = 1; i < MAX_FRAMES; i++) {
+		__u64 frame[2];
+
+		if (!fp) {
+			buf->head.end = KTAPE_STACK_END_COMPLETE;
+			break;
+		}
+		if (fp < low || fp & 7 || (base && fp >= base)) {
+			buf->head.end = base && base - low < near ?
+					KTAPE_STACK_END_COMPLETE :
+					KTAPE_STACK_END_TRUNCATED;
+			break;
+		}
+		if (bpf_probe_read_user(frame, sizeof(frame), (void *)fp)) {
+			buf->head.end = KTAPE_STACK_END_FAULT;
+			break;
+		}
+		if (!frame[1]) {
+			buf->head.end = KTAPE_STACK_END_COMPLETE;
+			break;
+		}
+		/* The mask repeats the loop's bound, for older verifiers. */
+		buf->frames[i & MAX_FRAMES] = frame[1];
+		n = i + 1;
+		low = fp + 16;
+		fp = frame[0];
+	}
+	buf->head.count = n;
+	buf->head.tgid = tgid;
+	buf->head.side = KTAPE_STACK_SIDE_USER;
+	buf->head.unwind = KTAPE_STACK_UNWIND_FRAME_POINTER;
+	return 0;
+}
+
+static __always_inline __u32 intern_user_stack(struct stack_buffer *buf,
+					       __u64 ip, __u64 sp, __u64 fp)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 image;
+
+	walk_user(buf, ip, sp, fp);
+	image = BPF_CORE_READ(task, self_exec_id);
+	return intern_stack(buf, image << 32 | buf->head.tgid);
+}
+
+/* The registers with which a task entered the kernel; user tasks only. */
+struct user_regs {
+	__u64 ip;
+	__u64 sp;
+	__u64 fp;
+	__s32 syscall;
+};
+
+#if defined(KTAPE_TASK_HASH)
+/* x86 before 5.15: no bpf_task_pt_regs(); they lie at the top of the stack. */
+#define THREAD_SIZE 16384
+#define PT_REGS_SIZE 168
+static __always_inline void read_user_regs(struct task_struct *task,
+					   struct user_regs *out)
+{
+	struct pt_regs *regs;
+
+	regs = BPF_CORE_READ(task, stack) + THREAD_SIZE - PT_REGS_SIZE;
+#if defined(__TARGET_ARCH_x86)
+	out->ip = BPF_CORE_READ(regs, ip);
+	out->sp = BPF_CORE_READ(regs, sp);
+	out->fp = BPF_CORE_READ(regs, bp);
+	out->syscall = (__s32)BPF_CORE_READ(regs, orig_ax);
+#else
+	out->ip = BPF_CORE_READ(regs, pc);
+	out->sp = BPF_CORE_READ(regs, sp);
+	out->fp = BPF_CORE_READ(regs, regs[29]);
+	out->syscall = BPF_CORE_READ(regs, syscallno);
+#endif
+}
+#else
+static __always_inline void read_user_regs(struct task_struct *task,
+					   struct user_regs *out)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+
+	out->ip = REGS_IP(regs);
+	out->sp = REGS_SP(regs);
+	out->fp = REGS_FP(regs);
+	out->syscall = REGS_SYSCALL(regs);
+}
+#endif
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * lifecycle: threads come, take other names, run other programs, go. Recorded
+ * for the whole host whatever the filters say: a waker has a name, too.
+ */
+#include "filter.bpf.h"
+
+static __always_inline void copy_comm(__u64 *comm0, __u64 *comm1,
+				      struct task_struct *task)
+{
+	__u64 comm[2] = {};
+
+	BPF_CORE_READ_STR_INTO(&comm, task, comm);
+	*comm0 = comm[0];
+	*comm1 = comm[1];
+}
+
+SEC("tp_btf/sched_process_fork")
+int lifecycle_fork(__u64 *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0];
+	struct task_struct *child = (void *)ctx[1];
+	struct {
+		struct item item;
+		struct ktape_wire_fork fork;
+	} message = {};
+	struct ktape_wire_fork *fork = &message.fork;
+	__u64 key;
+	__u8 one = 1;
+
+	if (filter_children && child->tgid == child->pid) {
+		key = (__u64)parent->tgid << 1;
+		if (bpf_map_lookup_elem(&targets, &key)) {
+			key = (__u64)child->tgid << 1;
+			bpf_map_update_elem(&targets, &key, &one, BPF_ANY);
+		}
+	}
+	fork->time = bpf_ktime_get_ns();
+	fork->start = child->start_time;
+	fork->tid = child->pid;
+	fork->tgid = child->tgid;
+	fork->parent = parent->tgid;
+	fork->uid = BPF_CORE_READ(child, real_cred, uid.val);
+	fork->flags = child->flags & PF_KTHREAD ?
+		      KTAPE_TASK_START_FLAGS_KTHREAD : 0;
+	copy_comm(&fork->comm0, &fork->comm1, child);
+	send_definition(&message.item, KTAPE_WIRE_FORK, sizeof(*fork));
+	return 0;
+}
+
+#define EXE_LEN 256
+#define ARGS_LEN 512
+
+struct exec_message {
+	struct item item;
+	struct ktape_wire_exec exec;
+	char text[EXE_LEN + ARGS_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_message);
+} exec_messages SEC(".maps");
+
+SEC("tp_btf/sched_process_exec")
+int lifecycle_exec(__u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct linux_binprm *bprm = (void *)ctx[2];
+	struct exec_message *message;
+	__u64 from, bytes;
+	__u32 zero = 0;
+	long len;
+
+	message = bpf_map_lookup_elem(&exec_messages, &zero);
+	if (!message)
+		return 0;
+	message->exec.time = bpf_ktime_get_ns();
+	message->exec.tgid = task->tgid;
+	message->exec.old_tid = ctx[1];
+	message->exec.uid = BPF_CORE_READ(task, real_cred, uid.val);
+	message->exec.spare = 0;
+	copy_comm(&message->exec.comm0, &message->exec.comm1, task);
+
+	len = bpf_probe_read_kernel_str(message->text, EXE_LEN,
+					bprm->filename);
+	/* Without its NUL, and bounded once more for the verifier. */
+	len = len > 0 ? len - 1 : 0;
+	if (len > EXE_LEN - 1)
+		len = EXE_LEN - 1;
+	message->exec.exe_len = len;
+
+	from = BPF_CORE_READ(task, mm, arg_start);
+	bytes = BPF_CORE_READ(task, mm, arg_end) - from;
+	if (bytes > ARGS_LEN)
+		bytes = ARGS_LEN;
+	if (bpf_probe_read_user(message->text + (len & (EXE_LEN - 1)),
+				bytes, (void *)from))
+		bytes = 0;
+	message->exec.args_len = bytes;
+	send_definition(&message->item, KTAPE_WIRE_EXEC,
+			sizeof(message->exec) + (len & (EXE_LEN - 1)) + bytes);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int lifecycle_exit(__u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct {
+		struct item item;
+		struct ktape_wire_exit exit;
+	} message = {};
+	struct ktape_wire_exit *exit = &message.exit;
+	__u64 key;
+
+	exit->time = bpf_ktime_get_ns();
+	exit->start = task->start_time;
+	exit->run = task->se.sum_exec_runtime;
+	exit->tid = task->pid;
+	exit->tgid = task->tgid;
+	exit->code = task->exit_code;
+	exit->live = BPF_CORE_READ(task, signal, live.counter);
+	send_definition(&message.item, KTAPE_WIRE_EXIT, sizeof(*exit));
+	if (filter_children && !exit->live) {
+		/* Its pid may come back as another process. */
+		key = (__u64)task->tgid << 1;
+		bpf_map_delete_elem(&targets, &key);
+	}
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int lifecycle_comm(__u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	const char *name = (void *)ctx[1];
+	struct {
+		struct item item;
+		struct ktape_wire_comm comm;
+	} message = {};
+	__u64 comm[2] = {};
+
+	bpf_probe_read_kernel_str(comm, sizeof(comm), name);
+	message.comm.time = bpf_ktime_get_ns();
+	message.comm.comm0 = comm[0];
+	message.comm.comm1 = comm[1];
+	message.comm.tid = task->pid;
+	message.comm.tgid = task->tgid;
+	send_definition(&message.item, KTAPE_WIRE_COMM, sizeof(message.comm));
+	return 0;
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * syscalls: exact counts and times per process and system call, added up here
+ * and read by the recorder every second; single facts only for slow calls.
+ */
+#include "filter.bpf.h"
+#include "stack.bpf.h"
+
+const volatile __u64 syscalls_slow_ns = 10000000;
+const volatile bool syscalls_stacks = true;
+
+#define BUCKETS 40	/* log2 of nanoseconds: up to 18 minutes */
+
+struct call_key {
+	__u32 tgid;
+	__u32 nr;
+};
+
+struct call_totals {
+	__u64 count;
+	__u64 errors;
+	__u64 total;
+	__u64 max;
+	__u64 buckets[BUCKETS];
+};
+
+/*
+ * One copy per CPU, so that no add is lost. Rows are made when a process first
+ * makes a call; the recorder removes those of processes that ended.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct call_key);
+	__type(value, struct call_totals);
+} calls SEC(".maps");
+
+/* The call that a thread is in. */
+struct call_state {
+	__u64 start;	/* 0: in none that was seen to begin */
+	__u32 nr;
+	__u32 arg0;
+};
+
+#if defined(KTAPE_TASK_HASH)
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u32);
+	__type(value, struct call_state);
+} in_call SEC(".maps");
+
+static __always_inline struct call_state *call_of_current(bool create)
+{
+	static const struct call_state none;
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct call_state *state;
+
+	state = bpf_map_lookup_elem(&in_call, &tid);
+	if (state || !create)
+		return state;
+	bpf_map_update_elem(&in_call, &tid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&in_call, &tid);
+}
+
+static __always_inline struct call_state *call_of(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+
+	return bpf_map_lookup_elem(&in_call, &tid);
+}
+#else
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct call_state);
+} in_call SEC(".maps");
+
+static __always_inline struct call_state *call_of_current(bool create)
+{
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+
+	return bpf_task_storage_get(&in_call, task, NULL,
+				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
+				    0);
+}
+
+static __always_inline struct call_state *call_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&in_call, task, NULL, 0);
+}
+#endif
+
+static __always_inline __u32 log2_of(__u64 value)
+{
+	__u32 shift, log = 0;
+
+	shift = (value > 0xffffffff) << 5;
+	value >>= shift;
+	log |= shift;
+	shift = (value > 0xffff) << 4;
+	value >>= shift;
+	log |= shift;
+	shift = (value > 0xff) << 3;
+	value >>= shift;
+	log |= shift;
+	shift = (value > 0xf) << 2;
+	value >>= shift;
+	log |= shift;
+	shift = (value > 0x3) << 1;
+	value >>= shift;
+	log |= shift;
+	return log | value >> 1;
+}
+
+static __always_inline struct call_totals *totals_of(struct cpu_state *cpu,
+						     __u32 tgid, __u32 nr)
+{
+	static const struct call_totals none;
+	struct call_key key = { .tgid = tgid, .nr = nr };
+	struct call_totals *totals;
+
+	cpu->counters[KTAPE_SYSCALL_COUNT].produced++;
+	totals = bpf_map_lookup_elem(&calls, &key);
+	if (totals)
+		return totals;
+	bpf_map_update_elem(&calls, &key, &none, BPF_NOEXIST);
+	totals = bpf_map_lookup_elem(&calls, &key);
+	if (!totals)
+		cpu->counters[KTAPE_SYSCALL_COUNT].lost++;
+	return totals;
+}
+
+SEC("tp_btf/sys_enter")
+int sys_enter(__u64 *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call_totals *totals;
+	struct call_state *call;
+	struct cpu_state *cpu;
+	__u32 nr = ctx[1];
+
+	if (!current_wanted(id >> 32, id))
+		return 0;
+	/* These do not return. */
+	if (nr == NR_EXIT || nr == NR_EXIT_GROUP) {
+		cpu = this_cpu();
+		if (!cpu)
+			return 0;
+		totals = totals_of(cpu, id >> 32, nr);
+		if (totals)
+			totals->count++;
+		call = call_of_current(false);
+		if (call)
+			call->start = 0;
+		return 0;
+	}
+	call = call_of_current(true);
+	if (!call)
+		return 0;
+	call->nr = nr;
+#if defined(__TARGET_ARCH_x86)
+	call->arg0 = BPF_CORE_READ((struct pt_regs *)ctx[0], di);
+#else
+	call->arg0 = BPF_CORE_READ((struct pt_regs *)ctx[0], regs[0]);
+#endif
+	call->start = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int sys_exit(__u64 *ctx)
+{
+	struct call_state *call = call_of_current(false);
+	struct ktape_syscall_slow *fact;
+	struct call_totals *totals;
+	struct stack_buffer *buf;
+	__s64 ret = ctx[1];
+	struct cpu_state *cpu;
+	__u32 ustack = 0;
+	__u64 now, took;
+	__u64 id;
+
+	if (!call || !call->start)
+		return 0;
+	now = bpf_ktime_get_ns();
+	id = bpf_get_current_pid_tgid();
+	took = now - call->start;
+	cpu = this_cpu();
+	if (!cpu)
+		return 0;
+	totals = totals_of(cpu, id >> 32, call->nr);
+	if (totals) {
+		__u32 bucket = log2_of(took);
+
+		if (bucket >= BUCKETS)
+			bucket = BUCKETS - 1;
+		totals->count++;
+		if (ret < 0 && ret >= -4095)
+			totals->errors++;
+		totals->total += took;
+		if (took > totals->max)
+			totals->max = took;
+		totals->buckets[bucket]++;
+	}
+	if (took >= syscalls_slow_ns) {
+		buf = stack_buffer(STACK_SYSCALL);
+		if (buf && syscalls_stacks) {
+			struct pt_regs *regs = (void *)ctx[0];
+
+			cpu->stacks_taken++;
+			ustack = intern_user_stack(buf, REGS_IP(regs),
+						   REGS_SP(regs),
+						   REGS_FP(regs));
+		}
+		fact = reserve_fact(cpu, KTAPE_SYSCALL_SLOW, sizeof(*fact));
+		if (fact) {
+			fact->end = now;
+			fact->duration = took;
+			fact->ret = ret;
+			fact->tid = id;
+			fact->tgid = id >> 32;
+			fact->nr = call->nr;
+			fact->ustack = ustack;
+			fact->cpu = bpf_get_smp_processor_id();
+			fact->flags = 0;
+			fact->arg0 = call->arg0;
+			submit_fact(cpu, fact, sizeof(*fact));
+		}
+	}
+	call->start = 0;
+	return 0;
+}
+
+/* The calls that have not returned, as far as they are slow by now. */
+SEC("iter/task")
+int syscalls_open(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct ktape_syscall_slow fact = {};
+	__u64 stop = stopped_at();
+	struct call_state *call;
+
+	if (!task || !stop)
+		return 0;
+	call = call_of(task);
+	if (!call || !call->start || call->start > stop ||
+	    stop - call->start < syscalls_slow_ns)
+		return 0;
+	fact.end = stop;
+	fact.duration = stop - call->start;
+	fact.tid = task->pid;
+	fact.tgid = task->tgid;
+	fact.nr = call->nr;
+	fact.flags = KTAPE_OFF_CPU_FLAGS_OPEN;
+	fact.arg0 = call->arg0;
+	bpf_seq_write(seq, &fact, sizeof(fact));
+	return 0;
+}

@@ -1,0 +1,17 @@
+//! `loss`: what a probe produced, and what of it could not be kept.
+
+crate::record! {
+    /// Cumulative counters of one probe on one CPU. At the end of a recording, produced - lost rows are in the file.
+    Loss = 28 as "loss", Definition {
+        /// When they were read.
+        time: u64 [TimeNs],
+        /// Facts (or messages) that the kernel program made so far.
+        produced: u64 [Count],
+        /// Those of them that found the ring full.
+        lost: u64 [Count],
+        /// The record that they were to become (its id in the schema).
+        record: u32 [Number],
+        /// The CPU.
+        cpu: u32 [Cpu],
+    }
+}

@@ -1,0 +1,25 @@
+//! `wire_stack`: a stack on its way to the recorder.
+
+use crate::{stack_end, stack_side, stack_unwind};
+
+crate::record! {
+    /// A stack that the kernel program met for the first time. `count` addresses of 8 bytes follow, innermost first.
+    WireStack = 64 as "wire_stack", Wire {
+        /// When it was taken: it is resolved against the mappings of that time.
+        time: u64 [TimeNs],
+        /// The id that facts of this recording use for it.
+        id: u32 [StackId],
+        /// The process; 0 for kernel stacks.
+        tgid: u32 [Tgid],
+        /// Addresses that follow.
+        count: u32 [Count],
+        /// Kernel or user.
+        side: u8 [Enum(stack_side::NAMES)],
+        /// How it was unwound.
+        unwind: u8 [Enum(stack_unwind::NAMES)],
+        /// How far the walk came.
+        end: u8 [Enum(stack_end::NAMES)],
+        /// None is defined yet.
+        flags: u8 [Flags(&[])],
+    }
+}

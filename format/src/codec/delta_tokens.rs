@@ -1,0 +1,55 @@
+//! Delta tokens: the differences between neighbours as tokens. What times of one ring take.
+
+use super::{Block, Int, Parts, delta, tokens, unzigzag};
+use crate::bytes::{Cursor, put_varint};
+use crate::error::Bad;
+
+/// The differences are none of them negative, and stored as they are.
+const ASCENDING: u8 = 0;
+/// The differences are zigzagged.
+const ZIGZAG: u8 = 1;
+
+/// Whether no value is smaller than the one before it.
+pub(crate) fn ascending(values: &[u64]) -> bool {
+    values.windows(2).all(|pair| pair[0] <= pair[1])
+}
+
+/// Writes values; `scratch` is overwritten. There must be at least one.
+pub(crate) fn encode(values: &[u64], scratch: &mut Vec<u64>, out: &mut Parts) {
+    let first = values[0];
+    if ascending(values) {
+        out.soft.push(ASCENDING);
+        put_varint(&mut out.soft, first);
+        tokens::encode(values.windows(2).map(|pair| pair[1] - pair[0]), out);
+    } else {
+        out.soft.push(ZIGZAG);
+        put_varint(&mut out.soft, first);
+        delta::differences(values, scratch);
+        tokens::encode(scratch[1..].iter().copied(), out);
+    }
+}
+
+/// Reads values.
+pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) -> Result<(), Bad> {
+    const CUT: &str = "delta tokens are cut off";
+    let mut cursor = Cursor(block.soft);
+    let mode = cursor.u8().ok_or(CUT)?;
+    let mut sum = cursor.varint().ok_or(CUT)?;
+    if cursor.0.len() + 1 != rows {
+        return Err("tokens have a wrong length".into());
+    }
+    out.clear();
+    out.reserve(rows);
+    out.push(T::from_u64(sum));
+    match mode {
+        ASCENDING => tokens::values(cursor.0, block.hard, |value| {
+            sum = sum.wrapping_add(value);
+            out.push(T::from_u64(sum));
+        }),
+        ZIGZAG => tokens::values(cursor.0, block.hard, |value| {
+            sum = sum.wrapping_add(unzigzag(value) as u64);
+            out.push(T::from_u64(sum));
+        }),
+        _ => Err("delta tokens have an unknown mode".into()),
+    }
+}

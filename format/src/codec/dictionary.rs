@@ -1,0 +1,124 @@
+//! Dictionary: the distinct values, then one code per row.
+
+use super::bits::{BLOCK, PAD, pack, packed_len, unpack, width};
+use super::keys::{Keys, MAX_KEYS};
+use super::{Block, Int, Parts};
+use crate::bytes::{Cursor, put_varint};
+use crate::error::Bad;
+
+/// Codes as bytes (two planes when there are more than 256 values), for zstd.
+const BYTES: u8 = 0;
+/// Codes packed to the width of the largest, in the hard part.
+const PACKED: u8 = 1;
+
+/// Writes values with codes as bytes.
+pub(crate) fn encode(keys: &Keys, out: &mut Parts) {
+    out.soft.push(BYTES);
+    put_values(&keys.values, &mut out.soft);
+    put_codes(&keys.codes, keys.values.len(), &mut out.soft);
+}
+
+/// Writes values with packed codes.
+pub(crate) fn encode_packed(keys: &Keys, out: &mut Parts) {
+    out.soft.push(PACKED);
+    put_values(&keys.values, &mut out.soft);
+    let width = width(keys.values.len() as u64 - 1);
+    pack(keys.codes.iter().map(|&code| code.into()), width, &mut out.hard);
+    out.hard.extend_from_slice(&[0; PAD]);
+}
+
+/// About how many bytes [`encode_packed`] makes.
+pub(crate) fn packed_size(keys: &Keys) -> usize {
+    packed_len(keys.codes.len(), width(keys.values.len() as u64 - 1)) + PAD + keys.values.len() * 3
+}
+
+/// Appends distinct values: how many, then each as a varint.
+pub(crate) fn put_values(values: &[u64], out: &mut Vec<u8>) {
+    put_varint(out, values.len() as u64);
+    values.iter().for_each(|&value| put_varint(out, value));
+}
+
+/// Reads distinct values.
+pub(crate) fn take_values(cursor: &mut Cursor<'_>, out: &mut Vec<u64>) -> Result<(), Bad> {
+    let count = cursor.varint().ok_or("dictionary is cut off")?;
+    if count == 0 || count > MAX_KEYS as u64 {
+        return Err("dictionary has an impossible size".into());
+    }
+    out.clear();
+    for _ in 0..count {
+        out.push(cursor.varint().ok_or("dictionary is cut off")?);
+    }
+    Ok(())
+}
+
+/// Appends codes below `count`: a plane of low bytes, and one of high bytes when there are any.
+pub(crate) fn put_codes(codes: &[u16], count: usize, out: &mut Vec<u8>) {
+    out.extend(codes.iter().map(|&code| code as u8));
+    if count > 256 {
+        out.extend(codes.iter().map(|&code| (code >> 8) as u8));
+    }
+}
+
+/// Reads `rows` codes below `count` from exactly these bytes.
+pub(crate) fn take_codes(
+    bytes: &[u8],
+    rows: usize,
+    count: usize,
+    out: &mut Vec<u16>,
+) -> Result<(), Bad> {
+    let planes = if count > 256 { 2 } else { 1 };
+    if bytes.len() != rows * planes {
+        return Err("codes have a wrong length".into());
+    }
+    out.clear();
+    let (low, high) = bytes.split_at(rows);
+    if planes == 1 {
+        out.extend(low.iter().map(|&low| u16::from(low)));
+    } else {
+        out.extend(low.iter().zip(high).map(|(&low, &high)| u16::from_le_bytes([low, high])));
+    }
+    let most = out.iter().fold(0, |most, &code| most.max(code));
+    if usize::from(most) >= count && rows > 0 {
+        return Err("a code is not in the dictionary".into());
+    }
+    Ok(())
+}
+
+/// Reads codes and values; every code is below the number of values.
+pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(), Bad> {
+    let mut cursor = Cursor(block.soft);
+    let mode = cursor.u8().ok_or("dictionary is cut off")?;
+    take_values(&mut cursor, &mut keys.values)?;
+    let count = keys.values.len();
+    if mode == BYTES {
+        return take_codes(cursor.0, rows, count, &mut keys.codes);
+    }
+    let width = width(count as u64 - 1);
+    if mode != PACKED || !cursor.0.is_empty() {
+        return Err("dictionary has an unknown mode".into());
+    }
+    if block.hard.len() != packed_len(rows, width) + PAD {
+        return Err("packed codes have a wrong length".into());
+    }
+    keys.codes.clear();
+    keys.codes.reserve(rows);
+    let mut values = [0; BLOCK];
+    let mut most = 0;
+    for start in (0..rows).step_by(BLOCK) {
+        let len = BLOCK.min(rows - start);
+        unpack(&block.hard[packed_len(start, width)..], width, &mut values)?;
+        most = values[..len].iter().fold(most, |most, &code| most.max(code));
+        keys.codes.extend(values[..len].iter().map(|&code| code as u16));
+    }
+    if most >= count as u64 {
+        return Err("a code is not in the dictionary".into());
+    }
+    Ok(())
+}
+
+/// The values that codes stand for.
+pub(crate) fn expand<T: Int>(keys: &Keys, out: &mut Vec<T>) {
+    let values: Vec<T> = keys.values.iter().map(|&value| T::from_u64(value)).collect();
+    out.clear();
+    out.extend(keys.codes.iter().map(|&code| values[usize::from(code)]));
+}

@@ -1,0 +1,99 @@
+//! Equal: a column that is often equal to another one, such as the run-queue time of a preempted
+//! thread to its time off the CPU.
+//!
+//! A third column may say when: its keys for which all rows are equal are listed, and such rows
+//! store nothing. In the other rows, equal is token 0, and all else is a token of one more.
+
+use super::keys::Key;
+use super::{Block, Int, Parts, tokens};
+use crate::bytes::{Cursor, put_varint};
+use crate::error::Bad;
+
+/// For every key, whether all rows that have it are equal.
+pub(crate) fn always(values: &[u64], other: &[u64], key: Key<'_>) -> Vec<bool> {
+    let mut always = vec![true; key.count];
+    for ((value, other), &key) in values.iter().zip(other).zip(key.codes) {
+        always[usize::from(key)] &= value == other;
+    }
+    always
+}
+
+/// Writes values. None of those that differ may be `u64::MAX`.
+pub(crate) fn encode(
+    values: &[u64],
+    other: &[u64],
+    key: Option<Key<'_>>,
+    scratch: &mut Vec<u64>,
+    out: &mut Parts,
+) {
+    let shifted = values.iter().zip(other).map(|(value, other)| shift(*value, *other));
+    scratch.clear();
+    match key {
+        Some(key) => {
+            let always = always(values, other, key);
+            put_varint(&mut out.soft, key.count as u64);
+            out.soft.extend(always.iter().map(|&always| u8::from(always)));
+            let rows = shifted.zip(key.codes).filter(|(_, key)| !always[usize::from(**key)]);
+            scratch.extend(rows.map(|(value, _)| value));
+        }
+        None => {
+            put_varint(&mut out.soft, 0);
+            scratch.extend(shifted);
+        }
+    }
+    tokens::encode(scratch.iter().copied(), out);
+}
+
+/// 0 when equal, else one more than the value.
+#[inline(always)]
+pub(crate) fn shift(value: u64, other: u64) -> u64 {
+    if value == other { 0 } else { value.wrapping_add(1) }
+}
+
+/// Reads values.
+pub(crate) fn decode<T: Int>(
+    block: Block<'_>,
+    other: &[u64],
+    key: Option<Key<'_>>,
+    scratch: &mut Vec<u64>,
+    out: &mut Vec<T>,
+) -> Result<(), Bad> {
+    const CUT: &str = "equal column is cut off";
+    let mut cursor = Cursor(block.soft);
+    let count = cursor.varint().ok_or(CUT)?;
+    if count != key.map_or(0, |key| key.count as u64) {
+        return Err("equal column has other keys".into());
+    }
+    let always = cursor.take(count as usize).ok_or(CUT)?;
+    // One more than any row can need, so that a row that stores nothing may look at it.
+    scratch.clear();
+    scratch.reserve(cursor.0.len() + 1);
+    tokens::values(cursor.0, block.hard, |value| scratch.push(value))?;
+    let stored = scratch.len();
+    scratch.push(0);
+    let value = |stored: u64, other: u64| {
+        T::from_u64(if stored == 0 { other } else { stored.wrapping_sub(1) })
+    };
+    out.clear();
+    out.reserve(other.len());
+    let mut next = 0;
+    match key {
+        Some(key) if key.codes.len() == other.len() => {
+            out.extend(other.iter().zip(key.codes).map(|(&other, &key)| {
+                let always = always[usize::from(key)] != 0;
+                let held = scratch[next.min(stored)];
+                next += usize::from(!always);
+                value(if always { 0 } else { held }, other)
+            }));
+        }
+        Some(_) => return Err("equal column has a wrong length".into()),
+        None => {
+            next = other.len();
+            out.extend(scratch.iter().zip(other).map(|(&held, &other)| value(held, other)));
+        }
+    }
+    if next != stored {
+        return Err("equal column has a wrong length".into());
+    }
+    Ok(())
+}

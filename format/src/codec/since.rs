@@ -1,0 +1,112 @@
+//! Since: how long a thread was off the CPU, foretold from the rows before.
+//!
+//! A thread that got the CPU at row j leaves it when the next thread gets it: at row j + 1 of the
+//! same ring. So an interval that ends at row k began at `time[j + 1]`, where j is the thread's last
+//! row before k. This is true of all intervals that begin and end on one CPU without idling, and
+//! they cost nothing then. A plain reference back to the row whose end it is costs 3 bits, a
+//! duration stored as a number 16 to 19.
+
+use super::keys::Key;
+use super::{Block, Int, Parts, exceptions};
+use crate::bytes::Cursor;
+use crate::error::Bad;
+
+/// The exception is how long after the thread's last row the interval began.
+const AFTER: u8 = 0;
+/// The exception is the value itself.
+const PLAIN: u8 = 1;
+
+/// Finds the rows whose value is not foretold; false when there are more than `most`.
+/// An exception is a row, its kind, and its number.
+pub(crate) fn misses(
+    values: &[u64],
+    times: &[u64],
+    key: Key<'_>,
+    most: usize,
+    out: &mut Vec<(u32, u8, u64)>,
+) -> bool {
+    out.clear();
+    // Per key: one more than its last row; 0 before its first.
+    let mut next = vec![0u32; key.count];
+    for (row, ((&value, &time), &key)) in values.iter().zip(times).zip(key.codes).enumerate() {
+        let after = std::mem::replace(&mut next[usize::from(key)], row as u32 + 1) as usize;
+        if value == time.wrapping_sub(times[after]) {
+            continue;
+        }
+        if out.len() == most {
+            return false;
+        }
+        // `after == 0` also reads a time; the comparison below then prefers the plain number.
+        let since = time.wrapping_sub(value).wrapping_sub(times[after.saturating_sub(1)]);
+        if after > 0 && since < value {
+            out.push((row as u32, AFTER, since));
+        } else {
+            out.push((row as u32, PLAIN, value));
+        }
+    }
+    true
+}
+
+/// Writes what [`misses`] found.
+pub(crate) fn encode(misses: &[(u32, u8, u64)], out: &mut Parts) {
+    let rows: Vec<u32> = misses.iter().map(|miss| miss.0).collect();
+    exceptions::put(&rows, &mut out.soft, &mut out.hard);
+    out.soft.extend(misses.iter().map(|miss| miss.1));
+    exceptions::put_tokens(misses.iter().map(|miss| miss.2), &mut out.soft, &mut out.hard);
+}
+
+/// Reads values. `times` and `key` are the columns that foretell them.
+pub(crate) fn decode<T: Int>(
+    block: Block<'_>,
+    times: &[u64],
+    key: Key<'_>,
+    out: &mut Vec<T>,
+) -> Result<(), Bad> {
+    let rows = times.len();
+    let mut cursor = Cursor(block.soft);
+    let mut hard = block.hard;
+    let mut places = Vec::new();
+    exceptions::take(&mut cursor, &mut hard, rows, &mut places)?;
+    let kinds = cursor.take(places.len()).ok_or("exceptions are cut off")?;
+    let mut numbers = Vec::with_capacity(places.len());
+    exceptions::take_tokens(&mut cursor, &mut hard, places.len(), |number| numbers.push(number))?;
+    if !cursor.0.is_empty() || !hard.is_empty() || key.codes.len() != rows {
+        return Err("column is too long".into());
+    }
+    let mut next = vec![0u32; key.count];
+    out.clear();
+    out.reserve(rows);
+    let mut from = 0;
+    for ((&place, &kind), &number) in places.iter().zip(kinds).zip(&numbers) {
+        let place = place as usize;
+        foretell(from..place, times, key, &mut next, out);
+        let after = std::mem::replace(&mut next[usize::from(key.codes[place])], place as u32 + 1);
+        out.push(T::from_u64(match kind {
+            AFTER => {
+                let before = times[(after as usize).saturating_sub(1)];
+                times[place].wrapping_sub(before).wrapping_sub(number)
+            }
+            _ => number,
+        }));
+        from = place + 1;
+    }
+    foretell(from..rows, times, key, &mut next, out);
+    Ok(())
+}
+
+#[inline(always)]
+fn foretell<T: Int>(
+    rows: std::ops::Range<usize>,
+    times: &[u64],
+    key: Key<'_>,
+    next: &mut [u32],
+    out: &mut Vec<T>,
+) {
+    let start = rows.start;
+    let keyed = key.codes[rows.clone()].iter().zip(&times[rows]);
+    out.extend(keyed.enumerate().map(|(row, (&key, &time))| {
+        let next = &mut next[usize::from(key)];
+        let after = std::mem::replace(next, (start + row) as u32 + 1);
+        T::from_u64(time.wrapping_sub(times[after as usize]))
+    }));
+}

@@ -1,0 +1,268 @@
+//! Every codec gives back what it was given, and takes any bytes without a panic.
+
+use proptest::prelude::*;
+
+use super::keys::{Keys, MAX_KEYS, Numbering, pair};
+use super::*;
+use crate::column::TextColumn;
+use crate::error::Bad;
+
+/// A codec that needs no other column.
+struct Plain {
+    name: &'static str,
+    encode: fn(&[u64], &mut Parts),
+    decode: fn(Block<'_>, usize, &mut Vec<u64>) -> Result<(), Bad>,
+}
+
+const PLAIN: &[Plain] = &[
+    Plain { name: "planes", encode: planes::encode, decode: planes::decode },
+    Plain { name: "runs", encode: runs::encode, decode: runs::decode },
+    Plain { name: "packed", encode: packed::encode, decode: packed::decode },
+    Plain {
+        name: "delta",
+        encode: |values, out| delta::encode(values, &mut Vec::new(), out),
+        decode: delta::decode,
+    },
+    Plain {
+        name: "delta2",
+        encode: |values, out| delta2::encode(values, &mut Default::default(), out),
+        decode: delta2::decode,
+    },
+    Plain {
+        name: "tokens",
+        encode: |values, out| tokens::encode(values.iter().copied(), out),
+        decode: tokens::decode,
+    },
+    Plain {
+        name: "delta tokens",
+        encode: |values, out| delta_tokens::encode(values, &mut Vec::new(), out),
+        decode: delta_tokens::decode,
+    },
+];
+
+fn block(parts: &Parts) -> Block<'_> {
+    Block { soft: &parts.soft, hard: &parts.hard }
+}
+
+fn number(values: &[u64]) -> Option<Keys> {
+    let mut keys = Keys::default();
+    Numbering::default().number(values, MAX_KEYS, &mut keys).then_some(keys)
+}
+
+/// All codecs on a column; `times` and `key` are the columns that it may depend on.
+fn check_all(values: &[u64], times: &[u64], key: &[u64]) {
+    let rows = values.len();
+    let mut out = vec![7; 3];
+    for codec in PLAIN {
+        let mut parts = Parts::default();
+        (codec.encode)(values, &mut parts);
+        (codec.decode)(block(&parts), rows, &mut out).expect(codec.name);
+        assert_eq!(out, values, "{}", codec.name);
+        assert!(parts.soft.len() <= crate::limits::max_soft(rows), "{}", codec.name);
+    }
+    if values.iter().all(|value| *value == values[0]) {
+        let mut parts = Parts::default();
+        constant::encode(values[0], &mut parts);
+        constant::decode(block(&parts), rows, &mut out).unwrap();
+        assert_eq!(out, values, "constant");
+    }
+    if !values.contains(&u64::MAX) {
+        let mut parts = Parts::default();
+        let mut scratch = Vec::new();
+        equal::encode(values, times, None, &mut scratch, &mut parts);
+        equal::decode(block(&parts), times, None, &mut scratch, &mut out).unwrap();
+        assert_eq!(out, values, "equal");
+        if let Some(key) = number(key) {
+            let key = Some(key.key());
+            parts.clear();
+            equal::encode(values, times, key, &mut scratch, &mut parts);
+            equal::decode(block(&parts), times, key, &mut scratch, &mut out).unwrap();
+            assert_eq!(out, values, "equal by key");
+        }
+    }
+    let (Some(own), Some(key)) = (number(values), number(key)) else { return };
+    for encode in [dictionary::encode, dictionary::encode_packed] {
+        let mut parts = Parts::default();
+        encode(&own, &mut parts);
+        let mut read = Keys::default();
+        dictionary::decode(block(&parts), rows, &mut read).unwrap();
+        dictionary::expand(&read, &mut out);
+        assert_eq!(out, values, "dictionary");
+    }
+    let (mut first, mut places, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+    let double = pair(key.key(), key.key(), &mut codes);
+    for key in [Some(key.key()), double].into_iter().flatten() {
+        assert!(keyed::misses(&own.codes, key, rows, &mut first, &mut places));
+        let mut parts = Parts::default();
+        keyed::encode(&own, &first, &places, &mut parts);
+        keyed::decode(block(&parts), rows, key, &mut out).unwrap();
+        assert_eq!(out, values, "keyed");
+        let mut read = Keys::default();
+        keyed::decode_keys(block(&parts), rows, key, &mut read).unwrap();
+        assert_eq!(read.codes, own.codes, "keyed as keys");
+    }
+
+    let mut misses = Vec::new();
+    assert!(since::misses(values, times, key.key(), rows, &mut misses));
+    let mut parts = Parts::default();
+    since::encode(&misses, &mut parts);
+    since::decode(block(&parts), times, key.key(), &mut out).unwrap();
+    assert_eq!(out, values, "since");
+}
+
+fn check(values: &[u64]) {
+    let times: Vec<u64> = (0..values.len() as u64).map(|row| row * 1000 + row % 3).collect();
+    let key: Vec<u64> = (0..values.len() as u64).map(|row| row * row % 5).collect();
+    check_all(values, &times, &key);
+}
+
+#[test]
+fn edges() {
+    check(&[0]);
+    check(&[u64::MAX]);
+    check(&[u64::MAX, 0, u64::MAX, 1, u64::MAX - 1]);
+    check(&[5; 1000]);
+    check(&[u64::MAX; 300]);
+    check(&(0..1000).rev().collect::<Vec<_>>());
+    check(&(0..64).map(|bit| 1 << bit).collect::<Vec<_>>());
+    check(&(0..64).map(|bit| u64::MAX >> bit).collect::<Vec<_>>());
+    check(&(0..5000).collect::<Vec<_>>());
+    for rows in [127, 128, 129, 255, 256, 257] {
+        check(&(0..rows).map(|row| row * 3 % 17).collect::<Vec<_>>());
+    }
+    for width in 1..64 {
+        let seed = 0x9e37_79b9_7f4a_7c15u64;
+        let value = |row: u64| row.wrapping_mul(seed) >> (64 - width);
+        check(&(0..300).map(value).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn no_rows() {
+    for codec in PLAIN.iter().filter(|codec| codec.name != "delta tokens") {
+        let mut parts = Parts::default();
+        (codec.encode)(&[], &mut parts);
+        let mut out = vec![1];
+        (codec.decode)(block(&parts), 0, &mut out).expect(codec.name);
+        assert!(out.is_empty(), "{}", codec.name);
+    }
+}
+
+#[test]
+fn narrow_types() {
+    let values: Vec<u64> = (0..1000).map(|row| row * 31 % 251).collect();
+    for encode in [planes::encode, packed::encode, runs::encode] {
+        let mut parts = Parts::default();
+        encode(&values, &mut parts);
+        let mut out: Vec<u8> = Vec::new();
+        let done = planes::decode(block(&parts), 1000, &mut out)
+            .or_else(|_| packed::decode(block(&parts), 1000, &mut out))
+            .or_else(|_| runs::decode(block(&parts), 1000, &mut out));
+        done.unwrap();
+        assert!(out.iter().zip(&values).all(|(&out, &value)| u64::from(out) == value));
+    }
+}
+
+#[test]
+fn tokens_are_in_order_and_within_a_byte() {
+    let mut last = 0;
+    for bit in 0..64u32 {
+        for part in 0..4u64 {
+            let value = (1u64 << bit) + (u128::from(part) << bit >> 2) as u64;
+            let token = tokens::token(value);
+            assert!(token >= last, "{value}");
+            last = token;
+        }
+    }
+    assert_eq!(tokens::token(u64::MAX), 255);
+}
+
+#[test]
+fn since_costs_nothing_when_the_rows_before_foretell_it() {
+    // Three threads take turns on one CPU.
+    let times: Vec<u64> = (0..300u64).map(|row| 1_000_000 + row * 700 + row % 11).collect();
+    let key: Vec<u64> = (0..300).map(|row| 100 + row % 3).collect();
+    let values: Vec<u64> =
+        (0..300).map(|row| if row < 3 { 5 } else { times[row] - times[row - 2] }).collect();
+    let mut misses = Vec::new();
+    assert!(since::misses(&values, &times, number(&key).unwrap().key(), 3, &mut misses));
+    assert_eq!(misses.len(), 3);
+    check_all(&values, &times, &key);
+}
+
+#[test]
+fn codec_numbers_are_unique() {
+    for codec in Codec::ALL {
+        assert_eq!(Codec::from_id(codec as u8), Some(codec));
+    }
+}
+
+fn columns() -> impl Strategy<Value = Vec<u64>> {
+    let rows = 1..700usize;
+    prop_oneof![
+        prop::collection::vec(any::<u64>(), rows.clone()),
+        prop::collection::vec(0..7u64, rows.clone()),
+        prop::collection::vec(
+            (0..64u32, any::<u64>()).prop_map(|(by, value)| value >> by),
+            rows.clone()
+        ),
+        prop::collection::vec(0..2000u64, rows.clone()).prop_map(|steps| {
+            steps
+                .iter()
+                .scan(1u64 << 52, |sum, step| {
+                    *sum += step;
+                    Some(*sum)
+                })
+                .collect()
+        }),
+        (any::<u64>(), rows).prop_map(|(value, rows)| vec![value; rows]),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn all_codecs(values in columns(), keys in prop::collection::vec(0..9u64, 700), step in 0..5000u64) {
+        let rows = values.len();
+        let times: Vec<u64> = (0..rows as u64).map(|row| row * step).collect();
+        check_all(&values, &times, &keys[..rows]);
+    }
+
+    #[test]
+    fn texts(list in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50)) {
+        let mut column = TextColumn::default();
+        list.iter().for_each(|text| column.push(text));
+        let mut parts = Parts::default();
+        text::encode(column.texts(), &mut parts);
+        let mut out = TextColumn::default();
+        text::decode(block(&parts), list.len(), &mut out).unwrap();
+        prop_assert_eq!(out, column);
+    }
+
+    #[test]
+    fn any_bytes(
+        soft in prop::collection::vec(prop_oneof![0..20u8, any::<u8>()], 0..300),
+        hard in prop::collection::vec(any::<u8>(), 0..100),
+        rows in 1..400usize,
+    ) {
+        let block = Block { soft: &soft, hard: &hard };
+        let mut out: Vec<u64> = Vec::new();
+        for codec in PLAIN {
+            if (codec.decode)(block, rows, &mut out).is_ok() {
+                prop_assert_eq!(out.len(), rows);
+            }
+        }
+        let times: Vec<u64> = (0..rows as u64).collect();
+        let key = number(&times.iter().map(|time| time % 5).collect::<Vec<_>>()).unwrap();
+        let mut keys = Keys::default();
+        let _ = constant::decode(block, rows, &mut out);
+        let _ = keyed::decode(block, rows, key.key(), &mut out);
+        let _ = since::decode(block, &times, key.key(), &mut out);
+        let mut scratch = Vec::new();
+        let _ = equal::decode(block, &times, None, &mut scratch, &mut out);
+        let _ = equal::decode(block, &times, Some(key.key()), &mut scratch, &mut out);
+        if dictionary::decode(block, rows, &mut keys).is_ok() {
+            dictionary::expand(&keys, &mut out);
+        }
+        let _ = text::decode(block, rows, &mut TextColumn::default());
+    }
+}

@@ -1,0 +1,465 @@
+//! Chunks to batches.
+
+use ktape_schema::Type;
+
+use crate::batch::Batch;
+use crate::chunk::{self, ChunkInfo, Entry, NO_DEP, ZSTD};
+use crate::codec::keys::{Key, Keys, pair};
+use crate::codec::{self, Block, Codec, Int, unzigzag};
+use crate::column::Column;
+use crate::error::{Bad, Error, Result};
+use crate::frame::Unpacker;
+use crate::limits::{MAX_DEPTH, MAX_TEXT_COLUMN, max_soft};
+use crate::reader::Trace;
+
+/// Decodes chunks. One per thread; keeps its buffers.
+pub struct Decoder {
+    entries: Vec<Entry>,
+    buffers: Buffers,
+    numbers: Vec<u64>,
+    /// Per column of the directory: what others need of it.
+    shared: Vec<Shared>,
+    pair: Vec<u16>,
+    scratch: Vec<u64>,
+}
+
+/// What the columns that depend on a column need of it, decoded at most once per chunk.
+#[derive(Default)]
+struct Shared {
+    values: Vec<u64>,
+    has_values: bool,
+    /// Whether a column that was asked for is decoded with these values.
+    wanted: bool,
+    keys: Keys,
+    has_keys: bool,
+}
+
+/// Where the bytes of a block lie while it is decoded.
+struct Buffers {
+    unpacker: Unpacker,
+    block: Vec<u8>,
+    soft: Vec<u8>,
+}
+
+impl Default for Decoder {
+    fn default() -> Decoder {
+        Decoder::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder.
+    pub fn new() -> Decoder {
+        Decoder {
+            entries: Vec::new(),
+            buffers: Buffers { unpacker: Unpacker::new(), block: Vec::new(), soft: Vec::new() },
+            numbers: Vec::new(),
+            shared: Vec::new(),
+            pair: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Reads the named columns of one chunk into `batch`.
+    ///
+    /// A column that the chunk does not have reads as zeros or empty texts. Only the blocks of the
+    /// named columns (and of those that they depend on) are read and checked. An error leaves the
+    /// batch without rows; other chunks are still readable.
+    pub fn read(
+        &mut self,
+        trace: &Trace,
+        chunk: usize,
+        columns: &[&str],
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let info = trace.chunks().get(chunk).ok_or_else(|| Error::Chunk {
+            path: trace.path.clone(),
+            offset: trace.size(),
+            record: "none".to_owned(),
+            column: String::new(),
+            what: format!("there is no chunk {chunk}"),
+        })?;
+        let done = self.read_chunk(trace, info, columns, batch);
+        done.map_err(|(column, bad)| {
+            batch.rows = 0;
+            batch.slots.iter_mut().for_each(|slot| slot.column.zero(0));
+            Error::Chunk {
+                path: trace.path.clone(),
+                offset: info.offset,
+                record: trace
+                    .record_by_id(info.record)
+                    .map_or_else(|| info.record.to_string(), |record| record.name.clone()),
+                column,
+                what: bad.0,
+            }
+        })
+    }
+
+    fn read_chunk(
+        &mut self,
+        trace: &Trace,
+        info: &ChunkInfo,
+        columns: &[&str],
+        batch: &mut Batch,
+    ) -> std::result::Result<(), (String, Bad)> {
+        let head = |bad| (String::new(), bad);
+        let head_len = self.head(trace, info).map_err(head)?;
+        let schema = trace
+            .record_by_id(info.record)
+            .ok_or_else(|| head("the schema does not have this record".into()))?;
+        let own = ktape_schema::by_name(&schema.name);
+        let types = columns.iter().map(|name| {
+            let own = own.and_then(|own| Some(own.fields[own.field(name)?].ty));
+            let file =
+                schema.field(name).and_then(|field| Type::from_code(schema.fields[field].ty));
+            (name, own.or(file).unwrap_or(Type::U64))
+        });
+        batch.shape(types);
+        batch.record = info.record;
+        batch.ring = info.ring;
+        batch.rows = info.rows as usize;
+        for slot in &batch.slots {
+            let field = schema.field(&slot.name);
+            let place = self.entries.iter().position(|e| Some(usize::from(e.field)) == field);
+            place.into_iter().for_each(|place| self.want(place));
+        }
+        for slot in &mut batch.slots {
+            let place = schema.field(&slot.name).and_then(|field| {
+                let ty = Type::from_code(schema.fields[field].ty)?;
+                let place = self.entries.iter().position(|e| usize::from(e.field) == field)?;
+                converts(ty, slot.column.ty()).then_some((place, ty))
+            });
+            slot.present = place.is_some();
+            let done = match place {
+                Some((place, ty)) => {
+                    let reading = Reading { trace, info, head_len };
+                    self.column(&reading, place, ty, &mut slot.column)
+                }
+                None => {
+                    slot.column.zero(info.rows as usize);
+                    Ok(())
+                }
+            };
+            done.map_err(|bad| (slot.name.clone(), bad))?;
+        }
+        Ok(())
+    }
+
+    /// Marks the columns whose values the one at a place needs, so that each is decoded once.
+    fn want(&mut self, place: usize) {
+        let mut place = place;
+        for _ in 0..MAX_DEPTH {
+            let entry = self.entries[place];
+            let dep = usize::from(entry.deps[0]);
+            let values = matches!(entry.codec(), Ok(Codec::Since | Codec::Equal));
+            if !values || dep >= place {
+                return;
+            }
+            self.shared[dep].wanted = true;
+            place = dep;
+        }
+    }
+
+    /// Reads and checks the head; leaves the directory in `entries`.
+    fn head(&mut self, trace: &Trace, info: &ChunkInfo) -> std::result::Result<usize, Bad> {
+        let read = |error: std::io::Error| Bad(format!("head cannot be read: {error}"));
+        let buffer = &mut self.buffers.block;
+        let fixed = trace.source.bytes(info.offset, chunk::FIXED, buffer).map_err(read)?;
+        let len = chunk::head_len(fixed)?;
+        let bytes = trace.source.bytes(info.offset, len, buffer).map_err(read)?;
+        let found = chunk::decode(bytes, info.offset, &mut self.entries)?;
+        if found != *info {
+            return Err("head differs from the index".into());
+        }
+        self.shared.resize_with(self.entries.len().max(self.shared.len()), Shared::default);
+        for shared in &mut self.shared {
+            shared.has_values = false;
+            shared.wanted = false;
+            shared.has_keys = false;
+        }
+        Ok(len)
+    }
+
+    /// Decodes the column at a place of the directory, whose type in the file is `ty`.
+    fn column(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        ty: Type,
+        out: &mut Column,
+    ) -> std::result::Result<(), Bad> {
+        match out {
+            Column::U8(values) => self.numbers(reading, place, values, 0),
+            Column::U16(values) => self.numbers(reading, place, values, 0),
+            Column::U32(values) => self.numbers(reading, place, values, 0),
+            Column::U64(values) => self.numbers(reading, place, values, 0),
+            Column::I32(values) => self.signed(reading, place, ty, values),
+            Column::I64(values) => self.signed(reading, place, ty, values),
+            Column::Text(text) => {
+                let entry = self.entries[place];
+                if entry.codec != Codec::Text as u8 {
+                    return Err("a text column has a codec for numbers".into());
+                }
+                let block = self.buffers.load(reading, &self.entries, place, MAX_TEXT_COLUMN)?;
+                codec::text::decode(block, reading.rows(), text)
+            }
+        }
+    }
+
+    fn signed<T: Int>(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        ty: Type,
+        out: &mut Vec<T>,
+    ) -> std::result::Result<(), Bad> {
+        if !matches!(ty, Type::I32 | Type::I64) {
+            return self.numbers(reading, place, out, 0);
+        }
+        let mut numbers = std::mem::take(&mut self.numbers);
+        let done = self.numbers(reading, place, &mut numbers, 0);
+        out.clear();
+        out.extend(numbers.iter().map(|&value| T::from_u64(unzigzag(value) as u64)));
+        self.numbers = numbers;
+        done
+    }
+
+    /// Decodes a column of numbers; `depth` columns depend on it already.
+    fn numbers<T: Int>(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        out: &mut Vec<T>,
+        depth: usize,
+    ) -> std::result::Result<(), Bad> {
+        let rows = reading.rows();
+        if depth == 0 && self.shared[place].wanted {
+            self.values(reading, place, depth)?;
+        }
+        if self.shared[place].has_values {
+            out.clear();
+            out.extend(self.shared[place].values.iter().map(|&value| T::from_u64(value)));
+            return Ok(());
+        }
+        let codec = self.entries[place].codec()?;
+        let [first, second] = self.entries[place].deps;
+        match codec {
+            Codec::Dictionary => {
+                self.keys(reading, place, depth)?;
+                codec::dictionary::expand(&self.shared[place].keys, out);
+                return Ok(());
+            }
+            Codec::Keyed if self.shared[place].has_keys => {
+                codec::dictionary::expand(&self.shared[place].keys, out);
+                return Ok(());
+            }
+            Codec::Keyed => {
+                self.need_keys(reading, place, first, depth)?;
+                if second != NO_DEP {
+                    self.need_keys(reading, place, second, depth)?;
+                }
+            }
+            Codec::Since => {
+                self.need_values(reading, place, first, depth)?;
+                self.need_keys(reading, place, second, depth)?;
+            }
+            Codec::Equal => {
+                self.need_values(reading, place, first, depth)?;
+                if second != NO_DEP {
+                    self.need_keys(reading, place, second, depth)?;
+                }
+            }
+            _ => {}
+        }
+        let block = self.buffers.load(reading, &self.entries, place, max_soft(rows))?;
+        let shared = |place: u8| &self.shared[usize::from(place)];
+        match codec {
+            Codec::Constant => codec::constant::decode(block, rows, out),
+            Codec::Planes => codec::planes::decode(block, rows, out),
+            Codec::Runs => codec::runs::decode(block, rows, out),
+            Codec::Packed => codec::packed::decode(block, rows, out),
+            Codec::Delta => codec::delta::decode(block, rows, out),
+            Codec::Delta2 => codec::delta2::decode(block, rows, out),
+            Codec::Tokens => codec::tokens::decode(block, rows, out),
+            Codec::DeltaTokens => codec::delta_tokens::decode(block, rows, out),
+            Codec::Keyed => {
+                let key = keyed_by(&self.shared, [first, second], &mut self.pair)?;
+                codec::keyed::decode(block, rows, key, out)
+            }
+            Codec::Since => {
+                codec::since::decode(block, &shared(first).values, shared(second).keys.key(), out)
+            }
+            Codec::Equal => {
+                let key = (second != NO_DEP).then(|| shared(second).keys.key());
+                codec::equal::decode(block, &shared(first).values, key, &mut self.scratch, out)
+            }
+            Codec::Dictionary | Codec::Text => {
+                Err("a column of numbers has a codec for text".into())
+            }
+        }
+    }
+
+    /// Decodes the values of a column that the one at `place` depends on.
+    fn need_values(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        dep: u8,
+        depth: usize,
+    ) -> std::result::Result<(), Bad> {
+        let dep = dependency(place, dep, depth)?;
+        self.values(reading, dep, depth)
+    }
+
+    /// Decodes the values of a column, to be shared.
+    fn values(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        depth: usize,
+    ) -> std::result::Result<(), Bad> {
+        if self.shared[place].has_values {
+            return Ok(());
+        }
+        let mut values = std::mem::take(&mut self.shared[place].values);
+        let done = self.numbers(reading, place, &mut values, depth + 1);
+        self.shared[place].values = values;
+        self.shared[place].has_values = done.is_ok();
+        done
+    }
+
+    /// Decodes the keys of a column that the one at `place` depends on.
+    fn need_keys(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        dep: u8,
+        depth: usize,
+    ) -> std::result::Result<(), Bad> {
+        let dep = dependency(place, dep, depth)?;
+        self.keys(reading, dep, depth + 1)
+    }
+
+    /// Decodes the keys of a column.
+    fn keys(
+        &mut self,
+        reading: &Reading<'_>,
+        place: usize,
+        depth: usize,
+    ) -> std::result::Result<(), Bad> {
+        if self.shared[place].has_keys {
+            return Ok(());
+        }
+        let rows = reading.rows();
+        let codec = self.entries[place].codec()?;
+        let deps = self.entries[place].deps;
+        if codec == Codec::Keyed {
+            self.need_keys(reading, place, deps[0], depth)?;
+            if deps[1] != NO_DEP {
+                self.need_keys(reading, place, deps[1], depth)?;
+            }
+        }
+        let mut keys = std::mem::take(&mut self.shared[place].keys);
+        let block = self.buffers.load(reading, &self.entries, place, max_soft(rows));
+        let done = block.and_then(|block| match codec {
+            Codec::Dictionary => codec::dictionary::decode(block, rows, &mut keys),
+            Codec::Keyed => {
+                let key = keyed_by(&self.shared, deps, &mut self.pair)?;
+                codec::keyed::decode_keys(block, rows, key, &mut keys)
+            }
+            _ => Err("a column depends on one that has no keys".into()),
+        });
+        self.shared[place].keys = keys;
+        self.shared[place].has_keys = done.is_ok();
+        done
+    }
+}
+
+/// The key that one column or two make together.
+fn keyed_by<'a>(
+    shared: &'a [Shared],
+    deps: [u8; 2],
+    codes: &'a mut Vec<u16>,
+) -> std::result::Result<Key<'a>, Bad> {
+    let key = |dep: u8| shared[usize::from(dep)].keys.key();
+    match deps {
+        [first, NO_DEP] => Ok(key(first)),
+        [first, second] => {
+            pair(key(first), key(second), codes).ok_or_else(|| "too many pairs of keys".into())
+        }
+    }
+}
+
+/// The place of a column that the one at `place` depends on: it stands before it, so that there
+/// are no circles, and the chain is short.
+fn dependency(place: usize, dep: u8, depth: usize) -> std::result::Result<usize, Bad> {
+    if dep == NO_DEP || usize::from(dep) >= place {
+        return Err("a column depends on none before it".into());
+    }
+    if depth >= MAX_DEPTH {
+        return Err("columns depend on each other too deeply".into());
+    }
+    Ok(usize::from(dep))
+}
+
+/// The chunk that is being read.
+struct Reading<'a> {
+    trace: &'a Trace,
+    info: &'a ChunkInfo,
+    head_len: usize,
+}
+
+impl Reading<'_> {
+    fn rows(&self) -> usize {
+        self.info.rows as usize
+    }
+}
+
+impl Buffers {
+    /// The block of a column, checked and decompressed.
+    fn load<'a>(
+        &'a mut self,
+        reading: &Reading<'a>,
+        entries: &[Entry],
+        place: usize,
+        most: usize,
+    ) -> std::result::Result<Block<'a>, Bad> {
+        let entry = &entries[place];
+        let before: usize = entries[..place].iter().map(Entry::stored).sum();
+        let offset = reading.info.offset + (reading.head_len + before) as u64;
+        let bytes = reading
+            .trace
+            .source
+            .bytes(offset, entry.stored(), &mut self.block)
+            .map_err(|error| Bad(format!("block cannot be read: {error}")))?;
+        if crc32c::crc32c(bytes) != entry.crc {
+            return Err("checksum is wrong".into());
+        }
+        let (soft, hard) = bytes.split_at(entry.soft_stored as usize);
+        let len = entry.soft as usize;
+        if len > most {
+            return Err(Bad(format!("claims {len} bytes, more than {most}")));
+        }
+        match entry.flags {
+            0 if len == soft.len() => Ok(Block { soft, hard }),
+            ZSTD => {
+                self.unpacker.unpack(soft, len, &mut self.soft)?;
+                Ok(Block { soft: &self.soft, hard })
+            }
+            _ => Err("flags and lengths do not fit".into()),
+        }
+    }
+}
+
+/// Whether every value of a file's type is one of the program's.
+fn converts(file: Type, own: Type) -> bool {
+    use Type::{I32, I64, U8, U16, U32, U64};
+    file == own
+        || matches!(
+            (file, own),
+            (U8, U16 | U32 | U64 | I32 | I64)
+                | (U16, U32 | U64 | I32 | I64)
+                | (U32, U64 | I64)
+                | (I32, I64)
+        )
+}

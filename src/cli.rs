@@ -1,0 +1,42 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cmd;
+
+/// A flight recorder for Linux: record eBPF probes into one trace file, analyse it anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "ktape", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Report(cmd::report::Args),
+    Info(cmd::info::Args),
+    Export(cmd::export::Args),
+    Verify(cmd::verify::Args),
+    Recover(cmd::recover::Args),
+    Completions(cmd::completions::Args),
+    Man(cmd::man::Args),
+}
+
+impl Command {
+    /// Does it; the exit code is that of `ktape`.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Command::Report(args) => cmd::report::run(&args),
+            Command::Info(args) => cmd::info::run(&args),
+            Command::Export(args) => cmd::export::run(&args),
+            Command::Verify(args) => cmd::verify::run(&args),
+            Command::Recover(args) => cmd::recover::run(&args),
+            Command::Completions(args) => cmd::completions::run(&args),
+            Command::Man(args) => cmd::man::run(&args),
+        }
+    }
+}

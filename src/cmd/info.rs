@@ -1,0 +1,21 @@
+//! `ktape info`: what is in a trace.
+
+use std::process::ExitCode;
+
+use super::input::Input;
+use super::output::Output;
+
+/// Show what a trace is: host, probes, records, sizes, losses, stacks.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let trace = args.input.open()?;
+    args.output.write(ktape_analyze::info::info(&trace))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,64 @@
+//! `Input`: the trace that a command reads.
+
+use std::path::{Path, PathBuf};
+
+use ktape_analyze::query::FilterArgs;
+use ktape_analyze::run::Query;
+use ktape_format::Trace;
+
+/// Which trace to read.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Input {
+    /// Read this trace; - is standard input.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "trace.ktape")]
+    input: PathBuf,
+}
+
+impl Input {
+    /// The same, or this file where one is given.
+    pub(crate) fn or(&self, file: Option<&Path>) -> Self {
+        file.map_or_else(|| self.clone(), |file| Self { input: file.to_owned() })
+    }
+
+    /// Opens it.
+    pub(crate) fn open(&self) -> anyhow::Result<Trace> {
+        Ok(match self.is_stdin() {
+            true => Trace::from_stream(std::io::stdin().lock())?,
+            false => Trace::open(&self.input)?,
+        })
+    }
+
+    /// Whether it is standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.input == Path::new("-")
+    }
+
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.input
+    }
+}
+
+/// Which facts to look at, and how fast.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Scan {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Scan with this many threads; the answer does not depend on it [default: one per CPU].
+    #[arg(
+        short = 'j',
+        long,
+        global = true,
+        value_name = "THREADS",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    threads: usize,
+}
+
+impl Scan {
+    /// The query that the flags make.
+    pub(crate) fn query(&self) -> Query {
+        Query { filter: self.filter.clone(), threads: self.threads }
+    }
+}

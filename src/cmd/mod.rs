@@ -1,0 +1,11 @@
+//! The subcommands, one file each: parse, call a library, write.
+
+pub(crate) mod completions;
+pub(crate) mod export;
+pub(crate) mod info;
+pub(crate) mod input;
+pub(crate) mod man;
+pub(crate) mod output;
+pub(crate) mod recover;
+pub(crate) mod report;
+pub(crate) mod verify;

@@ -1,0 +1,346 @@
+//! `ktape record`: record this host, some processes, or a command into a trace.
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ktape_capture::{
+    DEFAULT_RING_BYTES, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets,
+    probes, units,
+};
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Record what the host does into a trace file, until Ctrl-C, a limit, or the command's end.
+///
+/// Without a command and without a filter the whole host is recorded. With a command, the command
+/// and its children are, unless -a is given.
+#[derive(Debug, Parser)]
+pub struct Args {
+    /// Record the whole host, also when a command is run
+    #[arg(short = 'a', long)]
+    all_cpus: bool,
+    /// Record these processes
+    #[arg(short = 'p', long, value_delimiter = ',', value_name = "PID")]
+    pid: Vec<u32>,
+    /// Record these threads
+    #[arg(short = 't', long, value_delimiter = ',', value_name = "TID")]
+    tid: Vec<u32>,
+    /// With -p: the children that these processes start meanwhile, too
+    #[arg(long, requires = "pid")]
+    children: bool,
+    /// Record what happens on these CPUs: 0,2-3
+    #[arg(short = 'C', long, value_name = "CPUS")]
+    cpu: Option<String>,
+    /// Record this cgroup (v2) and those below it
+    #[arg(short = 'G', long, value_name = "CGROUP")]
+    cgroup: Option<PathBuf>,
+    /// Record threads of this real user id
+    #[arg(short = 'u', long, value_name = "UID")]
+    uid: Option<u32>,
+    /// Record threads whose name matches this shell pattern; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    comm: Vec<String>,
+    /// Do not record threads whose name matches this shell pattern; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    not_comm: Vec<String>,
+    /// Probes or presets, with settings: sched,syscalls/slow=1ms/ (see `ktape probes`) [default: default]
+    #[arg(short = 'e', long = "probe", value_name = "LIST")]
+    probe: Vec<String>,
+    /// CPU samples per second and CPU
+    #[arg(short = 'F', long, value_name = "HZ")]
+    freq: Option<u32>,
+    /// Take stacks of waits that promise to be long (long), of all, or of none; of CPU samples unless none
+    #[arg(long, value_name = "WHEN")]
+    stacks: Option<String>,
+    /// Take stacks (the default); fp is the only way of unwinding yet
+    #[arg(short = 'g', overrides_with = "g")]
+    g: bool,
+    /// How to unwind user stacks
+    #[arg(long, value_name = "MODE", value_parser = ["fp"])]
+    call_graph: Option<String>,
+    /// Leave out facts of a probe shorter than this: sched=10us
+    #[arg(long, value_name = "PROBE=DURATION")]
+    min_duration: Vec<String>,
+    /// Write the trace here; - is standard output
+    #[arg(short = 'o', long, value_name = "FILE", default_value = "trace.ktape")]
+    output: PathBuf,
+    /// Size of the fact ring of each CPU: 4M
+    #[arg(short = 'm', long, value_name = "SIZE")]
+    ring_size: Option<String>,
+    /// Start recording this much later (a bare number is milliseconds, as for perf)
+    #[arg(short = 'D', long, value_name = "DELAY")]
+    delay: Option<String>,
+    /// Compression level of zstd, 1 to 19
+    #[arg(short = 'z', long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=19))]
+    compression_level: i32,
+    /// Stop after this long: 30s, 5m
+    #[arg(short = 'd', long, value_name = "TIME")]
+    duration: Option<String>,
+    /// Stop when the trace has grown this large: 500M
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<String>,
+    /// Say nothing but errors
+    #[arg(short = 'q', long)]
+    quiet: bool,
+    /// A command to run and record, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs it. The status is the command's, when one was run.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let quiet = args.quiet;
+    let options = options(args)?;
+    let bar = progress_bar(quiet);
+    let summary = ktape_capture::record(&options, &mut |progress| show(&bar, progress))?;
+    bar.finish_and_clear();
+    if let Some(failure) = &summary.failure {
+        bail!("{failure}");
+    }
+    if !quiet {
+        print_summary(&summary, &options);
+    }
+    let status = summary.status.unwrap_or(0);
+    Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
+}
+
+fn options(args: Args) -> Result<Options> {
+    let usage = |message: String| crate::Usage(message);
+    let duration = |text: Option<String>| -> Result<Option<Duration>> {
+        Ok(text.map(|text| units::parse_duration(&text)).transpose().map_err(usage)?)
+    };
+    let bytes = |text: Option<String>| -> Result<Option<u64>> {
+        Ok(text.map(|text| units::parse_bytes(&text)).transpose().map_err(usage)?)
+    };
+    let delay = match args.delay {
+        Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(format!("{text}ms")),
+        delay => delay,
+    };
+    let ring = bytes(args.ring_size)?.unwrap_or(DEFAULT_RING_BYTES.into());
+    if !ring.is_power_of_two() || !(4096..=1 << 30).contains(&ring) {
+        return Err(usage(format!("-m takes a power of two from 4K to 1G, not {ring}")).into());
+    }
+    let mut probes = probe_choices(&args.probe)?;
+    if let Some(freq) = args.freq {
+        set(&mut probes, "cpu", "freq", &freq.to_string())?;
+    }
+    if let Some(stacks) = &args.stacks {
+        set_stacks(&mut probes, stacks)?;
+    }
+    for choice in &args.min_duration {
+        let (probe, value) = choice
+            .split_once('=')
+            .ok_or_else(|| usage(format!("--min-duration takes PROBE=DURATION, not {choice}")))?;
+        set(&mut probes, probe, "min", value)?;
+    }
+    Ok(Options {
+        output: if args.output.as_os_str() == "-" {
+            Output::Stdout
+        } else {
+            Output::File(args.output)
+        },
+        probes,
+        targets: Targets {
+            pids: args.pid,
+            tids: args.tid,
+            children: args.children,
+            cpus: args.cpu.as_deref().map(cpu_list).transpose()?.unwrap_or_default(),
+            uid: args.uid,
+            cgroup: args.cgroup,
+            comm: args.comm,
+            not_comm: args.not_comm,
+        },
+        command: args.command,
+        system_wide: args.all_cpus,
+        ring_bytes: ring as u32,
+        level: args.compression_level,
+        duration: duration(args.duration)?,
+        delay: duration(delay)?,
+        max_size: bytes(args.max_size)?,
+        command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+    })
+}
+
+/// Reads `sched,cpu/freq=997/` and the presets `default` and `all`.
+fn probe_choices(lists: &[String]) -> Result<Vec<ProbeChoice>> {
+    let mut choices: Vec<ProbeChoice> = Vec::new();
+    let mut add = |name: &str, knobs: Vec<(String, String)>, explicit: bool| {
+        choices.push(ProbeChoice { name: name.to_owned(), knobs, explicit });
+    };
+    let presets = |all: bool| {
+        probes::PROBES.iter().filter(move |probe| !probe.always && (all || probe.default))
+    };
+    let default = ["default".to_owned()];
+    for list in if lists.is_empty() { &default } else { lists } {
+        for item in split_list(list) {
+            let (name, settings) = match item.split_once('/') {
+                Some((name, rest)) => (name, rest.strip_suffix('/').unwrap_or(rest)),
+                None => (item, ""),
+            };
+            let mut knobs = Vec::new();
+            for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
+                let (knob, value) = setting.split_once('=').ok_or_else(|| {
+                    crate::Usage(format!("-e {item}: a setting is NAME=VALUE, not {setting}"))
+                })?;
+                knobs.push((knob.to_owned(), value.to_owned()));
+            }
+            match name {
+                "default" | "all" => {
+                    for probe in presets(name == "all") {
+                        add(probe.name, Vec::new(), false);
+                    }
+                }
+                _ => add(name, knobs, true),
+            }
+        }
+    }
+    Ok(choices)
+}
+
+/// Splits at commas that are not between slashes.
+fn split_list(list: &str) -> Vec<&str> {
+    let (mut items, mut from, mut inside) = (Vec::new(), 0, false);
+    for (at, byte) in list.bytes().enumerate() {
+        match byte {
+            b'/' => inside = !inside,
+            b',' if !inside => {
+                items.push(&list[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(&list[from..]);
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// Sets a knob of a probe that is recorded.
+fn set(choices: &mut [ProbeChoice], probe: &str, knob: &str, value: &str) -> Result<()> {
+    match choices.iter_mut().rev().find(|choice| choice.name == probe) {
+        Some(choice) => {
+            choice.knobs.push((knob.to_owned(), value.to_owned()));
+            Ok(())
+        }
+        None => Err(crate::Usage(format!("probe {probe} is not recorded: add it with -e")).into()),
+    }
+}
+
+/// `--stacks WHEN` for every probe that has stacks: those that know no such choice take all.
+fn set_stacks(choices: &mut [ProbeChoice], when: &str) -> Result<()> {
+    if !["long", "all", "none"].contains(&when) {
+        return Err(crate::Usage(format!("--stacks takes long, all or none, not {when}")).into());
+    }
+    for choice in choices {
+        let knob = probes::by_name(&choice.name)
+            .and_then(|probe| probe.knobs.iter().find(|knob| knob.name == "stacks"));
+        let Some(knob) = knob else { continue };
+        let KnobKind::Choice(known) = knob.kind else { continue };
+        let value = if known.iter().any(|(name, _)| *name == when) { when } else { "all" };
+        choice.knobs.push(("stacks".to_owned(), value.to_owned()));
+    }
+    Ok(())
+}
+
+/// Reads `0,2-3`.
+fn cpu_list(text: &str) -> Result<Vec<u32>> {
+    let bad = || crate::Usage(format!("-C takes CPUs such as 0,2-3, not {text}"));
+    let mut cpus = Vec::new();
+    for range in text.split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let first: u32 = first.parse().map_err(|_| bad())?;
+        let last: u32 = last.parse().map_err(|_| bad())?;
+        if first > last || last > 65535 {
+            return Err(bad().into());
+        }
+        cpus.extend(first..=last);
+    }
+    Ok(cpus)
+}
+
+fn progress_bar(quiet: bool) -> ProgressBar {
+    let target = if quiet || !std::io::stderr().is_terminal() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} recording {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: &Progress) {
+    let lost =
+        if progress.lost > 0 { format!(", LOST {}", progress.lost) } else { String::new() };
+    bar.set_message(format!(
+        "{:.0} s, {} facts, {}{lost}",
+        progress.elapsed.as_secs_f64(),
+        progress.facts,
+        size(progress.bytes)
+    ));
+    bar.tick();
+}
+
+#[expect(clippy::print_stderr, reason = "the summary goes to stderr, as perf's does")]
+fn print_summary(summary: &Summary, options: &Options) {
+    for (probe, reason) in &summary.skipped {
+        eprintln!("ktape: probe {probe} was left out: {reason}");
+    }
+    let facts: u64 = summary
+        .outcomes
+        .iter()
+        .filter(|outcome| is_fact(outcome.record))
+        .map(|outcome| outcome.recorded)
+        .sum();
+    let to = match &options.output {
+        Output::File(path) => path.display().to_string(),
+        Output::Stdout => "standard output".into(),
+    };
+    let each = if facts > 0 {
+        format!(" ({:.1} bytes each)", summary.bytes as f64 / facts as f64)
+    } else {
+        String::new()
+    };
+    eprintln!(
+        "ktape: recorded {facts} facts in {:.3} s, {}{each} in {to}",
+        summary.duration.as_secs_f64(),
+        size(summary.bytes)
+    );
+    for outcome in &summary.outcomes {
+        if is_fact(outcome.record) {
+            eprintln!("ktape:   {:<16} {:>12}", outcome.record, outcome.recorded);
+        }
+        if outcome.lost > 0 {
+            eprintln!(
+                "ktape:   LOST {} of {} {} ({:.1} %): a larger ring (-m) or a filter loses less",
+                outcome.lost,
+                outcome.produced,
+                outcome.record,
+                outcome.lost as f64 * 100.0 / outcome.produced as f64
+            );
+        }
+    }
+    eprintln!(
+        "ktape: the recorder took {:.2} s of CPU and {} of memory",
+        summary.cpu.as_secs_f64(),
+        size(summary.peak_bytes)
+    );
+}
+
+fn is_fact(record: &str) -> bool {
+    use ktape_format::schema::{Class, by_name};
+    by_name(record).is_some_and(|desc| desc.class == Class::Fact)
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}

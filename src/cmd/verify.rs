@@ -1,0 +1,52 @@
+//! `ktape verify`: whether a trace is whole.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use ktape_analyze::render::escape_text;
+use ktape_format::{State, verify};
+
+use super::input::Input;
+use super::output;
+
+/// Check every byte of a trace, and say what is wrong and where; exit 1 when something is.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// The trace, as an alternative to -i.
+    #[arg(value_name = "FILE", conflicts_with = "input")]
+    file: Option<std::path::PathBuf>,
+}
+
+/// Problems shown one by one.
+const SHOWN: usize = 100;
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let trace = args.input.or(args.file.as_deref()).open()?;
+    let mut problems: Vec<String> = verify(&trace).iter().map(ToString::to_string).collect();
+    problems.extend(ktape_analyze::dangling::dangling(&trace).iter().map(ToString::to_string));
+    let mut out = String::new();
+    for problem in problems.iter().take(SHOWN) {
+        let _ = writeln!(out, "{}", escape_text(problem.as_bytes()));
+    }
+    if problems.len() > SHOWN {
+        let _ = writeln!(out, "... {} more", problems.len() - SHOWN);
+    }
+    let rows: u64 = trace.chunks().iter().map(|chunk| u64::from(chunk.rows)).sum();
+    let state = match trace.state() {
+        State::Complete => "complete",
+        State::Unfinished(_) => "unfinished: it has no trailer",
+        State::Damaged(_) => "damaged",
+    };
+    let found = match problems.len() {
+        0 => "nothing else is wrong".to_owned(),
+        1 => "1 problem".to_owned(),
+        many => format!("{many} problems"),
+    };
+    let whole = problems.is_empty() && *trace.state() == State::Complete;
+    let found = if whole { "nothing is wrong".to_owned() } else { found };
+    let _ = writeln!(out, "{state}; {} chunks, {rows} rows; {found}", trace.chunks().len());
+    output::write(out.as_bytes())?;
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
