@@ -17,8 +17,10 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Record(cmd::record::Args),
     Report(cmd::report::Args),
     Info(cmd::info::Args),
+    Probes(cmd::probes::Args),
     Export(cmd::export::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
@@ -30,8 +32,10 @@ impl Command {
     /// Does it; the exit code is that of `ktape`.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Record(args) => cmd::record::run(args),
             Command::Report(args) => cmd::report::run(&args),
             Command::Info(args) => cmd::info::run(&args),
+            Command::Probes(args) => cmd::probes::run(&args),
             Command::Export(args) => cmd::export::run(&args),
             Command::Verify(args) => cmd::verify::run(&args),
             Command::Recover(args) => cmd::recover::run(&args),

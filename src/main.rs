@@ -39,7 +39,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     // What a trace says may be in it.
     let text = ktape_analyze::render::escape_text(text.as_bytes());
     let _ = writeln!(std::io::stderr(), "ktape: error: {text}");
-    let usage =
-        error.downcast_ref::<ktape_analyze::Error>().is_some_and(ktape_analyze::Error::is_usage);
+    let usage = error.is::<cmd::usage::Usage>()
+        || error.downcast_ref::<ktape_analyze::Error>().is_some_and(ktape_analyze::Error::is_usage)
+        || error.downcast_ref::<ktape_capture::Error>().is_some_and(ktape_capture::Error::is_usage);
     ExitCode::from(if usage { 2 } else { 1 })
 }

@@ -26,3 +26,10 @@ pub mod syscall_table;
 pub mod wait_class;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+mod property;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

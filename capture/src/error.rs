@@ -84,6 +84,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether the command line asked for something that cannot be, on any host.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Error::NoSuchProbe(_) | Error::Knob { .. } | Error::Target(_))
+    }
+
     /// An [`Error::Io`] for `map_err`.
     pub(crate) fn io(
         action: &'static str,

@@ -13,6 +13,12 @@ use aya::programs::{
 use aya::{Btf, Ebpf, EbpfLoader};
 use std::io::Read;
 
+/// Addresses that are asked for at once: entries of `ksym_queries`.
+const KSYM_BATCH: usize = 200;
+
+/// The program of ksyms.bpf.h.
+const KSYM_PROGRAM: &str = "ksym_names";
+
 /// Record ids that have loss counters: `MAX_RECORDS` of ktape.bpf.h.
 const MAX_RECORDS: usize = 128;
 
@@ -35,6 +41,8 @@ pub(crate) struct Kernel {
     states: PerCpuArray<MapData, CpuState>,
     stop: Array<MapData, u64>,
     targets: aya::maps::HashMap<MapData, u64, u8>,
+    ksym_queries: Array<MapData, u64>,
+    ksym_cursor: Array<MapData, u32>,
     /// Open until the programs are loaded; dropped with them.
     _ring_array: RingArray,
     /// One fact ring per possible CPU.
@@ -62,12 +70,12 @@ impl Kernel {
         cpus: u32,
         ring_bytes: u32,
         definition_bytes: u32,
-        task_storage: bool,
+        recent: bool,
     ) -> Result<Kernel> {
-        let object = if task_storage {
+        let object = if recent {
             ktape_ebpf::object()
         } else {
-            ktape_ebpf::object_without_task_storage()
+            ktape_ebpf::object_for_old_kernels()
         };
         let mut loader = EbpfLoader::new();
         loader.allow_unsupported_maps();
@@ -87,7 +95,13 @@ impl Kernel {
             .map_err(Error::kernel("open the map `stop_ns`"))?;
         let targets = aya::maps::HashMap::try_from(take(&mut ebpf, "targets")?)
             .map_err(Error::kernel("open the map `targets`"))?;
+        let ksym_queries = Array::try_from(take(&mut ebpf, "ksym_queries")?)
+            .map_err(Error::kernel("open the map `ksym_queries`"))?;
+        let ksym_cursor = Array::try_from(take(&mut ebpf, "ksym_cursor")?)
+            .map_err(Error::kernel("open the map `ksym_cursor`"))?;
         Ok(Kernel {
+            ksym_queries,
+            ksym_cursor,
             ebpf,
             links: Vec::new(),
             states,
@@ -167,16 +181,20 @@ impl Kernel {
 
     /// Reads a probe's iterator of open facts: rows of its record, back to back.
     pub(crate) fn read_open(&mut self, open: &OpenFacts) -> Result<Vec<u8>> {
-        let what = "read what is still open";
-        let program = self
-            .program(open.program)
-            .map_err(|message| Error::Kernel { action: what, message })?;
+        self.read_iter(open.program)
+    }
+
+    /// Everything that a loaded iterator writes.
+    fn read_iter(&mut self, name: &'static str) -> Result<Vec<u8>> {
+        let what = "read the iterator";
+        let program =
+            self.program(name).map_err(|message| Error::Kernel { action: what, message })?;
         let iter: &mut Iter = program.try_into().map_err(Error::kernel(what))?;
         let id = iter.attach().map_err(Error::kernel(what))?;
         let link = iter.take_link(id).map_err(Error::kernel(what))?;
         let mut file = link.into_file().map_err(Error::kernel(what))?;
         let mut rows = Vec::new();
-        file.read_to_end(&mut rows).map_err(Error::io(what, open.program))?;
+        file.read_to_end(&mut rows).map_err(Error::io(what, name))?;
         Ok(rows)
     }
 
@@ -184,6 +202,37 @@ impl Kernel {
     pub(crate) fn totals(&mut self, probe: &Probe) -> Result<Option<Box<dyn Collect>>> {
         let Some(totals) = probe.totals else { return Ok(None) };
         Ok(Some((totals.collector)(take(&mut self.ebpf, totals.map)?)?))
+    }
+
+    /// Loads the program that [`Kernel::kernel_names`] asks.
+    pub(crate) fn load_names(&mut self, btf: &Btf) -> std::result::Result<(), String> {
+        let program = self.program(KSYM_PROGRAM)?;
+        let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
+        iter.load("task", btf).map_err(|error| text(&error))
+    }
+
+    /// Names of kernel addresses, told by the kernel itself: `name+0xoffset/0xsize [module]` for
+    /// each, in order. Microseconds each, where /proc/kallsyms takes 40 ms to read.
+    pub(crate) fn kernel_names(&mut self, addresses: &[u64]) -> Result<Vec<String>> {
+        let what = "ask for kernel symbols";
+        let mut names = Vec::new();
+        for part in addresses.chunks(KSYM_BATCH) {
+            for (at, address) in part.iter().enumerate() {
+                self.ksym_queries.set(at as u32, address, 0).map_err(Error::kernel(what))?;
+            }
+            self.ksym_cursor.set(0, part.len() as u32, 0).map_err(Error::kernel(what))?;
+            let mut answers = Vec::new();
+            while answers.len() < part.len() {
+                let text = self.read_iter(KSYM_PROGRAM)?;
+                if text.is_empty() {
+                    return Err(Error::Kernel { action: what, message: "no answer".into() });
+                }
+                answers.extend(String::from_utf8_lossy(&text).lines().map(str::to_owned));
+            }
+            // They were answered from the last to the first.
+            names.extend(answers.into_iter().take(part.len()).rev());
+        }
+        Ok(names)
     }
 
     /// Detaches all programs: no fact is made after this.
@@ -319,6 +368,11 @@ fn load_error(error: &aya::EbpfError) -> Error {
         _ => "",
     };
     Error::Load(text(error), hint)
+}
+
+/// Whether a kernel can run the object for recent kernels (see `ktape_ebpf::object`).
+pub(crate) fn is_recent(version: (u32, u32)) -> bool {
+    version >= (5, 17)
 }
 
 /// The kernel's BTF, to attach by.

@@ -60,6 +60,16 @@ impl KernelCode {
         (Part::Generated, 0)
     }
 
+    /// The address of an offset in a part; `None` where offsets mean nothing.
+    pub(crate) fn address(&self, part: Part, offset: u64) -> Option<u64> {
+        let layout = self.layout.as_ref()?;
+        match part {
+            Part::Image => layout.stext.checked_add(offset),
+            Part::Module(at) => layout.modules[at].base.checked_add(offset),
+            Part::Generated => None,
+        }
+    }
+
     /// Name, build-id and kind of a part.
     pub(crate) fn describe(&self, part: Part) -> (String, &str, u32) {
         match part {

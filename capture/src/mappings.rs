@@ -44,6 +44,8 @@ pub(crate) struct Mappings {
     by_origin: FxHashMap<Origin, u32>,
     /// Processes whose mappings are in the trace.
     told: FxHashSet<u32>,
+    /// When the first thread of a process last took another name.
+    renamed: FxHashMap<u32, u64>,
     modules: u32,
     buffer: Vec<u8>,
 }
@@ -128,11 +130,18 @@ impl Mappings {
         self.told.remove(&tgid);
     }
 
-    /// A process starts over. Its new mappings come through the side band: those of the program
-    /// itself were made just before this and are kept.
-    pub(crate) fn exec(&mut self, tgid: u32, first_mapped: u64) {
+    /// The first thread of a process took another name. execve(2) does so right after it dropped
+    /// the old memory and before it maps the program (`begin_new_exec` in fs/exec.c).
+    pub(crate) fn renamed(&mut self, tgid: u32, time: u64) {
+        self.renamed.insert(tgid, time);
+    }
+
+    /// A process runs another program: what was mapped before its exec began is gone. The event
+    /// comes after the program is mapped.
+    pub(crate) fn exec(&mut self, tgid: u32, time: u64) {
+        let began = self.renamed.remove(&tgid).unwrap_or(time);
         if let Some(ranges) = self.processes.get_mut(&tgid) {
-            Rc::make_mut(ranges).retain(|range| range.since >= first_mapped && range.since > 0);
+            Rc::make_mut(ranges).retain(|range| range.since >= began);
         }
         self.told.remove(&tgid);
     }
@@ -140,6 +149,7 @@ impl Mappings {
     /// A process ended.
     pub(crate) fn exit(&mut self, tgid: u32) {
         self.processes.remove(&tgid);
+        self.renamed.remove(&tgid);
         self.told.remove(&tgid);
     }
 

@@ -1,56 +1,95 @@
 //! Names for every frame of the trace, at its end.
 
+use crate::kernel::Kernel;
 use crate::kernel_code::Part;
 use crate::mappings::{Mappings, NamedModule};
 use crate::stacks::Stacks;
 use crate::symbols::Resolver;
 use crate::tape::Tape;
-use ktape_format::schema::{Symbol, module_kind};
+use ktape_format::schema::Symbol;
+
+/// A frame as `Stacks::frames` gives it: module, offset, id.
+type Place = (u32, u64, u32);
 
 /// Resolves each frame that some stack passes through and writes the names down. Frames without a
-/// name stay module and offset. Returns how many got one.
-pub(crate) fn write(stacks: &Stacks, mappings: &Mappings, tape: &mut Tape) -> usize {
-    let mut modules = mappings.named_modules();
-    for (part, module) in stacks.kernel_parts() {
-        if part == Part::Generated {
-            continue;
-        }
-        let (path, _, kind) = stacks.kernel().describe(part);
-        debug_assert!(matches!(kind, module_kind::KERNEL | module_kind::KERNEL_MODULE));
-        modules.push(NamedModule { module, kind, path: path.into_bytes(), tgid: 0, inode: 0 });
-    }
-    modules.sort_unstable_by_key(|module| module.module);
-
+/// name stay module and offset.
+pub(crate) fn write(stacks: &Stacks, mappings: &Mappings, kernel: &mut Kernel, tape: &mut Tape) {
     let frames = stacks.frames();
-    let of_module = |module: u32| {
-        let from = frames.partition_point(|&(m, ..)| m < module);
-        let to = frames.partition_point(|&(m, ..)| m <= module);
-        &frames[from..to]
-    };
+    let mut modules = mappings.named_modules();
+    if !write_kernel(stacks, &frames, kernel, tape) {
+        for (part, module) in stacks.kernel_parts() {
+            let (path, _, kind) = stacks.kernel().describe(part);
+            modules.push(NamedModule { module, kind, path: path.into_bytes(), tgid: 0, inode: 0 });
+        }
+    }
     let offsets: Vec<Vec<u64>> = modules
         .iter()
-        .map(|module| of_module(module.module).iter().map(|&(_, offset, _)| offset).collect())
+        .map(|module| of_module(&frames, module.module).iter().map(|place| place.1).collect())
         .collect();
     let queries: Vec<_> =
         modules.iter().zip(&offsets).map(|(module, offsets)| module.query(offsets)).collect();
-
     let mut resolver = Resolver::new();
     if let Some(layout) = stacks.kernel().layout() {
         resolver = resolver.with_kernel(layout);
     }
-    let mut named = 0;
     for (module, answer) in modules.iter().zip(resolver.resolve(&queries)) {
-        for (&(_, _, frame), name) in of_module(module.module).iter().zip(answer.names) {
-            let Some(name) = name else { continue };
-            let row = Symbol {
-                offset: name.offset,
-                frame,
-                name: tape.text(name.text.as_bytes()),
-                ..Symbol::default()
-            };
-            tape.define(Symbol::DESC, &row.encode());
-            named += 1;
+        for (&(_, _, frame), name) in of_module(&frames, module.module).iter().zip(answer.names) {
+            if let Some(name) = name {
+                define(frame, &name.text, name.offset, tape);
+            }
         }
     }
-    named
+}
+
+/// Asks the running kernel for its names; false when it does not answer.
+fn write_kernel(stacks: &Stacks, frames: &[Place], kernel: &mut Kernel, tape: &mut Tape) -> bool {
+    let mut wanted = Vec::new();
+    for (part, module) in stacks.kernel_parts() {
+        for &(_, offset, frame) in of_module(frames, module) {
+            if part != Part::Generated
+                && let Some(address) = stacks.kernel().address(part, offset)
+            {
+                wanted.push((address, frame));
+            }
+        }
+    }
+    let addresses: Vec<u64> = wanted.iter().map(|&(address, _)| address).collect();
+    let Ok(answers) = kernel.kernel_names(&addresses) else { return false };
+    for ((_, frame), answer) in wanted.into_iter().zip(answers) {
+        if let Some((name, offset)) = parse(&answer) {
+            define(frame, name, offset, tape);
+        }
+    }
+    true
+}
+
+/// `name+0x1f/0x40 [module]`; an address without a symbol is `0x...` alone.
+fn parse(answer: &str) -> Option<(&str, u64)> {
+    let (name, rest) = answer.split_once("+0x")?;
+    let (offset, _) = rest.split_once('/')?;
+    Some((name, u64::from_str_radix(offset, 16).ok()?))
+}
+
+fn of_module(frames: &[Place], module: u32) -> &[Place] {
+    let from = frames.partition_point(|place| place.0 < module);
+    let to = frames.partition_point(|place| place.0 <= module);
+    &frames[from..to]
+}
+
+fn define(frame: u32, name: &str, offset: u64, tape: &mut Tape) {
+    let row =
+        Symbol { offset, frame, name: tape.text(name.as_bytes()), ..Symbol::default() };
+    tape.define(Symbol::DESC, &row.encode());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_the_kernel() {
+        assert_eq!(parse("schedule+0x1f/0x40"), Some(("schedule", 0x1f)));
+        assert_eq!(parse("ext4_read+0x0/0x9 [ext4]"), Some(("ext4_read", 0)));
+        assert_eq!(parse("0xffffffffc0000000"), None);
+    }
 }

@@ -14,7 +14,7 @@ use crate::stacks::Stacks;
 use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use ktape_format::schema::{
-    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id,
+    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id, stack_side,
 };
 use rustc_hash::FxHashMap;
 
@@ -138,12 +138,36 @@ impl Reader {
         let mut messages = std::mem::take(&mut self.messages);
         let mut mapped = std::mem::take(&mut self.mapped);
         messages.sort_by_key(|message| message.time);
+        self.learn_prefixes(&messages, kernel);
         for message in messages.drain(..) {
             self.apply(message, &mapped);
         }
         mapped.clear();
         self.messages = messages;
         self.mapped = mapped;
+    }
+
+    /// Kernel stacks begin with the program that took them; to cut that away its callers must be
+    /// known by name. They are few.
+    fn learn_prefixes(&mut self, messages: &[Message], kernel: &mut Kernel) {
+        let mut unknown = Vec::new();
+        for message in messages {
+            if let MessageKind::Stack(stack, addresses) = &message.kind
+                && stack.side == stack_side::KERNEL
+            {
+                self.stacks.unknown_prefix(addresses, &mut unknown);
+            }
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        if unknown.is_empty() {
+            return;
+        }
+        if let Ok(names) = kernel.kernel_names(&unknown) {
+            for (&address, name) in unknown.iter().zip(&names) {
+                self.stacks.learn_prefix(address, name);
+            }
+        }
     }
 
     fn apply(&mut self, message: Message, mapped: &[Mapped]) {
@@ -160,7 +184,12 @@ impl Reader {
                 tasks.exec(&exec, &rest, tape);
                 mappings.exec(exec.tgid, exec.time);
             }
-            MessageKind::Comm(change) => tasks.comm(&change, tape),
+            MessageKind::Comm(change) => {
+                tasks.comm(&change, tape);
+                if change.tid == change.tgid {
+                    mappings.renamed(change.tgid, change.time);
+                }
+            }
             MessageKind::Exit(exit) => {
                 tasks.exit(&exit, tape);
                 if exit.live == 0 {

@@ -85,10 +85,3 @@ fn create(bytes: u32) -> std::io::Result<OwnedFd> {
     // SAFETY: the kernel just gave us this descriptor, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
-
-/// Whether the kernel has task storage (5.11 and later): asked by its version, since the map type
-/// can be made only with BTF.
-pub(crate) fn has_task_storage(version: (u32, u32)) -> bool {
-    version >= (5, 11)
-}
-

@@ -298,7 +298,7 @@ impl Session<'_> {
             reader.tasks.run_times(&snapshot, clock::monotonic(), &mut reader.tape);
         }
         reader.tape.define(Clock::DESC, &clock::row(&clock::now()).encode());
-        names::write(&reader.stacks, &reader.mappings, &mut reader.tape);
+        names::write(&reader.stacks, &reader.mappings, &mut kernel, &mut reader.tape);
         reader.write(stop)?;
         let recorded = reader.tape.recorded().clone();
         let outcomes = totals

@@ -112,7 +112,7 @@ pub(crate) fn attach(
         host.possible.bound(),
         options.ring_bytes,
         DEFINITION_BYTES,
-        rings::has_task_storage(version),
+        kernel::is_recent(version),
     )?;
     for (ids, thread) in [(&wanted.pids, false), (&wanted.tids, true)] {
         for &id in ids {
@@ -127,6 +127,8 @@ pub(crate) fn attach(
     }
 
     let btf = kernel::btf()?;
+    // Without it, names come from /proc/kallsyms.
+    kernel.load_names(&btf).ok();
     let cpus = cpu_list(host);
     let mut probes = Vec::new();
     let mut attached = Vec::new();
@@ -230,7 +232,7 @@ pub fn check() -> Result<Vec<Availability>> {
     let globals = [Global { symbol: "self_tgid", bytes: std::process::id().to_ne_bytes().to_vec() }];
     let page = host.page_size.max(4096);
     let loaded =
-        Kernel::load(&globals, host.possible.bound(), page, page, rings::has_task_storage(version));
+        Kernel::load(&globals, host.possible.bound(), page, page, kernel::is_recent(version));
     let mut kernel = match loaded {
         Ok(kernel) => kernel,
         Err(error) => return Ok(all(Err(crate::error::chain(&error)))),

@@ -20,7 +20,13 @@ pub(crate) struct Stacks {
     kernel: KernelCode,
     /// Ids of the kernel's modules in the trace.
     kernel_modules: FxHashMap<Part, u32>,
+    /// Kernel addresses met in the first frames of stacks, and whether they are the tracing's own.
+    tracing: FxHashMap<u64, bool>,
 }
+
+/// A kernel stack taken by a program starts with the program and at most so many frames of what
+/// called it.
+const PREFIX: usize = 4;
 
 /// More ids than this are not translated: no recording makes them, and the table stays bounded.
 const MAX_IDS: u32 = 1 << 26;
@@ -34,6 +40,7 @@ impl Stacks {
             stacks: FxHashMap::default(),
             kernel,
             kernel_modules: FxHashMap::default(),
+            tracing: FxHashMap::default(),
         }
     }
 
@@ -86,6 +93,37 @@ impl Stacks {
         self.ids[at] = id;
     }
 
+    /// The addresses of a kernel stack's first frames that nobody has told the name of yet.
+    pub(crate) fn unknown_prefix(&self, addresses: &[u64], unknown: &mut Vec<u64>) {
+        let Some(&first) = addresses.first() else { return };
+        if self.kernel.place(first).0 != Part::Generated {
+            return;
+        }
+        let known = |address| self.tracing.contains_key(address);
+        unknown.extend(addresses[1..].iter().take(PREFIX).filter(|address| !known(address)));
+    }
+
+    /// Learns whether an address belongs to the machinery that runs kernel programs.
+    pub(crate) fn learn_prefix(&mut self, address: u64, name: &str) {
+        let own = ["bpf_", "__bpf_", "__traceiter_", "trace_call_bpf", "perf_trace_"];
+        self.tracing.insert(address, own.iter().any(|prefix| name.starts_with(prefix)));
+    }
+
+    /// The frames below the kernel program that took the stack.
+    fn trim<'a>(&self, addresses: &'a [u64]) -> &'a [u64] {
+        match addresses.split_first() {
+            Some((&first, rest)) if self.kernel.place(first).0 == Part::Generated => {
+                let own = rest
+                    .iter()
+                    .take(PREFIX)
+                    .take_while(|address| self.tracing.get(address).copied().unwrap_or(false))
+                    .count();
+                &rest[own..]
+            }
+            _ => addresses,
+        }
+    }
+
     fn kernel_frames(
         &mut self,
         addresses: &[u64],
@@ -93,7 +131,7 @@ impl Stacks {
         tape: &mut Tape,
     ) -> Vec<u32> {
         let mut frames = Vec::with_capacity(addresses.len());
-        for (depth, &address) in addresses.iter().enumerate() {
+        for (depth, &address) in self.trim(addresses).iter().enumerate() {
             let place = address.wrapping_sub(u64::from(depth > 0));
             let (part, offset) = self.kernel.place(place);
             let module = match self.kernel_modules.get(&part) {

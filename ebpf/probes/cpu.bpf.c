@@ -45,7 +45,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 				buf, bpf_get_stack(ctx, buf->frames,
 						   MAX_FRAMES * 8, 0));
 			regs.ip = 0;
-#if defined(KTAPE_TASK_HASH)
+#if defined(KTAPE_OLD_KERNEL)
 			task = (void *)bpf_get_current_task();
 			if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD))
 				read_user_regs(task, &regs);

@@ -48,7 +48,7 @@ struct thread_state {
 	struct place places[PLACES];
 };
 
-#if defined(KTAPE_TASK_HASH)
+#if defined(KTAPE_OLD_KERNEL)
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);

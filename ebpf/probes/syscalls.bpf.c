@@ -43,7 +43,7 @@ struct call_state {
 	__u32 arg0;
 };
 
-#if defined(KTAPE_TASK_HASH)
+#if defined(KTAPE_OLD_KERNEL)
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);

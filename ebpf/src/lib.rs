@@ -1,8 +1,7 @@
 //! The kernel programs of ktape, as committed objects.
 //!
 //! The sources are probes/*.bpf.c; `cargo xtask bpf` compiles them into one object per
-//! architecture, so that they share their maps, and a second one for kernels without task storage
-//! (before 5.11). Users need no clang; `cargo xtask bpf --check` proves that objects and sources
+//! architecture, so that they share their maps, and a second one for kernels before 5.17. Users need no clang; `cargo xtask bpf --check` proves that objects and sources
 //! agree.
 #![forbid(unsafe_code)]
 
@@ -17,26 +16,26 @@ macro_rules! object {
     }};
 }
 
-/// All programs, for kernels with task storage (5.11 and later).
+/// All programs, for kernels from 5.17 on: task storage, `bpf_task_pt_regs()`, `bpf_loop()`.
 #[cfg(target_arch = "x86_64")]
 pub fn object() -> &'static [u8] {
     object!("../prebuilt/ktape.x86_64.o")
 }
 
-/// All programs, with a hash map in place of task storage.
+/// All programs, for kernels from 5.8 on: hash maps and plain loops in their place.
 #[cfg(target_arch = "x86_64")]
-pub fn object_without_task_storage() -> &'static [u8] {
-    object!("../prebuilt/ktape-hash.x86_64.o")
+pub fn object_for_old_kernels() -> &'static [u8] {
+    object!("../prebuilt/ktape-old.x86_64.o")
 }
 
-/// All programs, for kernels with task storage (5.11 and later).
+/// All programs, for kernels from 5.17 on: task storage, `bpf_task_pt_regs()`, `bpf_loop()`.
 #[cfg(target_arch = "aarch64")]
 pub fn object() -> &'static [u8] {
     object!("../prebuilt/ktape.aarch64.o")
 }
 
-/// All programs, with a hash map in place of task storage.
+/// All programs, for kernels from 5.8 on: hash maps and plain loops in their place.
 #[cfg(target_arch = "aarch64")]
-pub fn object_without_task_storage() -> &'static [u8] {
-    object!("../prebuilt/ktape-hash.aarch64.o")
+pub fn object_for_old_kernels() -> &'static [u8] {
+    object!("../prebuilt/ktape-old.aarch64.o")
 }

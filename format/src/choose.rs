@@ -1,6 +1,7 @@
 //! Lets the codecs compete for a column.
 
 use crate::codec::estimate::{self, entropy};
+use crate::codec::keyed::Misses;
 use crate::codec::keys::{Key, Keys, MAX_KEYS, Numbering, pair};
 use crate::codec::{self, Codec, Parts, delta_tokens};
 use crate::plan::{Plan, Role};
@@ -29,19 +30,14 @@ pub(crate) struct Chooser {
     pair: Option<usize>,
     pair_codes: Vec<u16>,
     /// What the keyed codec found, with one key and with a pair.
-    keyed: [Exceptions; 2],
+    keyed: [Misses; 2],
     misses: Vec<(u32, u8, u64)>,
     scratch: [Vec<u64>; 2],
     choices: Vec<Choice>,
 }
 
-/// What the keyed codec found.
-#[derive(Default)]
-struct Exceptions {
-    first: Vec<u16>,
-    rows: Vec<u32>,
-}
-
+/// A field with an exception in at most one of so many rows is as good as determined.
+const NEARLY: usize = 256;
 /// How much larger an estimate may be for the sake of a codec that decodes faster: 1/32.
 const FASTER: u64 = 32;
 
@@ -71,20 +67,21 @@ impl Chooser {
         }
         let role = plan.roles[field];
         let few = matches!(role, Role::Thread | Role::Process | Role::Symbol);
+        // Threads and the kind of row are keys of other columns, and have to be numbered.
+        let other_needs_it = role == Role::Thread || plan.kind == Some(field) || key;
+        if few && !other_needs_it && self.determined(plan, columns, field) {
+            return &self.choices;
+        }
         // A key is worth a dictionary however many values it has: other columns live on it.
         let most = if few { MAX_KEYS } else { values.len() / 8 };
-        if matches!(role, Role::Time | Role::Duration) {
-            self.numbered[field] = false;
-        } else {
-            let keys = &mut self.keys[field];
-            self.numbered[field] = self.numbering.number(values, most, keys);
-        }
+        self.numbered[field] = !matches!(role, Role::Time | Role::Duration)
+            && self.numbering.number(values, most, &mut self.keys[field]);
         if key && self.numbered[field] {
             self.add(Codec::Dictionary, [None; 2], 0);
             return &self.choices;
         }
         if self.numbered[field] {
-            self.numbered_choices(plan, field);
+            self.numbered_choices(plan, columns, field);
         }
         if !(few && self.numbered[field]) {
             self.number_choices(plan, columns, field);
@@ -95,7 +92,55 @@ impl Chooser {
         &self.choices
     }
 
-    fn numbered_choices(&mut self, plan: &Plan, field: usize) {
+    /// Whether a field follows from others nearly always; then nothing else need be looked at.
+    fn determined(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) -> bool {
+        let values = columns[field];
+        let most = values.len() / NEARLY;
+        if values.len() <= crate::encode::TRY_ALL {
+            return false;
+        }
+        for pair in [false, true] {
+            if let Some((needs, _)) = self.keyed(plan, values, field, pair, most)
+                && self.keyed[usize::from(pair)].number(&mut self.numbering)
+            {
+                self.add(Codec::Keyed, needs, 0);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Looks for the misses of a field by its key, or by that and the kind of row. Returns the
+    /// fields that it needs and the number of keys, when there are at most `most` misses.
+    fn keyed(
+        &mut self,
+        plan: &Plan,
+        values: &[u64],
+        field: usize,
+        double: bool,
+        most: usize,
+    ) -> Option<([Option<usize>; 2], usize)> {
+        let key = plan.keys[field].filter(|&key| self.offered[key])?;
+        let single = self.keys[key].key();
+        if !double {
+            let found = self.keyed[0].find(values, single, most);
+            return found.then_some(([Some(key), None], single.count));
+        }
+        let kind = plan.kind.filter(|&kind| self.offered[kind] && kind != field)?;
+        if plan.key != Some(key) {
+            return None;
+        }
+        if self.pair.is_none() {
+            let made = pair(single, self.keys[kind].key(), &mut self.pair_codes);
+            self.pair = Some(made.map_or(0, |key| key.count));
+        }
+        let count = self.pair.filter(|&count| count > 0)?;
+        let other = Key { codes: &self.pair_codes, count };
+        let found = self.keyed[1].find(values, other, most);
+        found.then_some(([Some(key), Some(kind)], count))
+    }
+
+    fn numbered_choices(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) {
         let own = &self.keys[field];
         let rows = own.codes.len();
         let mut counts = vec![0; own.values.len()];
@@ -103,45 +148,16 @@ impl Chooser {
         let bits = entropy(counts.into_iter());
         let values = own.values.len() as u64 * 20;
         self.add(Codec::Dictionary, [None; 2], bits + values);
-        let Some(key) = plan.keys[field].filter(|&key| self.offered[key]) else { return };
         let each = bits / rows as u64 + 1;
-        let cost = |few: usize, count: usize| {
-            estimate::choose(few, rows) + few as u64 * each + count as u64 * 6 + values + 64
-        };
-        let [single, double] = &mut self.keyed;
-        let own = &self.keys[field].codes;
-        let other = self.keys[key].key();
-        let most = rows / 4;
-        let found = codec::keyed::misses(own, other, most, &mut single.first, &mut single.rows);
-        let few = if found { single.rows.len() } else { rows };
-        let count = other.count;
-        if found {
-            self.choices.push(Choice {
-                codec: Codec::Keyed,
-                needs: [Some(key), None],
-                cost: cost(few, count),
-            });
-        }
-        // A pair of keys is only worth a try when one is not nearly right already.
-        let Some(kind) = plan.kind.filter(|&kind| self.offered[kind] && kind != field) else {
-            return;
-        };
-        if few < rows / 256 || plan.key != Some(key) {
-            return;
-        }
-        if self.pair.is_none() {
-            let made = pair(other, self.keys[kind].key(), &mut self.pair_codes);
-            self.pair = Some(made.map_or(0, |key| key.count));
-        }
-        let count = self.pair.unwrap_or(0);
-        let other = Key { codes: &self.pair_codes, count };
-        if count > 0 && codec::keyed::misses(own, other, most, &mut double.first, &mut double.rows)
-        {
-            self.choices.push(Choice {
-                codec: Codec::Keyed,
-                needs: [Some(key), Some(kind)],
-                cost: cost(double.rows.len(), count),
-            });
+        for double in [false, true] {
+            let found = self.keyed(plan, columns[field], field, double, rows / 4);
+            let Some((needs, count)) = found else { continue };
+            let few = self.keyed[usize::from(double)].len();
+            let cost = estimate::choose(few, rows) + few as u64 * each + count as u64 * 6;
+            self.add(Codec::Keyed, needs, cost + values + 64);
+            if few < rows / NEARLY {
+                break;
+            }
         }
     }
 
@@ -206,8 +222,8 @@ impl Chooser {
             Codec::Tokens => codec::tokens::encode(values.iter().copied(), out),
             Codec::DeltaTokens => codec::delta_tokens::encode(values, &mut self.scratch[0], out),
             Codec::Keyed => {
-                let found = &self.keyed[usize::from(choice.needs[1].is_some())];
-                codec::keyed::encode(keys, &found.first, &found.rows, out);
+                let misses = &self.keyed[usize::from(choice.needs[1].is_some())];
+                codec::keyed::encode(misses, self.numbered[field].then_some(keys), out);
             }
             Codec::Since => codec::since::encode(&self.misses, out),
             Codec::Equal => match choice.needs[0] {

@@ -145,6 +145,22 @@ impl Decoder {
         Ok(())
     }
 
+    /// What is wrong with the directory of the chunk read last: a column that no field of the
+    /// record stands for, or a second one for the same field.
+    pub(crate) fn stray_column(&self, fields: usize) -> Option<String> {
+        let mut seen = vec![false; fields];
+        self.entries.iter().find_map(|entry| match seen.get_mut(usize::from(entry.field)) {
+            None => {
+                Some(format!("a column is of field {}, which is not in the schema", entry.field))
+            }
+            Some(true) => Some(format!("two columns are of field {}", entry.field)),
+            Some(seen) => {
+                *seen = true;
+                None
+            }
+        })
+    }
+
     /// Marks the columns whose values the one at a place needs, so that each is decoded once.
     fn want(&mut self, place: usize) {
         let mut place = place;

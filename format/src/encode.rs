@@ -33,7 +33,7 @@ pub(crate) struct Encoder {
 /// Soft parts shorter than this are not worth a zstd frame.
 const MIN_ZSTD: usize = 48;
 /// Up to this many rows, every codec is tried instead of estimated.
-const TRY_ALL: usize = 512;
+pub(crate) const TRY_ALL: usize = 512;
 
 impl Encoder {
     /// An encoder that compresses at this zstd level.

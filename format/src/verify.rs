@@ -69,6 +69,15 @@ pub(crate) fn check(
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     // Usually all is well, and columns that others depend on need decoding only once.
     if decoder.read(trace, chunk, &names, batch).is_ok() {
+        if let Some(what) = decoder.stray_column(fields.len()) {
+            let record = trace.record_by_id(info.record).map_or("", |record| &record.name);
+            problems.push(Problem {
+                offset: info.offset,
+                record: record.to_owned(),
+                column: String::new(),
+                what,
+            });
+        }
         return;
     }
     let before = problems.len();

@@ -1,12 +1,11 @@
 //! Traces of released versions stay readable.
 
-mod simulate;
+mod small;
 
 use std::path::{Path, PathBuf};
 
 use ktape_format::schema::{OffCpu, SyscallSlow};
 use ktape_format::{Batch, Decoder, Trace, verify};
-use simulate::small;
 
 /// The fixture of a version; written when it is missing, never again.
 fn fixture(version: u32) -> PathBuf {

@@ -1,13 +1,12 @@
 //! Files of other versions: a reader takes what it knows and says what it does not.
 
-mod simulate;
+mod small;
 
 use ktape_format::schema::{OffCpu, Type};
 use ktape_format::{
     Batch, Column, Decoder, Error, FieldSchema, Meta, Options, RecordSchema, State, TextColumn,
     Trace, Value, Writer, verify,
 };
-use simulate::small;
 
 fn field(name: &str, ty: Type, kind: &str) -> FieldSchema {
     FieldSchema { name: name.into(), ty: ty as u8, kind: kind.into(), ..FieldSchema::default() }

@@ -1,12 +1,12 @@
 //! A trace is hostile input: cut anywhere, changed anyhow, it is read without panic, hang, or
 //! unbounded memory.
 
-mod simulate;
+mod small;
 
 use std::io::{Seek, Write};
 
 use ktape_format::{Batch, Decoder, Error, State, Trace, verify};
-use simulate::{Random, small};
+use small::simulate::Random;
 
 /// How many changed traces are read.
 const MUTATIONS: u64 = 100_000;

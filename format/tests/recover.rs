@@ -1,13 +1,12 @@
 //! Damage is named, and what is left is saved.
 
-mod simulate;
+mod small;
 
 use std::io::Write;
 
 use ktape_format::{
     Batch, Decoder, Meta, Options, Recovered, State, Trace, Value, Writer, recover, verify,
 };
-use simulate::small;
 
 fn recovered(bytes: &[u8]) -> (Recovered, Trace) {
     let mut file = tempfile::NamedTempFile::new().unwrap();

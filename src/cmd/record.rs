@@ -13,12 +13,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::usage::Usage;
+
 /// Record what the host does into a trace file, until Ctrl-C, a limit, or the command's end.
 ///
 /// Without a command and without a filter the whole host is recorded. With a command, the command
 /// and its children are, unless -a is given.
 #[derive(Debug, Parser)]
-pub struct Args {
+pub(crate) struct Args {
     /// Record the whole host, also when a command is run
     #[arg(short = 'a', long)]
     all_cpus: bool,
@@ -91,7 +93,7 @@ pub struct Args {
 }
 
 /// Runs it. The status is the command's, when one was run.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let quiet = args.quiet;
     let options = options(args)?;
     let bar = progress_bar(quiet);
@@ -108,7 +110,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn options(args: Args) -> Result<Options> {
-    let usage = |message: String| crate::Usage(message);
+    let usage = |message: String| Usage(message);
     let duration = |text: Option<String>| -> Result<Option<Duration>> {
         Ok(text.map(|text| units::parse_duration(&text)).transpose().map_err(usage)?)
     };
@@ -183,7 +185,7 @@ fn probe_choices(lists: &[String]) -> Result<Vec<ProbeChoice>> {
             let mut knobs = Vec::new();
             for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
                 let (knob, value) = setting.split_once('=').ok_or_else(|| {
-                    crate::Usage(format!("-e {item}: a setting is NAME=VALUE, not {setting}"))
+                    Usage(format!("-e {item}: a setting is NAME=VALUE, not {setting}"))
                 })?;
                 knobs.push((knob.to_owned(), value.to_owned()));
             }
@@ -225,14 +227,14 @@ fn set(choices: &mut [ProbeChoice], probe: &str, knob: &str, value: &str) -> Res
             choice.knobs.push((knob.to_owned(), value.to_owned()));
             Ok(())
         }
-        None => Err(crate::Usage(format!("probe {probe} is not recorded: add it with -e")).into()),
+        None => Err(Usage(format!("probe {probe} is not recorded: add it with -e")).into()),
     }
 }
 
 /// `--stacks WHEN` for every probe that has stacks: those that know no such choice take all.
 fn set_stacks(choices: &mut [ProbeChoice], when: &str) -> Result<()> {
     if !["long", "all", "none"].contains(&when) {
-        return Err(crate::Usage(format!("--stacks takes long, all or none, not {when}")).into());
+        return Err(Usage(format!("--stacks takes long, all or none, not {when}")).into());
     }
     for choice in choices {
         let knob = probes::by_name(&choice.name)
@@ -247,7 +249,7 @@ fn set_stacks(choices: &mut [ProbeChoice], when: &str) -> Result<()> {
 
 /// Reads `0,2-3`.
 fn cpu_list(text: &str) -> Result<Vec<u32>> {
-    let bad = || crate::Usage(format!("-C takes CPUs such as 0,2-3, not {text}"));
+    let bad = || Usage(format!("-C takes CPUs such as 0,2-3, not {text}"));
     let mut cpus = Vec::new();
     for range in text.split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -15,10 +15,10 @@ const STRIP: &str = "llvm-strip-19";
 /// One object per row: name, target architecture macro, further definitions.
 const OBJECTS: &[(&str, &str, &[&str])] = &[
     ("ktape.x86_64", "x86", &[]),
-    // Kernels before 5.11 have no task storage: a hash map keyed by thread takes its place.
-    ("ktape-hash.x86_64", "x86", &["-DKTAPE_TASK_HASH"]),
+    // Kernels before 5.17 lack bpf_loop(), before 5.15 bpf_task_pt_regs(), before 5.11 task storage.
+    ("ktape-old.x86_64", "x86", &["-DKTAPE_OLD_KERNEL"]),
     ("ktape.aarch64", "arm64", &[]),
-    ("ktape-hash.aarch64", "arm64", &["-DKTAPE_TASK_HASH"]),
+    ("ktape-old.aarch64", "arm64", &["-DKTAPE_OLD_KERNEL"]),
 ];
 
 pub fn run(check: bool) -> Result<()> {
@@ -59,15 +59,16 @@ fn build(out: &Path, check: bool) -> Result<()> {
             .arg(&object)
             .current_dir(&ebpf)
             .status()
-            .with_context(|| format!("cannot run {CLANG}: install it (apt-get install clang-19)"))?;
+            .with_context(|| {
+                format!("cannot run {CLANG}: install it (apt-get install clang-19)")
+            })?;
         if !status.success() {
             bail!("{CLANG} failed on {name}");
         }
-        let status = Command::new(STRIP)
-            .args(["-g"])
-            .arg(&object)
-            .status()
-            .with_context(|| format!("cannot run {STRIP}: install it (apt-get install llvm-19)"))?;
+        let status =
+            Command::new(STRIP).args(["-g"]).arg(&object).status().with_context(|| {
+                format!("cannot run {STRIP}: install it (apt-get install llvm-19)")
+            })?;
         if !status.success() {
             bail!("{STRIP} failed on {name}");
         }

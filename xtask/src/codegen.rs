@@ -1,15 +1,27 @@
-//! `cargo xtask codegen`: the C header and EVENTS.md, from the schema.
+//! `cargo xtask codegen`: the C header, EVENTS.md and the new lines of ids.lock, from the schema.
 
-use crate::generated::put;
-use anyhow::Result;
-use ktape_schema::{Class, Desc, Field, RECORDS, Type};
+use crate::generated::{put, root};
+use crate::ids;
+use anyhow::{Result, anyhow};
+use ktape_schema::{Class, Desc, Field, RECORDS};
 use std::fmt::Write;
 
 const HOW: &str = "cargo xtask codegen";
 
 pub fn run(check: bool) -> Result<()> {
     put("ebpf/include/ktape_records.h", header().as_bytes(), check, HOW)?;
-    put("EVENTS.md", events().as_bytes(), check, HOW)
+    put("EVENTS.md", events().as_bytes(), check, HOW)?;
+    put(ids::PATH, lock()?.as_bytes(), check, HOW)
+}
+
+/// ids.lock with what the schema has and it has not; an error where they contradict each other.
+fn lock() -> Result<String> {
+    let text = match std::fs::read_to_string(root().join(ids::PATH)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text?,
+    };
+    ids::extended(&text, &ids::lines_of(RECORDS))
+        .map_err(|(line, what)| anyhow!("{}:{line}: {what}", ids::PATH))
 }
 
 /// The structs that kernel programs fill, with assertions on every offset.
@@ -66,7 +78,11 @@ fn events() -> String {
          Ids point into the dictionary that the kind names; 0 is none.\n",
     );
     for (class, title, about) in [
-        (Class::Fact, "Facts", "What happened. Each row is complete: it carries its start and its duration."),
+        (
+            Class::Fact,
+            "Facts",
+            "What happened. Each row is complete: it carries its start and its duration.",
+        ),
         (Class::Definition, "Definitions", "What gives facts their meaning."),
         (
             Class::Wire,
@@ -97,7 +113,7 @@ fn record(out: &mut String, desc: &Desc) {
             out,
             "| `{}` | {} | {} | {} |",
             field.name,
-            type_name(field.ty),
+            ids::type_name(field.ty),
             field.kind.name(),
             meaning.replace('|', "\\|")
         );
@@ -107,16 +123,3 @@ fn record(out: &mut String, desc: &Desc) {
 fn one_line(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
-
-fn type_name(ty: Type) -> &'static str {
-    match ty {
-        Type::U8 => "u8",
-        Type::U16 => "u16",
-        Type::U32 => "u32",
-        Type::U64 => "u64",
-        Type::I32 => "i32",
-        Type::I64 => "i64",
-        Type::Text => "text",
-    }
-}
-

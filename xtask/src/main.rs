@@ -1,8 +1,12 @@
 //! `cargo xtask`: everything the project does to itself.
 
+mod bless;
 mod bpf;
 mod codegen;
 mod generated;
+mod ids;
+mod new;
+mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -17,7 +21,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write what is generated from the schema: the C header and EVENTS.md.
+    /// Write what is generated from the schema: the C header, EVENTS.md and ids.lock.
     Codegen {
         /// Change nothing; fail if a file is out of date.
         #[arg(long)]
@@ -29,11 +33,23 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Prove the rules of the house; exit 1 if one is broken.
+    Tidy,
+    /// Write the expected answers of the golden tests anew.
+    Bless,
+    /// Write the skeleton of a probe: its record, its kernel program, its attachments.
+    NewProbe(new::probe::Args),
+    /// Write the skeleton of a report.
+    NewReport(new::report::Args),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Codegen { check } => codegen::run(check),
         Command::Bpf { check } => bpf::run(check),
+        Command::Tidy => tidy::run(),
+        Command::Bless => bless::run(),
+        Command::NewProbe(args) => new::probe::run(&args),
+        Command::NewReport(args) => new::report::run(&args),
     }
 }

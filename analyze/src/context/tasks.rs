@@ -1,5 +1,7 @@
 //! `Tasks`: the threads and processes of a trace, found by number and time.
 
+use ktape_schema::task_flag;
+
 use super::strings::UNKNOWN;
 
 /// A thread for good, whatever becomes of its number: an index into [`Tasks::threads`], or the bare
@@ -77,12 +79,12 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// CPU time within the recording, ns: last reading minus the first. `None` when it was not read.
+    /// CPU time within the recording, ns: the last reading minus the first one, if the thread was
+    /// there before it. `None` when it was not read.
     pub fn run_recorded(&self) -> Option<u64> {
-        let last = self.last_usage?.run;
-        let first =
-            self.first_usage.filter(|first| first.time > self.start || self.seen > self.start);
-        Some(last.saturating_sub(first.map_or(0, |first| first.run)))
+        let older = self.seen > self.start || self.flags & task_flag::UNKNOWN != 0;
+        let first = self.first_usage.filter(|_| older).map_or(0, |first| first.run);
+        Some(self.last_usage?.run.saturating_sub(first))
     }
 }
 

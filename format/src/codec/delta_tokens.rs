@@ -42,13 +42,13 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     out.reserve(rows);
     out.push(T::from_u64(sum));
     match mode {
-        ASCENDING => tokens::values(cursor.0, block.hard, |value| {
+        ASCENDING => tokens::values(cursor.0, block.hard, out, |value| {
             sum = sum.wrapping_add(value);
-            out.push(T::from_u64(sum));
+            T::from_u64(sum)
         }),
-        ZIGZAG => tokens::values(cursor.0, block.hard, |value| {
+        ZIGZAG => tokens::values(cursor.0, block.hard, out, |value| {
             sum = sum.wrapping_add(unzigzag(value) as u64);
-            out.push(T::from_u64(sum));
+            T::from_u64(sum)
         }),
         _ => Err("delta tokens have an unknown mode".into()),
     }

@@ -68,22 +68,25 @@ pub(crate) fn decode<T: Int>(
     // One more than any row can need, so that a row that stores nothing may look at it.
     scratch.clear();
     scratch.reserve(cursor.0.len() + 1);
-    tokens::values(cursor.0, block.hard, |value| scratch.push(value))?;
+    tokens::values(cursor.0, block.hard, scratch, |value| value)?;
     let stored = scratch.len();
     scratch.push(0);
-    let value = |stored: u64, other: u64| {
-        T::from_u64(if stored == 0 { other } else { stored.wrapping_sub(1) })
+    // Without branches: which rows are equal is not foreseeable.
+    let value = |held: u64, other: u64| {
+        let equal = 0u64.wrapping_sub(u64::from(held == 0));
+        T::from_u64((other & equal) | (held.wrapping_sub(1) & !equal))
     };
     out.clear();
-    out.reserve(other.len());
     let mut next = 0;
     match key {
         Some(key) if key.codes.len() == other.len() => {
+            // The step to the next number, and a mask for this one.
+            let steps: Vec<u64> = always.iter().map(|&always| u64::from(always == 0)).collect();
             out.extend(other.iter().zip(key.codes).map(|(&other, &key)| {
-                let always = always[usize::from(key)] != 0;
-                let held = scratch[next.min(stored)];
-                next += usize::from(!always);
-                value(if always { 0 } else { held }, other)
+                let step = steps[usize::from(key)];
+                let held = scratch[next.min(stored)] & 0u64.wrapping_sub(step);
+                next += step as usize;
+                value(held, other)
             }));
         }
         Some(_) => return Err("equal column has a wrong length".into()),

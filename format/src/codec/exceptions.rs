@@ -51,10 +51,10 @@ pub(crate) fn take(
     }
     let mut next = 0u64;
     out.clear();
-    take_tokens(cursor, hard, count as usize, |gap| {
+    take_tokens(cursor, hard, count as usize, out, |gap| {
         let row = next.saturating_add(gap).min(rows as u64);
-        out.push(row as u32);
         next = row + 1;
+        row as u32
     })?;
     if out.last().is_some_and(|&row| row as usize >= rows) {
         return Err("an exception lies beyond the last row".into());
@@ -62,17 +62,18 @@ pub(crate) fn take(
     Ok(())
 }
 
-/// Reads `count` values.
-pub(crate) fn take_tokens(
+/// Appends what `each` makes of `count` values.
+pub(crate) fn take_tokens<T>(
     cursor: &mut Cursor<'_>,
     hard: &mut &[u8],
     count: usize,
-    each: impl FnMut(u64),
+    out: &mut Vec<T>,
+    each: impl FnMut(u64) -> T,
 ) -> Result<(), Bad> {
     let list = cursor.take(count).ok_or("exceptions are cut off")?;
     let bits: usize = list.iter().map(|&token| usize::from(EXTRA[usize::from(token)])).sum();
     let (own, rest) =
         hard.split_at_checked(bits.div_ceil(8) + PAD).ok_or("bits of exceptions are cut off")?;
     *hard = rest;
-    tokens::values(list, own, each)
+    tokens::values(list, own, out, each)
 }

@@ -5,52 +5,83 @@
 //! may be a pair of columns: a thread that was preempted has no waker, one that slept mostly the
 //! same one.
 
-use super::keys::{Key, Keys};
+use super::keys::{Key, Keys, MAX_KEYS, Numbering};
 use super::{Block, Int, Parts, dictionary, exceptions};
 use crate::bytes::Cursor;
 use crate::error::Bad;
 
-/// Finds the rows at which `own` differs from the last row with the same key, first rows aside.
-/// `first` has afterwards the first code of every key. False when more than `most` differ.
-pub(crate) fn misses(
-    own: &[u16],
-    key: Key<'_>,
-    most: usize,
-    first: &mut Vec<u16>,
-    rows: &mut Vec<u32>,
-) -> bool {
-    const UNSEEN: u16 = u16::MAX;
-    first.clear();
-    first.resize(key.count, UNSEEN);
-    rows.clear();
-    let mut last = first.clone();
-    for (row, (&code, &key)) in own.iter().zip(key.codes).enumerate() {
-        let key = usize::from(key);
-        if last[key] == code {
-            continue;
-        }
-        if last[key] == UNSEEN {
-            first[key] = code;
-        } else {
-            rows.push(row as u32);
-            if rows.len() > most {
-                return false;
-            }
-        }
-        last[key] = code;
-    }
-    // A pair of keys need not occur.
-    first.iter_mut().filter(|code| **code == UNSEEN).for_each(|code| *code = 0);
-    true
+/// What a key does not determine; keeps its buffers.
+#[derive(Default)]
+pub(crate) struct Misses {
+    /// The first row of every key; [`NEVER`] for one that does not occur.
+    first: Vec<u32>,
+    /// The rows at which the value is not that of the last row with the same key.
+    rows: Vec<u32>,
+    /// The values of the first rows and then those of these rows.
+    list: Vec<u64>,
+    last: Vec<u64>,
+    keys: Keys,
 }
 
-/// Writes the column `own`, with what [`misses`] found.
-pub(crate) fn encode(own: &Keys, first: &[u16], rows: &[u32], out: &mut Parts) {
-    dictionary::put_values(&own.values, &mut out.soft);
-    dictionary::put_codes(first, own.values.len(), &mut out.soft);
-    exceptions::put(rows, &mut out.soft, &mut out.hard);
-    let codes: Vec<u16> = rows.iter().map(|&row| own.codes[row as usize]).collect();
-    dictionary::put_codes(&codes, own.values.len(), &mut out.soft);
+/// The row of a key that does not occur.
+const NEVER: u32 = u32::MAX;
+
+impl Misses {
+    /// Finds them in a column; false when there are more than `most`.
+    ///
+    /// Takes no look at the distinct values of the whole column, which would cost more.
+    pub(crate) fn find(&mut self, own: &[u64], key: Key<'_>, most: usize) -> bool {
+        self.first.clear();
+        self.first.resize(key.count, NEVER);
+        for (row, &key) in key.codes.iter().enumerate().rev() {
+            self.first[usize::from(key)] = row as u32;
+        }
+        let first = self.first.iter();
+        self.last.clear();
+        self.last.extend(first.map(|&row| own.get(row as usize).copied().unwrap_or(0)));
+        self.list.clone_from(&self.last);
+        self.rows.clear();
+        for (row, (&value, &key)) in own.iter().zip(key.codes).enumerate() {
+            let last = &mut self.last[usize::from(key)];
+            if *last != value {
+                *last = value;
+                self.rows.push(row as u32);
+                self.list.push(value);
+                if self.rows.len() > most {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Numbers the values; false when they are too many. Needed before [`encode`] without keys.
+    pub(crate) fn number(&mut self, numbering: &mut Numbering) -> bool {
+        numbering.number(&self.list, MAX_KEYS, &mut self.keys)
+    }
+
+    /// How many they are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Writes the column of which these are the misses. `own` numbers the whole column: it is needed
+/// when other columns use this one as a key, since both sides must agree on the numbers.
+pub(crate) fn encode(misses: &Misses, own: Option<&Keys>, out: &mut Parts) {
+    let keys = own.unwrap_or(&misses.keys);
+    let codes: Vec<u16> = match own {
+        Some(own) => {
+            let rows = misses.first.iter().chain(&misses.rows);
+            rows.map(|&row| own.codes.get(row as usize).copied().unwrap_or(0)).collect()
+        }
+        None => keys.codes.clone(),
+    };
+    let (first, codes) = codes.split_at(misses.first.len());
+    dictionary::put_values(&keys.values, &mut out.soft);
+    dictionary::put_codes(first, keys.values.len(), &mut out.soft);
+    exceptions::put(&misses.rows, &mut out.soft, &mut out.hard);
+    dictionary::put_codes(codes, keys.values.len(), &mut out.soft);
 }
 
 /// What a block says: the distinct values, the first code of every key, and the exceptions.

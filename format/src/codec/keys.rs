@@ -2,8 +2,6 @@
 
 /// Most distinct values that are numbered.
 pub(crate) const MAX_KEYS: usize = 4096;
-/// Slots of the table, a power of two; at most half of them are used.
-const SLOTS: usize = 2 * MAX_KEYS;
 
 /// A column as numbers into its distinct values.
 #[derive(Clone, Debug, Default)]
@@ -53,12 +51,15 @@ pub(crate) struct Numbering {
 impl Numbering {
     /// Numbers `values`; false when more than `most` differ, and then `keys` is of no use.
     pub(crate) fn number(&mut self, values: &[u64], most: usize, keys: &mut Keys) -> bool {
+        let most = most.min(MAX_KEYS);
+        // At most half of the slots are used; a small column clears a small table.
+        let slots = (2 * most.min(values.len()) + 2).next_power_of_two();
+        let shift = 64 - slots.trailing_zeros();
         self.table.clear();
-        self.table.resize(SLOTS, (0, 0));
+        self.table.resize(slots, (0, 0));
         keys.codes.clear();
         keys.codes.reserve(values.len());
         keys.values.clear();
-        let most = most.min(MAX_KEYS);
         let mut last = (0, None);
         for &value in values {
             if let (before, Some(code)) = last
@@ -67,9 +68,9 @@ impl Numbering {
                 keys.codes.push(code);
                 continue;
             }
-            let mut slot = hash(value);
+            let mut slot = hash(value, shift);
             let code = loop {
-                let (held, code) = self.table[slot % SLOTS];
+                let (held, code) = self.table[slot & (slots - 1)];
                 if code != 0 && held == value {
                     break code - 1;
                 }
@@ -78,7 +79,7 @@ impl Numbering {
                         return false;
                     }
                     keys.values.push(value);
-                    self.table[slot % SLOTS] = (value, keys.values.len() as u32);
+                    self.table[slot & (slots - 1)] = (value, keys.values.len() as u32);
                     break keys.values.len() as u32 - 1;
                 }
                 slot += 1;
@@ -92,6 +93,6 @@ impl Numbering {
 
 /// Fibonacci hashing: the high bits of a product, spread over the table.
 #[inline(always)]
-fn hash(value: u64) -> usize {
-    (value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51) as usize
+fn hash(value: u64, shift: u32) -> usize {
+    (value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize
 }

@@ -69,7 +69,8 @@ pub(crate) fn decode<T: Int>(
     exceptions::take(&mut cursor, &mut hard, rows, &mut places)?;
     let kinds = cursor.take(places.len()).ok_or("exceptions are cut off")?;
     let mut numbers = Vec::with_capacity(places.len());
-    exceptions::take_tokens(&mut cursor, &mut hard, places.len(), |number| numbers.push(number))?;
+    let count = places.len();
+    exceptions::take_tokens(&mut cursor, &mut hard, count, &mut numbers, |number| number)?;
     if !cursor.0.is_empty() || !hard.is_empty() || key.codes.len() != rows {
         return Err("column is too long".into());
     }

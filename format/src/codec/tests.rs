@@ -89,17 +89,26 @@ fn check_all(values: &[u64], times: &[u64], key: &[u64]) {
         dictionary::expand(&read, &mut out);
         assert_eq!(out, values, "dictionary");
     }
-    let (mut first, mut places, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut codes = Vec::new();
     let double = pair(key.key(), key.key(), &mut codes);
     for key in [Some(key.key()), double].into_iter().flatten() {
-        assert!(keyed::misses(&own.codes, key, rows, &mut first, &mut places));
+        let mut misses = keyed::Misses::default();
+        assert!(misses.find(values, key, rows));
         let mut parts = Parts::default();
-        keyed::encode(&own, &first, &places, &mut parts);
+        if misses.number(&mut Numbering::default()) {
+            keyed::encode(&misses, None, &mut parts);
+            keyed::decode(block(&parts), rows, key, &mut out).unwrap();
+            assert_eq!(out, values, "keyed");
+            parts.clear();
+        }
+        keyed::encode(&misses, Some(&own), &mut parts);
         keyed::decode(block(&parts), rows, key, &mut out).unwrap();
-        assert_eq!(out, values, "keyed");
+        assert_eq!(out, values, "keyed with own keys");
         let mut read = Keys::default();
         keyed::decode_keys(block(&parts), rows, key, &mut read).unwrap();
         assert_eq!(read.codes, own.codes, "keyed as keys");
+        dictionary::expand(&read, &mut out);
+        assert_eq!(out, values, "keyed as keys");
     }
 
     let mut misses = Vec::new();

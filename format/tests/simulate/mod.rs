@@ -3,8 +3,6 @@
 //! Threads run for log-normal times, wake each other, queue for CPUs, are preempted after a slice.
 //! Everything follows from the seed.
 
-pub(crate) mod small;
-
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -102,9 +100,9 @@ pub(crate) fn simulate(load: Load, count: usize, seed: u64) -> Vec<Vec<OffCpu>> 
         .collect();
     let mut events = BinaryHeap::new();
     let mut made = 0;
-    for index in 0..threads.len() {
+    for (index, thread) in threads.iter().enumerate() {
         let at = 5_000_000_000_000 + random.below(1_000_000);
-        if threads[index].partner.is_none() || index % 2 == 0 {
+        if thread.partner.is_none() || index % 2 == 0 {
             events.push(Reverse((at, Event::Wake { thread: index })));
         }
     }

@@ -1,9 +1,12 @@
 //! A small trace with every kind of column, as bytes.
 
+#[path = "../simulate/mod.rs"]
+pub(crate) mod simulate;
+
 use ktape_format::schema::{OffCpu, SyscallSlow, TaskStart};
 use ktape_format::{Meta, Options, Writer, own_schema};
 
-use super::{Load, Random, simulate};
+use simulate::{LOADS, Random, simulate};
 
 /// Metadata with a short schema, so that the trace is mostly chunks.
 pub(crate) fn meta() -> Meta {
@@ -25,11 +28,14 @@ pub(crate) fn meta() -> Meta {
     meta
 }
 
-/// Rows of off_cpu per ring.
+/// Rows of off_cpu per ring: all loads one after another, so that times also step back.
 pub(crate) fn off_cpu(rows: usize) -> Vec<Vec<OffCpu>> {
-    let mut rings = simulate(Load::Messaging, rows / 2, 3);
-    for (ring, more) in simulate(Load::Sleepers, rows / 2, 4).into_iter().enumerate() {
-        rings[ring].extend(more);
+    let mut rings = vec![Vec::new(); 2];
+    for (seed, load) in LOADS.into_iter().enumerate() {
+        for (ring, more) in simulate(load, rows / LOADS.len(), seed as u64).into_iter().enumerate()
+        {
+            rings[ring].extend(more);
+        }
     }
     rings
 }

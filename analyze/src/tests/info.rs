@@ -1,0 +1,37 @@
+use serde_json::json;
+
+use crate::info::info;
+use crate::testing::{Tape, busy};
+
+#[test]
+fn info_counts_rows_losses_and_stacks() {
+    let tape = busy(1, 130);
+    let found: serde_json::Value =
+        serde_json::from_slice(&crate::render::json(&info(&tape.trace()))).expect("JSON");
+    assert_eq!(found["capture"]["hostname"], "host");
+    assert_eq!(found["capture"]["state"], "complete");
+    let rows = found["records"].as_array().expect("records");
+    let off_cpu = rows.iter().find(|row| row["record"] == "off_cpu").expect("off_cpu");
+    assert_eq!(off_cpu["rows"], 130);
+    assert_eq!((&off_cpu["produced"], &off_cpu["lost"]), (&json!(2000), &json!(17)));
+    assert_eq!(off_cpu["lost_percentage"], 0.85);
+    let truncated = found["stacks"].as_array().expect("stacks").iter();
+    let truncated: Vec<_> = truncated.filter(|row| row["end"] == "truncated").collect();
+    assert_eq!(truncated.len(), 1);
+    assert_eq!((&truncated[0]["stacks"], &truncated[0]["percentage"]), (&json!(1), &json!(25.0)));
+    assert_eq!(found["notes"][0]["kind"], "loss");
+}
+
+#[test]
+fn an_empty_trace_has_an_info_and_reports() {
+    let trace = Tape::new().trace();
+    let found: serde_json::Value =
+        serde_json::from_slice(&crate::render::json(&info(&trace))).expect("JSON");
+    assert_eq!(found["file"]["facts"], 0);
+    for entry in crate::reports::REPORTS {
+        let matches = entry.augment(clap::Command::new("report")).get_matches_from(["report"]);
+        let answer = entry.run(&matches, &trace, &crate::run::Query::default()).expect("an answer");
+        let page = crate::render::text(&answer, crate::render::Style::Color);
+        assert!(!page.is_empty());
+    }
+}

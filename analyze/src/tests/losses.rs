@@ -1,0 +1,56 @@
+use ktape_schema::{CpuSample, OffCpu};
+
+use crate::query::FilterArgs;
+use crate::render::{Style, text};
+use crate::reports::offcpu::OffCpu as Report;
+use crate::run::{Query, run};
+use crate::testing::{START, Tape};
+
+fn tape() -> Tape {
+    let mut tape = Tape::new();
+    tape.thread(10, 10, "a");
+    let id = OffCpu::DESC.id;
+    for (cpu, time, produced, lost) in
+        [(0, 1, 100, 0), (0, 2, 200, 20), (0, 3, 300, 20), (1, 1, 10, 0), (1, 3, 30, 5)]
+    {
+        tape.loss(id, cpu, START + time * 1_000_000_000, produced, lost);
+    }
+    tape.loss(CpuSample::DESC.id, 0, START + 1_000_000_000, 7, 7);
+    tape.off_cpu(OffCpu { end: START + 1_500_000_000, tid: 10, tgid: 10, ..OffCpu::default() });
+    tape
+}
+
+fn check(filter: FilterArgs, expected: Option<&str>) {
+    let query = Query { filter, threads: 1 };
+    let answer = run(&Report::default(), &tape().trace(), &query).expect("an answer");
+    let page = String::from_utf8(text(&answer, Style::Plain)).expect("UTF-8");
+    let warning = page.lines().find(|line| line.starts_with("warning: LOST"));
+    assert_eq!(warning, expected, "{page}");
+}
+
+#[test]
+fn every_answer_says_what_its_window_lost() {
+    let time = |text: &str| FilterArgs { time: Some(text.into()), ..FilterArgs::default() };
+    check(
+        FilterArgs::default(),
+        Some("warning: LOST 25 of 330 off_cpu facts (7.58 %) in this window: the rings were full"),
+    );
+    check(
+        time("1.2s,1.3s"),
+        Some("warning: LOST 25 of 120 off_cpu facts (20.83 %) in this window: the rings were full"),
+    );
+    check(time("0s,1s"), None);
+    let cpu = FilterArgs { cpu: vec!["1".into()], ..FilterArgs::default() };
+    check(
+        cpu,
+        Some("warning: LOST 5 of 30 off_cpu facts (16.67 %) in this window: the rings were full"),
+    );
+    let pid = FilterArgs { pid: vec![10], ..FilterArgs::default() };
+    check(
+        pid,
+        Some(
+            "warning: LOST 25 of 330 off_cpu facts (7.58 %) in this window: the rings were full; \
+             whose they were is not known, the filters cannot tell",
+        ),
+    );
+}

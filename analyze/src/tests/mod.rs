@@ -1,0 +1,13 @@
+//! Tests of reports against numbers worked out by hand.
+
+mod cpu;
+mod damage;
+mod exports;
+mod filters;
+mod info;
+mod losses;
+mod names;
+mod offcpu;
+mod overview;
+mod runqlat;
+mod tasks;

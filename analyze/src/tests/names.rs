@@ -1,0 +1,95 @@
+use crate::answer::Cell;
+use crate::query::FilterArgs;
+use crate::render::{Style, csv, json, text};
+use crate::reports::offcpu::{By, OffCpu as Report};
+use crate::run::{Query, run};
+use crate::testing::{START, Tape};
+use ktape_schema::OffCpu;
+
+/// A thread whose name is an attack on the terminal, on CSV and on JSON.
+const NAME: &[u8] = b"\x1b]0;x\x07,\"\n\xff\xe2\x80\xae=1+1";
+
+fn tape() -> Tape {
+    let mut tape = Tape::new();
+    tape.thread(10, 10, NAME);
+    tape.off_cpu(OffCpu { end: START, duration: 5, tid: 10, tgid: 10, ..OffCpu::default() });
+    tape
+}
+
+#[test]
+fn names_cannot_leave_their_place() {
+    let query = Query { filter: FilterArgs::default(), threads: 1 };
+    let answer = run(&Report { by: By::Thread }, &tape().trace(), &query).expect("an answer");
+    let shown = "\\x1b]0;x\\x07,\"\\x0a\\xff\\xe2\\x80\\xae=1+1";
+    let page = String::from_utf8(text(&answer, Style::Plain)).expect("UTF-8");
+    assert!(page.contains(shown), "{page}");
+    let table = String::from_utf8(csv(&answer)).expect("UTF-8");
+    assert!(table.contains(&format!("\"{}\"", shown.replace('"', "\"\""))), "{table}");
+    let found: serde_json::Value = serde_json::from_slice(&json(&answer)).expect("JSON");
+    assert_eq!(found["threads"][0]["comm"], "\u{1b}]0;x\u{7},\"\n\\xff\u{202e}=1+1");
+    for page in [text(&answer, Style::Plain), csv(&answer), json(&answer)] {
+        let page = String::from_utf8(page).expect("UTF-8");
+        assert!(page.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'));
+    }
+}
+
+#[test]
+fn sort_and_top_apply_to_main_tables() {
+    let query = Query::default();
+    let tape = crate::testing::busy(3, 300);
+    let mut answer = run(&Report { by: By::Thread }, &tape.trace(), &query).expect("an answer");
+    answer.sort("tid:asc").expect("a column");
+    answer.top(3);
+    let found: serde_json::Value = serde_json::from_slice(&json(&answer)).expect("JSON");
+    let rows = found["threads"].as_array().expect("rows");
+    let tids: Vec<u64> = rows.iter().filter_map(|row| row["tid"].as_u64()).collect();
+    assert_eq!(tids, [100, 101, 102]);
+    let page = String::from_utf8(text(&answer, Style::Plain)).expect("UTF-8");
+    assert!(page.contains("more (--top 0 shows all)"), "{page}");
+    let error = answer.sort("nonsense").expect_err("no such column");
+    assert!(error.is_usage() && error.to_string().contains("total_time_ns"), "{error}");
+}
+
+#[test]
+fn keys_tell_units() {
+    let tape = crate::testing::busy(3, 300);
+    for entry in crate::reports::REPORTS {
+        let matches = entry.augment(clap::Command::new("report")).get_matches_from(["report"]);
+        let answer = entry.run(&matches, &tape.trace(), &Query::default()).expect("an answer");
+        check_blocks(&answer.blocks);
+    }
+}
+
+fn check_blocks(blocks: &[crate::answer::Block]) {
+    use crate::answer::Block;
+    for block in blocks {
+        match block {
+            Block::Facts(facts) => facts.rows.iter().for_each(|(key, _, cell)| check(key, cell)),
+            Block::Table(table) => {
+                for row in &table.rows {
+                    assert_eq!(row.len(), table.columns.len(), "table {}", table.key);
+                    table
+                        .columns
+                        .iter()
+                        .zip(row)
+                        .for_each(|(column, cell)| check(column.key, cell));
+                }
+            }
+            Block::Group(group) => check_blocks(&group.blocks),
+            Block::Stacks(_) | Block::Heading(_) | Block::Histogram(_) => {}
+        }
+    }
+}
+
+/// The key of a number with a unit ends in it.
+fn check(key: &str, cell: &Cell) {
+    let unit = match cell {
+        Cell::DurNs(_) | Cell::Time(_) | Cell::Calendar(_) => "_ns",
+        Cell::Millis(_) => "_ms",
+        Cell::Bytes(_) => "_bytes",
+        Cell::Percent { .. } => "percentage",
+        Cell::Rate { .. } => "_per_s",
+        _ => return,
+    };
+    assert!(key.ends_with(unit), "{key} holds {cell:?}");
+}
