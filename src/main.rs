@@ -42,5 +42,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     let usage = error.is::<cmd::usage::Usage>()
         || error.downcast_ref::<ktape_analyze::Error>().is_some_and(ktape_analyze::Error::is_usage)
         || error.downcast_ref::<ktape_capture::Error>().is_some_and(ktape_capture::Error::is_usage);
-    ExitCode::from(if usage { 2 } else { 1 })
+    let command =
+        error.downcast_ref::<ktape_capture::Error>().and_then(ktape_capture::Error::command_status);
+    ExitCode::from(command.unwrap_or(if usage { 2 } else { 1 }))
 }

@@ -21,9 +21,7 @@ pub(crate) fn of_thread(cx: &Context<'_>, thread: &Thread) -> Option<u64> {
 /// when it is known of none.
 pub(crate) fn of_process(cx: &Context<'_>, process: &Process) -> Option<u64> {
     let threads = cx.tasks().threads();
-    let times = process
-        .threads
-        .iter()
-        .filter_map(|&index| of_thread(cx, threads.get(index as usize)?));
+    let times =
+        process.threads.iter().filter_map(|&index| of_thread(cx, threads.get(index as usize)?));
     times.reduce(u64::saturating_add)
 }

@@ -5,7 +5,7 @@
 ///
 /// x86-64 and aarch64 share these numbers (include/uapi/asm-generic/errno.h). From 512 on they are the
 /// kernel's own (include/linux/errno.h): a program sees EINTR, or the call begins again.
-pub fn errno_name(ret: i64) -> Option<&'static str> {
+pub(crate) fn errno_name(ret: i64) -> Option<&'static str> {
     let number = u16::try_from(ret.checked_neg()?).ok()?;
     let at = NAMES.binary_search_by_key(&number, |entry| entry.0).ok()?;
     Some(NAMES[at].1)

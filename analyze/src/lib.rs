@@ -12,9 +12,12 @@
 pub mod answer;
 mod capture_facts;
 pub mod context;
+mod cpu_time;
 pub mod dangling;
+mod errno;
 mod error;
 pub mod export;
+mod fact_list;
 mod folded_stacks;
 pub mod info;
 pub mod query;
@@ -22,6 +25,7 @@ pub mod render;
 pub mod reports;
 pub mod run;
 pub mod stack_names;
+pub mod syscall_class;
 pub mod syscall_table;
 pub mod wait_class;
 

@@ -188,24 +188,53 @@ mod tests {
         check(
             SyscallClass::Event,
             &[
-                "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl",
-                "epoll_wait", "epoll_pwait", "epoll_pwait2", "timerfd_create", "timerfd_settime",
+                "poll",
+                "ppoll",
+                "select",
+                "pselect6",
+                "epoll_create",
+                "epoll_create1",
+                "epoll_ctl",
+                "epoll_wait",
+                "epoll_pwait",
+                "epoll_pwait2",
+                "timerfd_create",
+                "timerfd_settime",
                 "eventfd2",
             ],
         );
         check(
             SyscallClass::FileIo,
             &[
-                "splice", "tee", "vmsplice", "statfs", "fstatfs", "sync", "sync_file_range", "statx",
-                "openat2", "faccessat2", "copy_file_range", "io_uring_setup", "io_uring_enter",
-                "io_uring_register", "chown", "umask",
+                "splice",
+                "tee",
+                "vmsplice",
+                "statfs",
+                "fstatfs",
+                "sync",
+                "sync_file_range",
+                "statx",
+                "openat2",
+                "faccessat2",
+                "copy_file_range",
+                "io_uring_setup",
+                "io_uring_enter",
+                "io_uring_register",
+                "chown",
+                "umask",
             ],
         );
         check(
             SyscallClass::Process,
             &[
-                "getpid", "prctl", "unshare", "set_robust_list", "get_robust_list", "getrlimit",
-                "getrusage", "clone3",
+                "getpid",
+                "prctl",
+                "unshare",
+                "set_robust_list",
+                "get_robust_list",
+                "getrlimit",
+                "getrusage",
+                "clone3",
             ],
         );
         check(SyscallClass::Time, &["alarm", "setitimer", "getitimer", "clock_gettime"]);
@@ -224,7 +253,8 @@ mod tests {
 
     #[test]
     fn every_name_has_one_class_and_every_class_known_names() {
-        let mut listed: Vec<&str> = LISTS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut listed: Vec<&str> =
+            LISTS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let count = listed.len();
         listed.sort_unstable();
         listed.dedup();

@@ -1,7 +1,7 @@
 //! How much long waiting time has stacks.
 
 use crate::tasks::Tasks;
-use ktape_format::schema::{OffCpu, StackCoverage, fact_flag};
+use ktape_format::schema::{OffCpu, StackCoverage, fact_flag, off_cpu_state};
 
 /// The window that is being added up.
 pub(crate) struct Coverage {
@@ -18,7 +18,9 @@ impl Coverage {
     /// Looks at an off-CPU interval with its stacks.
     pub(crate) fn add(&mut self, bytes: &[u8], tasks: &Tasks) {
         let Some(fact) = OffCpu::decode(bytes) else { return };
+        // A new thread has no stack yet.
         if fact.duration < self.threshold
+            || fact.state == off_cpu_state::NEW
             || u16::from(fact.flags) & fact_flag::BEGAN_BEFORE != 0
         {
             return;

@@ -84,6 +84,16 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// The exit status that a shell would give for a command that could not be run: 127 when it
+    /// was not found, 126 when it could not be executed.
+    pub fn command_status(&self) -> Option<u8> {
+        match self {
+            Error::Command { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some(127),
+            Error::Command { .. } => Some(126),
+            _ => None,
+        }
+    }
+
     /// Whether the command line asked for something that cannot be, on any host.
     pub fn is_usage(&self) -> bool {
         matches!(self, Error::NoSuchProbe(_) | Error::Knob { .. } | Error::Target(_))

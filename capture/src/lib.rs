@@ -20,6 +20,7 @@ mod names;
 mod options;
 mod output;
 mod poll;
+mod privileges;
 mod probe;
 pub mod probes;
 pub mod proc;

@@ -16,7 +16,7 @@ use crate::sideband::Sideband;
 use crate::stacks::Stacks;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
-use crate::{clock, names};
+use crate::{clock, names, privileges};
 use ktape_format::schema::{Clock, StackCoverage, by_id};
 use ktape_format::{Host, Meta, ProbeMeta};
 use std::os::fd::AsRawFd;
@@ -95,7 +95,15 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         if let Some(command) = &mut command {
             command.release()?;
         }
-        std::thread::sleep(delay);
+        let poll = Poll::new()?;
+        poll.add(signals.as_raw_fd())?;
+        let until = Instant::now() + delay;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            poll.wait(left);
+            if pending(&signals) {
+                break;
+            }
+        }
     }
     let start = clock::now();
     let pid = command.as_ref().map(|command| command.pid);
@@ -138,6 +146,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         session.collectors.extend(kernel.totals(choice.probe)?);
     }
     session.snapshot(&start);
+    privileges::drop_unneeded()?;
 
     if let Some(command) = &mut command {
         command.release()?;
@@ -238,7 +247,8 @@ impl Session<'_> {
                     lost,
                 });
             }
-            if readable(signals) || command.is_some_and(|command| readable_pipe(&command.ended)) {
+            // The command's pipe hangs up when it has ended.
+            if pending(signals) || command.is_some_and(|command| pending(&command.ended)) {
                 return Ok(());
             }
             if self.options.duration.is_some_and(|limit| self.began.elapsed() >= limit) {
@@ -371,15 +381,10 @@ fn signals() -> Result<UnixStream> {
     Ok(reader)
 }
 
-fn readable(mut socket: &UnixStream) -> bool {
-    use std::io::Read;
-    matches!(socket.read(&mut [0; 16]), Ok(count) if count > 0)
-}
-
-/// The writing end is closed when the command has ended: the pipe hangs up.
+/// Whether there is something to read, or the other end is closed.
 #[expect(unsafe_code, reason = "poll(2)")]
-fn readable_pipe(pipe: &std::io::PipeReader) -> bool {
-    let mut fd = libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+fn pending(file: &impl AsRawFd) -> bool {
+    let mut fd = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one valid pollfd, no waiting.
     unsafe { libc::poll(&raw mut fd, 1, 0) > 0 }
 }

@@ -29,8 +29,12 @@ const volatile __u64 sched_start_ns;	/* when the recording started */
 
 struct place {
 	__u32 average_ns;	/* moving; saturates at 4.29 s */
-	__u32 explored;		/* stacks taken to learn about it */
+	__u16 explored;		/* stacks taken to learn about it */
+	__u16 credit;		/* waits left until it counts as short */
 };
+
+/* A place where none of so many waits was long is taken for short. */
+#define CREDIT 200
 
 struct thread_state {
 	__u64 off_ts;		/* when it left the CPU; 0 while it runs */
@@ -133,10 +137,11 @@ static __always_inline bool may_explore(struct cpu_state *cpu, __u64 now)
 }
 
 /*
- * Will this wait be long? Yes if the waits at this place are, on average
- * (a quarter of the threshold is enough: a wrong yes costs one stack walk, a
- * wrong no loses one). At a new place, and now and then at an old one, take a
- * stack to have one should it be long.
+ * Will this wait be long? Yes if waits at this place are long on average (a
+ * quarter of the threshold is enough: a wrong yes costs one stack walk, a
+ * wrong no loses one) and one of the last CREDIT was long indeed. At a new
+ * place, and now and then at an old one, take a stack to have one should the
+ * wait be long.
  */
 static __always_inline bool will_be_long(struct cpu_state *cpu,
 					 struct thread_state *thread,
@@ -144,14 +149,15 @@ static __always_inline bool will_be_long(struct cpu_state *cpu,
 {
 	if (sched_stacks == STACKS_ALL)
 		return true;
-	if (place->average_ns >= sched_long_ns / 4)
+	if (place->credit && place->average_ns >= sched_long_ns / 4)
 		return true;
 	if (place->explored >= 3 &&
 	    now - thread->explored_ts < 100 * sched_long_ns)
 		return false;
 	if (!may_explore(cpu, now))
 		return false;
-	place->explored++;
+	if (place->explored < 3)
+		place->explored++;
 	thread->explored_ts = now;
 	return true;
 }
@@ -166,6 +172,10 @@ static __always_inline void learn(struct place *place, __u64 waited)
 		place->average_ns = old / 2 + ns / 2;
 	else
 		place->average_ns = old - (old - ns) / 8;
+	if (waited >= sched_long_ns)
+		place->credit = CREDIT;
+	else if (place->credit)
+		place->credit--;
 }
 
 static __always_inline void leave(void *ctx, struct cpu_state *cpu,

@@ -87,7 +87,10 @@ impl Chooser {
             self.number_choices(plan, columns, field);
         }
         let runs = values.windows(2).filter(|pair| pair[0] != pair[1]).count() as u64 + 1;
-        self.add(Codec::Runs, [None; 2], runs * 24);
+        let most = values.iter().fold(0, |bits, value| bits | value);
+        // A length of one byte, and a varint.
+        let each = 8 + 8 * u64::from((64 - most.leading_zeros()).div_ceil(7));
+        self.add(Codec::Runs, [None; 2], runs * each);
         self.choices.sort_by_key(|choice| choice.cost);
         &self.choices
     }
@@ -174,7 +177,10 @@ impl Chooser {
                 let most = values.len();
                 if codec::since::misses(values, times, keys, most, &mut self.misses) {
                     let numbers = self.misses.iter().map(|miss| miss.2);
-                    let cost = estimate::exceptions(numbers, values.len());
+                    let kinds = codec::since::kinds(&self.misses);
+                    let cost = estimate::exceptions(numbers, values.len())
+                        + entropy(kinds.into_iter())
+                        + self.misses.len() as u64 / 2;
                     self.add(Codec::Since, [Some(time), Some(key)], cost);
                 }
             }

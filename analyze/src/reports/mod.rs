@@ -20,4 +20,7 @@ reports! {
     offcpu::OffCpu,
     runqlat::RunqLat,
     cpu::Cpu,
+    stalls::Stalls,
+    syscalls::Syscalls,
+    tree::Tree,
 }

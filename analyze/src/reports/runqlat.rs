@@ -159,10 +159,12 @@ fn cells(delays: &Delays) -> [Cell; 9] {
     })
 }
 
+/// What identifies a row, as cells and for the order, with its delays.
+type Row = (Vec<Cell>, (u32, u32, u64), Delays);
+
 fn table(by: By, cx: &Context<'_>, parts: Vec<(u64, Delays)>) -> Table {
     let tasks = cx.tasks();
-    // A row is what identifies it, for the order too, with its delays.
-    let mut rows: Vec<(Vec<Cell>, (u32, u32, u64), Delays)> = match by {
+    let mut rows: Vec<Row> = match by {
         By::Cpu => parts
             .into_iter()
             .map(|(cpu, delays)| (vec![Cell::Cpu(cpu as u32)], (0, 0, cpu), delays))

@@ -3,6 +3,7 @@
 mod driver;
 mod entry;
 mod histogram;
+mod longest;
 mod notes;
 mod report;
 mod slots;
@@ -11,6 +12,7 @@ mod stack_sums;
 pub use driver::{Query, run};
 pub use entry::Entry;
 pub use histogram::{Bucket, LogHistogram};
+pub use longest::Longest;
 pub(crate) use notes::gaps;
 pub use report::{Read, Report};
 pub use slots::Slots;

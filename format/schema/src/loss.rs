@@ -1,7 +1,7 @@
 //! `loss`: what a probe produced, and what of it could not be kept.
 
 crate::record! {
-    /// Cumulative counters of one probe on one CPU. At the end of a recording, produced - lost rows are in the file.
+    /// Cumulative counters of one probe on one CPU. At the end of a recording, produced - lost rows are in the file; for syscall_count it is calls that are counted, not rows.
     Loss = 28 as "loss", Definition {
         /// When they were read.
         time: u64 [TimeNs],
@@ -11,7 +11,7 @@ crate::record! {
         lost: u64 [Count],
         /// The record that they were to become (its id in the schema).
         record: u32 [Number],
-        /// The CPU.
+        /// The CPU; 4294967295 for rows that the recorder made itself (facts still open at the stop).
         cpu: u32 [Cpu],
     }
 }

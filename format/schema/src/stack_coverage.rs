@@ -1,7 +1,7 @@
 //! `stack_coverage`: how much long waiting time has which stacks.
 
 crate::record! {
-    /// Within a window: the off-CPU time of waits at least `threshold` long, split by which of their stacks were taken. Waits that began before the recording are left out. Kernel threads have no user stack; theirs count as `both` with the kernel stack alone.
+    /// Within a window: the off-CPU time of waits at least `threshold` long, split by which of their stacks were taken. Waits that began before the recording are left out, as are new threads before their first run. Kernel threads have no user stack; theirs count as `both` with the kernel stack alone.
     StackCoverage = 30 as "stack_coverage", Definition {
         /// When the window ended.
         end: u64 [TimeNs],

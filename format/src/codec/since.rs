@@ -15,6 +15,9 @@ use crate::error::Bad;
 const AFTER: u8 = 0;
 /// The exception is the value itself.
 const PLAIN: u8 = 1;
+/// With more than one exception in so many rows, looking for one at every row is faster than going
+/// from one to the next.
+const DENSE: usize = 16;
 
 /// Finds the rows whose value is not foretold; false when there are more than `most`.
 /// An exception is a row, its kind, and its number.
@@ -47,6 +50,12 @@ pub(crate) fn misses(
     true
 }
 
+/// How many exceptions there are of each kind.
+pub(crate) fn kinds(misses: &[(u32, u8, u64)]) -> [u32; 2] {
+    let plain = misses.iter().filter(|miss| miss.1 == PLAIN).count();
+    [(misses.len() - plain) as u32, plain as u32]
+}
+
 /// Writes what [`misses`] found.
 pub(crate) fn encode(misses: &[(u32, u8, u64)], out: &mut Parts) {
     let rows: Vec<u32> = misses.iter().map(|miss| miss.0).collect();
@@ -77,18 +86,31 @@ pub(crate) fn decode<T: Int>(
     let mut next = vec![0u32; key.count];
     out.clear();
     out.reserve(rows);
+    let number = |after: u32, row: usize, index: usize| match kinds[index] {
+        AFTER => {
+            let before = times[(after as usize).saturating_sub(1)];
+            times[row].wrapping_sub(before).wrapping_sub(numbers[index])
+        }
+        _ => numbers[index],
+    };
+    if places.len() > rows / DENSE {
+        let mut index = 0;
+        out.extend(times.iter().zip(key.codes).enumerate().map(|(row, (&time, &key))| {
+            let after = std::mem::replace(&mut next[usize::from(key)], row as u32 + 1);
+            if places.get(index) == Some(&(row as u32)) {
+                index += 1;
+                return T::from_u64(number(after, row, index - 1));
+            }
+            T::from_u64(time.wrapping_sub(times[after as usize]))
+        }));
+        return Ok(());
+    }
     let mut from = 0;
-    for ((&place, &kind), &number) in places.iter().zip(kinds).zip(&numbers) {
+    for (index, &place) in places.iter().enumerate() {
         let place = place as usize;
         foretell(from..place, times, key, &mut next, out);
         let after = std::mem::replace(&mut next[usize::from(key.codes[place])], place as u32 + 1);
-        out.push(T::from_u64(match kind {
-            AFTER => {
-                let before = times[(after as usize).saturating_sub(1)];
-                times[place].wrapping_sub(before).wrapping_sub(number)
-            }
-            _ => number,
-        }));
+        out.push(T::from_u64(number(after, place, index)));
         from = place + 1;
     }
     foretell(from..rows, times, key, &mut next, out);

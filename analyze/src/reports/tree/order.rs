@@ -30,7 +30,7 @@ pub(super) fn lines<R: Ord>(
     }
     let mut out = Vec::new();
     let mut stack: Vec<Line> = Vec::new();
-    let mut push = |siblings: &mut Vec<u32>, depth, stack: &mut Vec<Line>| {
+    let push = |siblings: &mut Vec<u32>, depth, stack: &mut Vec<Line>| {
         siblings.sort_by_key(|&process| rank(process));
         stack.extend(siblings.iter().rev().map(|&process| Line { process, depth }));
     };
