@@ -39,7 +39,8 @@ pub(crate) struct Kernel {
     ebpf: Ebpf,
     links: Vec<Link>,
     states: PerCpuArray<MapData, CpuState>,
-    stop: Array<MapData, u64>,
+    /// The map `moments` of ktape.bpf.h: stop, release.
+    moments: Array<MapData, u64>,
     targets: aya::maps::HashMap<MapData, u64, u8>,
     ksym_queries: Array<MapData, u64>,
     ksym_cursor: Array<MapData, u32>,
@@ -91,8 +92,8 @@ impl Kernel {
         let definitions = rings::single(take(&mut ebpf, "definitions")?)?;
         let states = PerCpuArray::try_from(take(&mut ebpf, "cpu_states")?)
             .map_err(Error::kernel("open the map `cpu_states`"))?;
-        let stop = Array::try_from(take(&mut ebpf, "stop_ns")?)
-            .map_err(Error::kernel("open the map `stop_ns`"))?;
+        let moments = Array::try_from(take(&mut ebpf, "moments")?)
+            .map_err(Error::kernel("open the map `moments`"))?;
         let targets = aya::maps::HashMap::try_from(take(&mut ebpf, "targets")?)
             .map_err(Error::kernel("open the map `targets`"))?;
         let ksym_queries = Array::try_from(take(&mut ebpf, "ksym_queries")?)
@@ -105,7 +106,7 @@ impl Kernel {
             ebpf,
             links: Vec::new(),
             states,
-            stop,
+            moments,
             targets,
             _ring_array: ring_array,
             facts,
@@ -242,7 +243,12 @@ impl Kernel {
 
     /// Tells the iterators when the recording stopped.
     pub(crate) fn set_stop(&mut self, now: u64) -> Result<()> {
-        self.stop.set(0, now, 0).map_err(Error::kernel("set the stop time"))
+        self.moments.set(0, now, 0).map_err(Error::kernel("set the stop time"))
+    }
+
+    /// Tells the programs that the launched command may run: from here on it is recorded.
+    pub(crate) fn set_release(&mut self, now: u64) -> Result<()> {
+        self.moments.set(1, now, 0).map_err(Error::kernel("set the start of the command"))
     }
 
     /// The counters of each CPU: `(cpu, record, produced, lost)` where something was produced, and

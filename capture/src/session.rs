@@ -107,11 +107,12 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     }
     let start = clock::now();
     let pid = command.as_ref().map(|command| command.pid);
+    let held = pid.filter(|_| options.delay.is_none());
     let cpus = setup::cpu_list(&host);
     // Before the programs: no mapping may be missed that a stack could pass through.
     let sideband = Sideband::open(&cpus, host.page_size as usize)?;
     let Setup { mut kernel, probes, attached } =
-        setup::attach(options, &host, start.mono, pid)?;
+        setup::attach(options, &host, start.mono, pid, held)?;
 
     let sink = Sink::open(&options.output)?;
     let path = match &options.output {
@@ -149,6 +150,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     privileges::drop_unneeded()?;
 
     if let Some(command) = &mut command {
+        kernel.set_release(clock::monotonic())?;
         command.release()?;
     }
     let failure = session.run(&mut kernel, &signals, command.as_ref(), progress);

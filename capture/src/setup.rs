@@ -75,12 +75,13 @@ const DEFINITION_BYTES: u32 = 2 << 20;
 const WAKES_PER_RING: u64 = 16;
 
 /// Loads and attaches. `start` is the time from which open waits count, `command` the process that
-/// was launched.
+/// was launched, `held` the same if it waits for the recorder.
 pub(crate) fn attach(
     options: &Options,
     host: &HostFacts,
     start: u64,
     command: Option<u32>,
+    held: Option<u32>,
 ) -> Result<Setup> {
     check_permission(host)?;
     let chosen = choose(&options.probes)?;
@@ -95,6 +96,7 @@ pub(crate) fn attach(
     let number = |symbol, value: u64| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     let half = |symbol, value: u32| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     globals.push(half("self_tgid", std::process::id()));
+    globals.push(half("held_tgid", held.unwrap_or(0)));
     globals.push(half("kernel_version", version.0 << 16 | version.1 << 8));
     globals.push(half("wake_bytes", (u64::from(options.ring_bytes) / WAKES_PER_RING) as u32));
     globals.push(number("sched_start_ns", start));

@@ -10,6 +10,7 @@
 #define MAX_GLOBS 8
 #define COMM_LEN 16
 
+const volatile __u32 held_tgid;		/* the launched command, 0 for none */
 const volatile bool filter_targets;	/* by process or thread, see `targets` */
 const volatile bool filter_children;	/* a target's children are targets */
 const volatile bool filter_uid;
@@ -94,10 +95,19 @@ static __noinline bool comm_wanted(void)
 	return allowed;
 }
 
+/*
+ * The command is forked first and waits until the recorder is ready: that wait
+ * is not its own.
+ */
+static __always_inline bool is_held(__u32 tgid)
+{
+	return held_tgid && tgid == held_tgid && !moment(MOMENT_RELEASE);
+}
+
 /* Whether facts of the current thread are recorded. */
 static __always_inline bool current_wanted(__u32 tgid, __u32 tid)
 {
-	if (tgid == self_tgid)
+	if (tgid == self_tgid || is_held(tgid))
 		return false;
 	if (filter_cpu) {
 		__u32 cpu = bpf_get_smp_processor_id();

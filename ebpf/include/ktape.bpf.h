@@ -69,20 +69,22 @@ struct {
 	__uint(max_entries, 4096);
 } definitions SEC(".maps");
 
-/* When the recording stopped, written by the recorder; 0 before. */
+/* Moments that the recorder writes down; 0 before they come. */
+#define MOMENT_STOP 0		/* the recording stopped */
+#define MOMENT_RELEASE 1	/* the launched command may run */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u64);
-} stop_ns SEC(".maps");
+} moments SEC(".maps");
 
-static __always_inline __u64 stopped_at(void)
+static __always_inline __u64 moment(__u32 which)
 {
-	__u32 zero = 0;
-	__u64 *stop = bpf_map_lookup_elem(&stop_ns, &zero);
+	__u64 *time = bpf_map_lookup_elem(&moments, &which);
 
-	return stop ? *stop : 0;
+	return time ? *time : 0;
 }
 
 /* In front of every ring item. */

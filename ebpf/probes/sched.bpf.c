@@ -389,10 +389,11 @@ int sched_open(struct bpf_iter__task *ctx)
 	struct thread_state *thread;
 	struct stack_buffer *buf;
 	struct ktape_off_cpu fact = {};
-	__u64 stop = stopped_at();
+	__u64 stop = moment(MOMENT_STOP);
 	__u32 raw;
 
-	if (!task || !task->pid || task->tgid == (__s32)self_tgid)
+	if (!task || !task->pid || task->tgid == (__s32)self_tgid ||
+	    is_held(task->tgid))
 		return 0;
 	if (!stop) {
 		raw = raw_state(task);

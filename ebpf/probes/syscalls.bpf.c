@@ -241,7 +241,7 @@ int syscalls_open(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct ktape_syscall_slow fact = {};
-	__u64 stop = stopped_at();
+	__u64 stop = moment(MOMENT_STOP);
 	struct call_state *call;
 
 	if (!task || !stop)

@@ -88,6 +88,7 @@ fn check(key: &str, cell: &Cell) {
         Cell::Millis(_) => "_ms",
         Cell::Bytes(_) => "_bytes",
         Cell::Percent { .. } => "percentage",
+        Cell::Rate { .. } if key.ends_with("_per_sec") => return,
         Cell::Rate { .. } => "_per_s",
         _ => return,
     };
