@@ -28,6 +28,12 @@ pub enum Error {
         /// Why not.
         source: rayon::ThreadPoolBuildError,
     },
+    /// What was asked for could not be written.
+    #[error("writing: {0}")]
+    Write(#[source] std::io::Error),
+    /// The trace could not be given other names.
+    #[error("symbolizing: {0}")]
+    Symbolize(String),
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),

@@ -1,9 +1,7 @@
 //! Kernel addresses as module and offset, so that no trace tells where this kernel was loaded.
 
-use crate::symbols::{KernelLayout, KernelModule};
+use crate::symbols::KernelLayout;
 use ktape_format::schema::module_kind;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 
 /// A part of the kernel's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,27 +20,10 @@ pub(crate) struct KernelCode {
     build_id: String,
 }
 
-/// Beyond this from `_stext` there is no image: its mapping is at most 1 GiB on x86-64, its code
-/// far less.
-const MAX_IMAGE: u64 = 64 << 20;
-
-/// x86-64: where modules and generated code begin (Documentation/arch/x86/x86_64/mm.rst).
-const MODULES_START: u64 = 0xffff_ffff_c000_0000;
-
 impl KernelCode {
-    /// Asks this host. Reads /proc/kallsyms only as far as `_stext`, which stands near its start:
-    /// the kernel takes 40 ms to write all of it.
+    /// Asks this host.
     pub(crate) fn of_host() -> KernelCode {
-        let layout = stext().map(|stext| {
-            let modules = std::fs::read("/proc/modules").unwrap_or_default();
-            let modules = parse_modules(&String::from_utf8_lossy(&modules));
-            let mut end = stext.saturating_add(MAX_IMAGE);
-            if stext < MODULES_START {
-                end = end.min(MODULES_START);
-            }
-            KernelLayout { stext, image: [stext..end, 0..0], modules }
-        });
-        KernelCode { layout, build_id: build_id().unwrap_or_default() }
+        KernelCode { layout: KernelLayout::outline(), build_id: build_id().unwrap_or_default() }
     }
 
     /// The part and the offset in it of an address.
@@ -86,34 +67,6 @@ impl KernelCode {
     pub(crate) fn layout(&self) -> Option<KernelLayout> {
         self.layout.clone()
     }
-}
-
-/// The address of `_stext`; `None` when addresses are hidden (no CAP_SYSLOG).
-fn stext() -> Option<u64> {
-    let file = File::open("/proc/kallsyms").ok()?;
-    for line in BufReader::with_capacity(4096, file).lines() {
-        let line = line.ok()?;
-        if let Some((address, name)) = line.split_once(' ')
-            && name.get(2..) == Some("_stext")
-        {
-            return u64::from_str_radix(address, 16).ok().filter(|&address| address != 0);
-        }
-    }
-    None
-}
-
-/// Lines of /proc/modules: name, size, users, dependants, state, address.
-fn parse_modules(text: &str) -> Vec<KernelModule> {
-    let parse = |line: &str| -> Option<KernelModule> {
-        let mut fields = line.split_ascii_whitespace();
-        let name = fields.next()?.to_owned();
-        let size: u64 = fields.next()?.parse().ok()?;
-        let base = u64::from_str_radix(fields.nth(3)?.strip_prefix("0x")?, 16).ok()?;
-        (base != 0).then(|| KernelModule { name, base, end: base.saturating_add(size) })
-    };
-    let mut modules: Vec<KernelModule> = text.lines().filter_map(parse).collect();
-    modules.sort_unstable_by_key(|module| module.base);
-    modules
 }
 
 /// The build-id of the running kernel, from its ELF notes.

@@ -9,6 +9,7 @@ use crate::coverage::Coverage;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::mappings::Mappings;
+use crate::names;
 use crate::sideband::{Mapped, Sideband};
 use crate::stacks::Stacks;
 use crate::tape::{OWN_RING, Tape};
@@ -230,6 +231,19 @@ impl Reader {
         }
         self.tape.put_back(pending);
         self.tape.flush()
+    }
+
+    /// Writes the names of all frames down; at the end, and when there are too many to remember.
+    pub(crate) fn name(&mut self, kernel: &mut Kernel) {
+        names::write(&self.stacks, &self.mappings, kernel, &mut self.tape);
+    }
+
+    /// Keeps memory bounded however many stacks there are.
+    pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) {
+        if self.stacks.is_large() {
+            self.name(kernel);
+            self.stacks.forget();
+        }
     }
 
     /// Takes a row that the recorder made itself.

@@ -16,7 +16,7 @@ use crate::sideband::Sideband;
 use crate::stacks::Stacks;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
-use crate::{clock, names, privileges};
+use crate::{clock, privileges};
 use ktape_format::schema::{Clock, StackCoverage, by_id};
 use ktape_format::{Host, Meta, ProbeMeta};
 use std::os::fd::AsRawFd;
@@ -237,6 +237,7 @@ impl Session<'_> {
             let more = self.reader.turn(kernel, now)?;
             if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
                 self.reader.write(now)?;
+                self.reader.forget_if_large(kernel);
                 written = Instant::now();
             }
             if counted.elapsed() >= COUNT_EVERY {
@@ -310,7 +311,7 @@ impl Session<'_> {
             reader.tasks.run_times(&snapshot, clock::monotonic(), &mut reader.tape);
         }
         reader.tape.define(Clock::DESC, &clock::row(&clock::now()).encode());
-        names::write(&reader.stacks, &reader.mappings, &mut kernel, &mut reader.tape);
+        reader.name(&mut kernel);
         reader.write(stop)?;
         let recorded = reader.tape.recorded().clone();
         let outcomes = totals

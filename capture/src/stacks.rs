@@ -14,14 +14,40 @@ use rustc_hash::FxHashMap;
 pub(crate) struct Stacks {
     /// Id in the trace by the id of the kernel programs.
     ids: Vec<u32>,
-    frames: FxHashMap<(u32, u64), u32>,
-    nodes: FxHashMap<(u32, u32), u32>,
-    stacks: FxHashMap<(u32, u8, u8, u8), u32>,
+    frames: Ids<(u32, u64)>,
+    nodes: Ids<(u32, u32)>,
+    stacks: Ids<(u32, u8, u8, u8)>,
     kernel: KernelCode,
     /// Ids of the kernel's modules in the trace.
     kernel_modules: FxHashMap<Part, u32>,
     /// Kernel addresses met in the first frames of stacks, and whether they are the tracing's own.
     tracing: FxHashMap<u64, bool>,
+}
+
+/// Nodes that are remembered: with frames and stacks some 20 MB.
+const MAX_NODES: usize = 1 << 18;
+
+/// Ids given in order of first appearance.
+struct Ids<K> {
+    known: FxHashMap<K, u32>,
+    last: u32,
+}
+
+impl<K> Default for Ids<K> {
+    fn default() -> Self {
+        Ids { known: FxHashMap::default(), last: 0 }
+    }
+}
+
+impl<K: std::hash::Hash + Eq> Ids<K> {
+    /// The id of a key, and whether it is new.
+    fn id(&mut self, key: K) -> (u32, bool) {
+        let next = self.last + 1;
+        let id = *self.known.entry(key).or_insert(next);
+        let new = id == next;
+        self.last = self.last.max(id);
+        (id, new)
+    }
 }
 
 /// A kernel stack taken by a program starts with the program and at most so many frames of what
@@ -35,9 +61,9 @@ impl Stacks {
     pub(crate) fn new(kernel: KernelCode) -> Stacks {
         Stacks {
             ids: Vec::new(),
-            frames: FxHashMap::default(),
-            nodes: FxHashMap::default(),
-            stacks: FxHashMap::default(),
+            frames: Ids::default(),
+            nodes: Ids::default(),
+            stacks: Ids::default(),
             kernel,
             kernel_modules: FxHashMap::default(),
             tracing: FxHashMap::default(),
@@ -149,18 +175,16 @@ impl Stacks {
     }
 
     fn frame(&mut self, module: u32, offset: u64, tape: &mut Tape) -> u32 {
-        let next = self.frames.len() as u32 + 1;
-        let id = *self.frames.entry((module, offset)).or_insert(next);
-        if id == next {
+        let (id, new) = self.frames.id((module, offset));
+        if new {
             tape.define(Frame::DESC, &Frame { offset, id, module }.encode());
         }
         id
     }
 
     fn node(&mut self, parent: u32, frame: u32, tape: &mut Tape) -> u32 {
-        let next = self.nodes.len() as u32 + 1;
-        let id = *self.nodes.entry((parent, frame)).or_insert(next);
-        if id == next {
+        let (id, new) = self.nodes.id((parent, frame));
+        if new {
             tape.define(StackNode::DESC, &StackNode { id, parent, frame, flags: 0 }.encode());
         }
         id
@@ -170,9 +194,8 @@ impl Stacks {
         if node == 0 {
             return 0;
         }
-        let next = self.stacks.len() as u32 + 1;
-        let id = *self.stacks.entry((node, wire.side, wire.unwind, end)).or_insert(next);
-        if id == next {
+        let (id, new) = self.stacks.id((node, wire.side, wire.unwind, end));
+        if new {
             let row = Stack {
                 id,
                 node,
@@ -187,10 +210,23 @@ impl Stacks {
         id
     }
 
-    /// Every frame of the trace: `(module, offset, frame)`, sorted.
+    /// Whether so much is remembered that it is time to [`Stacks::forget`].
+    pub(crate) fn is_large(&self) -> bool {
+        self.nodes.known.len() > MAX_NODES
+    }
+
+    /// Forgets all frames, after their names were written: what comes again gets a second id. Ids
+    /// that the kernel programs still use stay valid.
+    pub(crate) fn forget(&mut self) {
+        self.frames.known = FxHashMap::default();
+        self.nodes.known = FxHashMap::default();
+        self.stacks.known = FxHashMap::default();
+    }
+
+    /// Every frame that is remembered: `(module, offset, frame)`, sorted.
     pub(crate) fn frames(&self) -> Vec<(u32, u64, u32)> {
         let mut frames: Vec<(u32, u64, u32)> =
-            self.frames.iter().map(|(&(module, offset), &frame)| (module, offset, frame)).collect();
+            self.frames.known.iter().map(|(&(module, offset), &frame)| (module, offset, frame)).collect();
         frames.sort_unstable();
         frames
     }

@@ -25,9 +25,17 @@ pub(crate) struct Tape {
     definitions: BTreeMap<u16, Rows>,
     texts: Vec<(u32, Vec<u8>)>,
     strings: FxHashMap<Box<[u8]>, u32>,
+    string_bytes: usize,
+    last_text: u32,
     full: bool,
     recorded: BTreeMap<u16, u64>,
 }
+
+/// Texts that are remembered, so that they are written once.
+const MAX_STRING_BYTES: usize = 8 << 20;
+
+/// What remembering a text takes besides its bytes.
+const STRING_OVERHEAD: usize = 40;
 
 /// The ring number of rows that the recorder made itself.
 pub(crate) const OWN_RING: u16 = u16::MAX;
@@ -43,6 +51,8 @@ impl Tape {
             definitions: BTreeMap::new(),
             texts: Vec::new(),
             strings: FxHashMap::default(),
+            string_bytes: 0,
+            last_text: 0,
             full: false,
             recorded: BTreeMap::new(),
         })
@@ -56,7 +66,14 @@ impl Tape {
         if let Some(&id) = self.strings.get(bytes) {
             return id;
         }
-        let id = self.strings.len() as u32 + 1;
+        if self.string_bytes > MAX_STRING_BYTES {
+            // A text that comes again gets a second id: longer, not wrong.
+            self.strings.clear();
+            self.string_bytes = 0;
+        }
+        self.last_text += 1;
+        let id = self.last_text;
+        self.string_bytes += bytes.len() + STRING_OVERHEAD;
         self.strings.insert(bytes.into(), id);
         self.texts.push((id, bytes.to_vec()));
         id
@@ -94,12 +111,7 @@ impl Tape {
         self.full
     }
 
-    /// Facts not yet written, to look at and to translate before [`Tape::flush`].
-    pub(crate) fn pending(&mut self) -> impl Iterator<Item = &mut Rows> {
-        self.facts.iter_mut().flatten()
-    }
-
-    /// Takes the pending facts out, to be given back by [`Tape::put_back`].
+    /// Takes the facts not yet written out, to translate them; [`Tape::put_back`] gives them back.
     pub(crate) fn take_pending(&mut self) -> Vec<Vec<Rows>> {
         std::mem::take(&mut self.facts)
     }

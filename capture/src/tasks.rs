@@ -152,6 +152,7 @@ impl Tasks {
         };
         tape.define(TaskExit::DESC, &row.encode());
         if exit.live == 0 {
+            self.programs.remove(&exit.tgid);
             self.gone.push(exit.tgid);
         }
     }

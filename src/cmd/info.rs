@@ -10,12 +10,15 @@ use super::output::Output;
 pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
+    /// The trace, as an alternative to -i.
+    #[arg(value_name = "FILE", conflicts_with = "input")]
+    file: Option<std::path::PathBuf>,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let trace = args.input.open()?;
+    let trace = args.input.or(args.file.as_deref()).open()?;
     args.output.write(ktape_analyze::info::info(&trace))?;
     Ok(ExitCode::SUCCESS)
 }

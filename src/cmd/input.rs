@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use ktape_analyze::query::FilterArgs;
 use ktape_analyze::run::Query;
 use ktape_format::Trace;
+
+/// What `ktape record` writes when no file is named.
+const DEFAULT: &str = "trace.ktape";
 
 /// Which trace to read.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Input {
     /// Read this trace; - is standard input.
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "trace.ktape")]
+    #[arg(short, long, global = true, value_name = "FILE", default_value = DEFAULT)]
     input: PathBuf,
 }
 
@@ -22,6 +26,11 @@ impl Input {
 
     /// Opens it.
     pub(crate) fn open(&self) -> anyhow::Result<Trace> {
+        if self.input == Path::new(DEFAULT) && !self.input.exists() {
+            bail!(
+                "there is no {DEFAULT} here: record one with `ktape record`, or name one with -i"
+            );
+        }
         Ok(match self.is_stdin() {
             true => Trace::from_stream(std::io::stdin().lock())?,
             false => Trace::open(&self.input)?,

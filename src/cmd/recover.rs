@@ -20,13 +20,17 @@ use super::output;
 pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
+    /// The trace, as an alternative to -i.
+    #[arg(value_name = "FILE", conflicts_with = "input")]
+    file: Option<std::path::PathBuf>,
     /// Write the new trace to this file, which must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.input.is_stdin() {
+    let input = args.input.or(args.file.as_deref());
+    if input.is_stdin() {
         bail!("recover reads files only: save standard input to a file first");
     }
     let path = &args.output;
@@ -36,7 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("creating {}", path.display()))?;
-    let saved = match recover(args.input.path(), BufWriter::new(file)) {
+    let saved = match recover(input.path(), BufWriter::new(file)) {
         Ok(saved) => saved,
         Err(error) => {
             // Half a file would pass for a recovered one.

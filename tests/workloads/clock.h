@@ -21,7 +21,7 @@ static inline uint64_t now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-static inline void sleep_us(long us)
+__attribute__((noinline, unused)) static void sleep_us(long us)
 {
 	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
 

@@ -10,6 +10,7 @@ mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// The project's own chores.
 #[derive(Parser)]
@@ -43,13 +44,24 @@ enum Command {
     NewReport(new::report::Args),
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
-        Command::Codegen { check } => codegen::run(check),
-        Command::Bpf { check } => bpf::run(check),
-        Command::Tidy => tidy::run(),
-        Command::Bless => bless::run(),
-        Command::NewProbe(args) => new::probe::run(&args),
-        Command::NewReport(args) => new::report::run(&args),
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Codegen { check } => codegen::run(check)?,
+        Command::Bpf { check } => bpf::run(check)?,
+        Command::Tidy => return tidy::run(),
+        Command::Bless => bless::run()?,
+        Command::NewProbe(args) => new::probe::run(&args)?,
+        Command::NewReport(args) => new::report::run(&args)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

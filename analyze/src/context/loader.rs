@@ -34,10 +34,24 @@ impl<'t> Loader<'t> {
             match self.decoder.read(self.trace, index, columns, &mut self.batch) {
                 Ok(()) => take(&self.batch),
                 Err(error) => {
-                    self.damages.push(Damage { offset: chunk.offset, what: error.to_string() });
+                    self.damages.push(Damage { offset: chunk.offset, what: what(&error) });
                 }
             }
         }
+    }
+}
+
+/// What is wrong with a chunk, without the name of the file: the same trace gives the same answer
+/// wherever it lies.
+pub(crate) fn what(error: &ktape_format::Error) -> String {
+    match error {
+        ktape_format::Error::Chunk { record, column, what, .. } if column.is_empty() => {
+            format!("record {record}: {what}")
+        }
+        ktape_format::Error::Chunk { record, column, what, .. } => {
+            format!("record {record}, column {column}: {what}")
+        }
+        other => other.to_string(),
     }
 }
 

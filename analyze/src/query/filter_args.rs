@@ -6,28 +6,51 @@ use crate::error::{Error, Result};
 
 /// Which facts to look at.
 #[derive(clap::Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Filters")]
 pub struct FilterArgs {
     /// Only what ended from A to B.
     ///
     /// Each is an offset from the start of the recording (1.5s, 250ms), a UTC clock time of the
     /// recorded day (14:03:05.25) or an RFC 3339 time. Either may be left out.
-    #[arg(long, global = true, value_name = "A,B")]
+    #[arg(long, global = true, help_heading = "Filters", value_name = "A,B")]
     pub time: Option<String>,
     /// Only these processes.
-    #[arg(long, global = true, value_name = "PID,..", value_delimiter = ',')]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Filters",
+        value_name = "PID,..",
+        value_delimiter = ','
+    )]
     pub pid: Vec<u32>,
     /// Only these threads.
-    #[arg(long, global = true, value_name = "TID,..", value_delimiter = ',')]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Filters",
+        value_name = "TID,..",
+        value_delimiter = ','
+    )]
     pub tid: Vec<u32>,
     /// Only threads whose name at the time matched GLOB; !GLOB leaves them out.
-    #[arg(long, global = true, value_name = "GLOB,..", value_delimiter = ',')]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Filters",
+        value_name = "GLOB,..",
+        value_delimiter = ','
+    )]
     pub comm: Vec<String>,
     /// Only what happened on these CPUs, like 0,2-3.
-    #[arg(long, global = true, value_name = "CPU,..", value_delimiter = ',')]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Filters",
+        value_name = "CPU,..",
+        value_delimiter = ','
+    )]
     pub cpu: Vec<String>,
     /// Only what took at least this long, like 10ms.
-    #[arg(long, global = true, value_name = "TIME")]
+    #[arg(long, global = true, help_heading = "Filters", value_name = "TIME")]
     pub min_duration: Option<String>,
 }
 

@@ -253,7 +253,7 @@ impl Json {
 }
 
 /// Appends a text as a JSON string; see [`json`] for what is escaped.
-pub(super) fn string(out: &mut String, bytes: &[u8]) {
+pub(crate) fn string(out: &mut String, bytes: &[u8]) {
     out.push('"');
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

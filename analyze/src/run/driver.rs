@@ -6,7 +6,7 @@ use ktape_format::{Batch, Decoder, Trace};
 
 use super::{Read, Report, notes};
 use crate::answer::Answer;
-use crate::context::{Context, Damage, record_id};
+use crate::context::{Context, Damage, record_id, what};
 use crate::error::{Error, Result};
 use crate::query::{Filter, FilterArgs, RowFilter};
 
@@ -118,7 +118,7 @@ impl<'a> Plan<'a> {
             columns.extend_from_slice(&job.read.columns);
             job.rows.columns(chunk, &mut columns);
             if let Err(error) = decoder.read(trace, index, &columns, &mut batch) {
-                damages.push(Damage { offset: chunk.offset, what: error.to_string() });
+                damages.push(Damage { offset: chunk.offset, what: what(&error) });
                 continue;
             }
             job.rows.apply(chunk, &mut batch, &mut keep);

@@ -78,12 +78,7 @@ impl KernelLayout {
         if stext < X86_MODULES {
             end = end.min(X86_MODULES);
         }
-        let mut modules = modules.map_or(seen, parse_modules);
-        modules.sort_unstable_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
-        for at in 1..modules.len() {
-            // The size in /proc/modules adds up areas that lie apart since Linux 6.4.
-            modules[at - 1].end = modules[at - 1].end.min(modules[at].base);
-        }
+        let modules = ordered(modules.map_or(seen, parse_modules));
         Ok(KernelLayout { stext, image: [stext..end, 0..0], modules })
     }
 
@@ -95,6 +90,33 @@ impl KernelLayout {
             modules => modules.ok(),
         };
         KernelLayout::read(super::kallsyms::open()?, modules.as_deref())
+    }
+
+    /// The layout as far as it can be known at once: /proc/kallsyms is read only as far as `_stext`,
+    /// which stands near its start (the kernel takes 40 ms to write all of it), and the image is
+    /// taken to end 64 MiB later, or where modules begin.
+    pub fn outline() -> Option<KernelLayout> {
+        /// Larger than any kernel's code; the mapping of the image is 1 GiB at most.
+        const MAX_IMAGE: u64 = 64 << 20;
+        /// x86-64: where modules and generated code begin (Documentation/arch/x86/x86_64/mm.rst).
+        const MODULES_START: u64 = 0xffff_ffff_c000_0000;
+
+        let mut stext = None;
+        lines(super::kallsyms::open().ok()?, |line| {
+            if line.name == b"_stext" && line.module.is_none() {
+                stext = Some(line.address);
+            }
+            stext.is_none()
+        })
+        .ok()?;
+        // Zero: addresses are hidden (no CAP_SYSLOG).
+        let stext = stext.filter(|&stext| stext != 0)?;
+        let mut end = stext.saturating_add(MAX_IMAGE);
+        if stext < MODULES_START {
+            end = end.min(MODULES_START);
+        }
+        let modules = ordered(parse_modules(&std::fs::read("/proc/modules").unwrap_or_default()));
+        Some(KernelLayout { stext, image: [stext..end, 0..0], modules })
     }
 
     /// What an address belongs to, and where that starts; `None` for BPF programs and whatever
@@ -140,6 +162,16 @@ fn note_module(seen: &mut Vec<KernelModule>, name: &[u8], address: u64) {
             seen.push(KernelModule { name, base: address, end });
         }
     }
+}
+
+/// In order of address, none reaching into the next.
+fn ordered(mut modules: Vec<KernelModule>) -> Vec<KernelModule> {
+    modules.sort_unstable_by(|a, b| (a.base, &a.name).cmp(&(b.base, &b.name)));
+    for at in 1..modules.len() {
+        // The size in /proc/modules adds up areas that lie apart since Linux 6.4.
+        modules[at - 1].end = modules[at - 1].end.min(modules[at].base);
+    }
+    modules
 }
 
 /// Lines of /proc/modules: name, size, users, dependants, state, address, taints.

@@ -14,8 +14,9 @@ mod tree;
 mod words;
 
 use crate::generated::root;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use finding::Finding;
+use std::process::ExitCode;
 use tree::Tree;
 
 /// A rule over the files of the tree.
@@ -32,7 +33,7 @@ const RULES: &[Rule] = &[
     places::check,
 ];
 
-pub fn run() -> Result<()> {
+pub fn run() -> Result<ExitCode> {
     let root = root();
     let tree = Tree::read(&root)?;
     let mut findings = crates::check(&tree, &crates::read(&root)?);
@@ -43,9 +44,11 @@ pub fn run() -> Result<()> {
     for finding in &findings {
         println!("{finding}");
     }
-    if !findings.is_empty() {
-        bail!("tidy: {} findings in {} files", findings.len(), tree.files.len());
+    let (files, found) = (tree.files.len(), findings.len());
+    if found > 0 {
+        println!("tidy: {found} findings in {files} files");
+        return Ok(ExitCode::FAILURE);
     }
-    println!("tidy: {} files, nothing found", tree.files.len());
-    Ok(())
+    println!("tidy: {files} files, nothing found");
+    Ok(ExitCode::SUCCESS)
 }

@@ -32,7 +32,6 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::{finding, tree};
-    use super::*;
 
     fn check(path: &str, text: &str, expected: &[&str]) {
         let found = finding::lines(&super::check(&tree::tree(&[(path, text)])));

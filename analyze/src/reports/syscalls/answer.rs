@@ -53,9 +53,10 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State
     };
     if by == By::Name {
         let times = &state.times;
-        blocks.push(Block::Table(Table { main: false, ..by_class(cx, &whole, &classes, times) }));
+        let classes = by_class(cx, &whole, &classes, times);
+        blocks.push(Block::Table(Table { main: false, show: unless_empty(&classes), ..classes }));
     }
-    blocks.push(Block::Table(main));
+    blocks.push(Block::Table(Table { show: unless_empty(&main), ..main }));
     if by != By::Process {
         blocks.push(Block::Table(Table {
             key: "behaviours",
@@ -66,6 +67,11 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State
     }
     blocks.extend(slow::blocks(cx, filter, &mut state));
     Answer { blocks, notes: notes(cx, &whole, &state), ..Answer::default() }
+}
+
+/// People need no header over nothing.
+fn unless_empty(table: &Table) -> Show {
+    if table.rows.is_empty() { Show::Json } else { Show::All }
 }
 
 /// Adds to the mixes how long each process lived in the window, and its CPU time where the window is

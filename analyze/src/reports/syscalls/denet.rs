@@ -45,14 +45,15 @@ pub(super) fn blocks(
         .collect();
     let told = total > 0 && window >= SHORTEST;
     let share = |class| Cell::Quotient { part: of(class), whole: if told { total } else { 0 } };
+    // In microseconds, since a count of calls times 10^9 would not fit.
+    let per_second = Cell::Quotient {
+        part: total.saturating_mul(1_000_000),
+        whole: if told { window / 1000 } else { 0 },
+    };
     let analysis = Facts {
         key: "analysis",
         rows: vec![
-            (
-                "syscall_rate_per_sec",
-                "",
-                Cell::Rate { count: total, per_ns: if told { window } else { 0 } },
-            ),
+            ("syscall_rate_per_sec", "", per_second),
             ("io_intensity", "", share(SyscallClass::FileIo)),
             ("memory_intensity", "", share(SyscallClass::Memory)),
             ("cpu_intensity", "", share(SyscallClass::Process)),

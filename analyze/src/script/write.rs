@@ -1,0 +1,114 @@
+//! `script`: writes the rows of a trace.
+
+use std::io::Write;
+
+use ktape_format::Trace;
+use ktape_schema::Class;
+
+use super::frames::Frames;
+use super::json_line::json_line;
+use super::layout::Layout;
+use super::merge::{Job, merge};
+use super::options::{Form, Script};
+use super::text_line::text_line;
+use crate::answer::{Note, NoteKind};
+use crate::context::{Context, Needs};
+use crate::error::{Error, Result};
+use crate::query::{FilterArgs, RowFilter};
+use crate::run::gaps;
+
+/// Text is handed on in pieces of this many bytes.
+const PIECE: usize = 1 << 16;
+
+/// Writes the rows of a trace that pass the filters, in order of time over all rings. What the reader
+/// must know besides (losses, damage, what could not be filtered) is returned.
+///
+/// # Errors
+///
+/// [`Error::Option`] for a filter or a record that does not exist; [`Error::Write`] when `out` fails.
+pub fn script(
+    trace: &Trace,
+    filter: &FilterArgs,
+    options: &Script,
+    out: &mut impl Write,
+) -> Result<Vec<Note>> {
+    let cx = Context::load(trace, Needs::CODE);
+    let filter = filter.resolve(&cx)?;
+    let mut jobs = Vec::new();
+    for schema in wanted(trace, options)? {
+        let rows = RowFilter::new(&cx, &filter, schema);
+        jobs.push(Job { schema, layout: Layout::of(schema), filter: rows });
+    }
+    let mut frames = options.stacks.then(|| Frames::new(&cx));
+    let mut text = String::new();
+    let merged = merge(&cx, &jobs, None, |job, batch, row| {
+        let frames = frames.as_mut();
+        match options.format {
+            Form::Text => text_line(&cx, job, batch, row, frames, &mut text),
+            Form::Json => json_line(&cx, job, batch, row, frames, &mut text),
+        }
+        if text.len() >= PIECE {
+            out.write_all(text.as_bytes()).map_err(Error::Write)?;
+            text.clear();
+        }
+        Ok(())
+    })?;
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Write)?;
+
+    let mut notes = Vec::new();
+    for job in &jobs {
+        let loss = cx.losses().within(job.schema.id, filter.from, filter.to, |cpu| {
+            filter.passes_cpu(cpu)
+        });
+        if loss.lost > 0 {
+            notes.push(Note::new(
+                NoteKind::Loss,
+                format!("LOST {} of {} {} facts", loss.lost, loss.produced, job.schema.name),
+            ));
+        }
+    }
+    let mut damages = merged.damages;
+    damages.extend_from_slice(cx.damages());
+    damages.sort();
+    damages.dedup();
+    notes.extend(gaps(&cx, &damages));
+    if merged.unordered {
+        notes.push(Note::new(
+            NoteKind::Damage,
+            "too many chunks overlap in time to hold them all: some rows are out of order".to_owned(),
+        ));
+    }
+    for job in jobs.iter().filter(|job| !job.filter.missing().is_empty()) {
+        let (record, options) = (&job.schema.name, job.filter.missing().join(", "));
+        notes.push(Note::new(
+            NoteKind::Filter,
+            format!("{record} rows are left out: they do not state what {options} asks for"),
+        ));
+    }
+    Ok(notes)
+}
+
+/// The records to write: those named, or all facts.
+fn wanted<'t>(
+    trace: &'t Trace,
+    options: &Script,
+) -> Result<Vec<&'t ktape_format::RecordSchema>> {
+    let schema = &trace.meta().schema;
+    if options.record.is_empty() {
+        return Ok(schema.iter().filter(|record| record.class == Class::Fact as u8).collect());
+    }
+    options
+        .record
+        .iter()
+        .map(|name| {
+            trace.record(name).ok_or_else(|| {
+                let names: Vec<&str> = schema.iter().map(|record| &*record.name).collect();
+                Error::Option {
+                    option: "--record",
+                    value: name.clone(),
+                    reason: format!("the trace has no such record; there are {}", names.join(", ")),
+                }
+            })
+        })
+        .collect()
+}

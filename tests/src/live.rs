@@ -1,0 +1,112 @@
+//! A test harness for the live kernel: one test at a time, nothing skipped silently.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::ran::Ran;
+
+/// Why a test cannot run on this host.
+pub struct NotRun(pub String);
+
+/// A live test: it panics when it fails.
+pub type Test = (&'static str, fn() -> Result<(), NotRun>);
+
+/// Says a figure that a test measured; they are part of its result.
+pub fn say(text: impl AsRef<str>) {
+    let _ = writeln!(std::io::stdout(), "    {}", text.as_ref());
+}
+
+/// Refuses, unless this program is installed.
+pub fn needs_program(name: &str, package: &str) -> Result<(), NotRun> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|folder| folder.join(name).is_file());
+    match found {
+        true => Ok(()),
+        false => Err(NotRun(format!("{name} is not installed (Debian package {package})"))),
+    }
+}
+
+/// Runs the tests whose names contain the first argument, lists those that could not run with the
+/// reason, and fails when a test failed. With `KTAPE_LIVE=must` one that could not run is a failure.
+pub fn main(tests: &[Test]) -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let out = |text: String| {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    };
+    if args.iter().any(|arg| arg == "--list") {
+        tests.iter().for_each(|(name, _)| out(format!("{name}: test")));
+        return ExitCode::SUCCESS;
+    }
+    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let chosen: Vec<&Test> = tests
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)))
+        .collect();
+    out(format!("\nrunning {} live tests", chosen.len()));
+    let host = host();
+    let (mut passed, mut failed, mut not_run) = (0, Vec::new(), Vec::new());
+    for (name, test) in chosen {
+        let began = Instant::now();
+        let outcome = match &host {
+            Ok(()) => catch_unwind(AssertUnwindSafe(test)),
+            Err(reason) => Ok(Err(NotRun(reason.clone()))),
+        };
+        let took = began.elapsed().as_secs_f64();
+        match outcome {
+            Ok(Ok(())) => {
+                passed += 1;
+                out(format!("test {name} ... ok ({took:.1} s)"));
+            }
+            Ok(Err(NotRun(reason))) => {
+                out(format!("test {name} ... not run"));
+                not_run.push((name, reason));
+            }
+            Err(_) => {
+                out(format!("test {name} ... FAILED ({took:.1} s)"));
+                failed.push(name);
+            }
+        }
+    }
+    out(format!(
+        "\nlive: {passed} passed, {} failed, {} not run",
+        failed.len(),
+        not_run.len()
+    ));
+    failed.iter().for_each(|name| out(format!("failed: {name}")));
+    not_run.iter().for_each(|(name, reason)| out(format!("not run: {name}: {reason}")));
+    let must = std::env::var_os("KTAPE_LIVE").is_some_and(|value| value == "must");
+    match failed.is_empty() && (not_run.is_empty() || !must) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Whether this host can record at all.
+fn host() -> Result<(), String> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let root = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))
+        .is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"));
+    if !root {
+        return Err("recording needs root: run the tests as root, or with sudo -E".to_owned());
+    }
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    if Command::new(&compiler).arg("--version").output().is_err() {
+        return Err(format!("the workloads need a C compiler ({})", compiler.display()));
+    }
+    let trace = std::env::temp_dir().join(format!("ktape-live-{}.ktape", std::process::id()));
+    let ran = Ran::ktape(&[
+        "record", "-q", "-e", "sched", "-d", "10ms", "-o", trace.to_str().unwrap_or_default(),
+    ]);
+    let _ = std::fs::remove_file(&trace);
+    match ran.code() {
+        0 => Ok(()),
+        // Root, and yet no BPF: a container, or a kernel that lacks it.
+        _ => Err(ran.stderr.trim().replace('\n', "; ")),
+    }
+}

@@ -1,0 +1,52 @@
+//! The C programs of known results, compiled on demand.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::binary::profile_folder;
+
+/// The folder of their sources.
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads")
+}
+
+/// Compiles a workload (`workloads/<name>.c`) unless that was done since it changed.
+pub fn workload(name: &str) -> PathBuf {
+    let source = sources().join(name).with_extension("c");
+    let folder = profile_folder().join("workloads");
+    std::fs::create_dir_all(&folder).expect("the target folder is writable");
+    let program = folder.join(name);
+    let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
+    let newest = changed(&source).expect("a source").max(
+        changed(&sources().join("clock.h")).expect("the header"),
+    );
+    if changed(&program).is_ok_and(|built| built > newest) {
+        return program;
+    }
+    // Renamed into place: another test may be about to run it.
+    let fresh = folder.join(format!("{name}.{}", std::process::id()));
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let compiled = Command::new(&compiler)
+        .args(["-O1", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-pthread", "-o"])
+        .args([&fresh, &source])
+        .status()
+        .unwrap_or_else(|error| panic!("a C compiler is needed ({compiler:?}): {error}"));
+    assert!(compiled.success(), "{} does not compile", source.display());
+    std::fs::rename(&fresh, &program).expect("the target folder is writable");
+    program
+}
+
+/// The lines that a workload printed, each split at blanks, those that start with `what` only.
+pub fn lines(output: &str, what: &str) -> Vec<Vec<String>> {
+    output
+        .lines()
+        .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|words| words.first().is_some_and(|word| word == what))
+        .collect()
+}
+
+/// A word as a number.
+#[track_caller]
+pub fn number(word: &str) -> u64 {
+    word.parse().unwrap_or_else(|_| panic!("`{word}` is no number"))
+}
