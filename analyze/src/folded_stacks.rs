@@ -1,5 +1,7 @@
 //! Sums per stack as rows of names, for reports and exports.
 
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 
 use crate::answer::{Cell, Column, FrameKind, StackRow, Stacks};
@@ -7,8 +9,13 @@ use crate::context::{Context, ThreadKey};
 use crate::run::{StackSums, Sum};
 use crate::stack_names::StackNames;
 
+/// Most frames that all stacks of an answer have together; a recording has a tenth of that. Without
+/// a limit, a hostile trace of some kilobytes could ask for any amount of memory.
+const MOST_FRAMES: usize = 4 << 20;
+
 /// Names the stacks of `sums`, the name of the thread at the root, and adds up those that read the
 /// same. `values` makes the cells of a row; rows go from the largest total down, then by their text.
+/// What goes beyond [`MOST_FRAMES`], the smallest stacks, counts as `[smaller stacks]` of its thread.
 pub(crate) fn name_stacks(
     cx: &Context<'_>,
     sums: StackSums,
@@ -19,13 +26,27 @@ pub(crate) fn name_stacks(
     let mut names = StackNames::new(cx);
     let mut rows: FxHashMap<Vec<(FrameKind, u32)>, Sum> = FxHashMap::default();
     let mut places = Vec::new();
-    for (stack, sum) in sums.into_sorted() {
+    let mut frames = Vec::new();
+    let mut kept = 0;
+    let mut sums = sums.into_sorted();
+    sums.sort_by_key(|(_, sum)| Reverse(sum.total));
+    for (stack, sum) in sums {
         let comm = names.id(cx.thread_comm(ThreadKey(stack.thread)));
-        names.places(stack.ustack, stack.kstack, &mut places);
-        let mut frames = Vec::with_capacity(places.len() + 1);
+        frames.clear();
         frames.push((FrameKind::Comm, comm));
-        frames.extend(places.iter().map(|place| (place.kind, place.name)));
-        rows.entry(frames).or_default().add(sum);
+        if kept < MOST_FRAMES {
+            names.places(stack.ustack, stack.kstack, &mut places);
+            frames.extend(places.iter().map(|place| (place.kind, place.name)));
+        } else {
+            frames.push((FrameKind::Mark, names.id(b"[smaller stacks]")));
+        }
+        match rows.get_mut(frames.as_slice()) {
+            Some(row) => row.add(sum),
+            None => {
+                kept += frames.len();
+                rows.insert(frames.clone(), sum);
+            }
+        }
     }
     let names = names.into_names();
     let mut rows: Vec<(Vec<(FrameKind, u32)>, Sum)> = rows.into_iter().collect();

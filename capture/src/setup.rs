@@ -96,6 +96,7 @@ pub(crate) fn attach(
     let number = |symbol, value: u64| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     let half = |symbol, value: u32| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     globals.push(half("self_tgid", std::process::id()));
+    globals.push(half("cpus", host.possible.bound()));
     globals.push(half("held_tgid", held.unwrap_or(0)));
     globals.push(half("kernel_version", version.0 << 16 | version.1 << 8));
     globals.push(half("wake_bytes", (u64::from(options.ring_bytes) / WAKES_PER_RING) as u32));

@@ -24,11 +24,13 @@ const volatile char allow_comm[MAX_GLOBS][COMM_LEN];
 const volatile __u32 deny_count;	/* comm globs, none of which may match */
 const volatile char deny_comm[MAX_GLOBS][COMM_LEN];
 
-/* Key: tgid << 1, or tid << 1 | 1. */
+/*
+ * Key: tgid << 1, or tid << 1 | 1. Allocated beforehand: older kernels want
+ * that of maps that perf event programs use.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, __u8);
 } targets SEC(".maps");

@@ -19,6 +19,8 @@ struct stack_buffer {
 	struct item item;
 	struct ktape_wire_stack head;
 	__u64 frames[MAX_FRAMES + 1];
+	__u32 sent;	/* stacks given an id here */
+	__u32 context;
 };
 
 /* A buffer per CPU and per context that may interrupt another one. */
@@ -44,12 +46,27 @@ struct {
 	__type(value, __u32);
 } stack_ids SEC(".maps");
 
-/* The id given last. */
-__u32 last_stack_id;
+const volatile __u32 cpus = 1;	/* possible CPUs */
 
 static __always_inline struct stack_buffer *stack_buffer(__u32 context)
 {
-	return bpf_map_lookup_elem(&stack_buffers, &context);
+	struct stack_buffer *buf = bpf_map_lookup_elem(&stack_buffers, &context);
+
+	if (buf)
+		buf->context = context;
+	return buf;
+}
+
+/*
+ * An id that nobody else gives: each CPU and context counts for itself. (An
+ * atomic add that tells the old value came with 5.12.)
+ */
+static __always_inline __u32 new_stack_id(struct stack_buffer *buf)
+{
+	__u32 count = buf->sent++;
+
+	return (count * STACK_CONTEXTS + buf->context) * cpus +
+	       bpf_get_smp_processor_id() + 1;
 }
 
 /*
@@ -113,7 +130,7 @@ static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 	known = bpf_map_lookup_elem(&stack_ids, &hash);
 	if (known)
 		return *known;
-	id = __sync_fetch_and_add(&last_stack_id, 1) + 1;
+	id = new_stack_id(buf);
 	buf->head.id = id;
 	buf->head.time = bpf_ktime_get_ns();
 	buf->head.flags = 0;

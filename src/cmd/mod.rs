@@ -10,5 +10,7 @@ pub(crate) mod probes;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod report;
+pub(crate) mod script;
+pub(crate) mod symbolize;
 pub(crate) mod verify;
 pub(crate) mod usage;

@@ -10,5 +10,6 @@ pub mod live;
 pub mod ran;
 pub mod random;
 pub mod recorder;
+pub mod running;
 pub mod samples;
 pub mod workload;

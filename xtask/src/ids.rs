@@ -121,10 +121,10 @@ pub fn extended(text: &str, schema: &[Line]) -> Result<String, (usize, String)> 
     Ok(std::iter::once(HEAD.to_owned()).chain(lines).collect())
 }
 
-/// The smallest id from 1 to 63 that no record has or had. Facts and definitions lie below 64,
-/// messages from there on.
+/// The smallest id for a fact that no record has or had. Facts have ids below 16 and from 32 to 63,
+/// definitions lie between, messages from 64 on.
 pub fn next_free(locked: &[(usize, Line)], records: &[&Desc]) -> Option<u16> {
-    (1..64).find(|id| {
+    (1..16).chain(32..64).find(|id| {
         !locked.iter().any(|(_, lock)| lock.id == *id) && !records.iter().any(|r| r.id == *id)
     })
 }
@@ -186,6 +186,8 @@ mod tests {
     fn a_new_record_takes_an_id_that_nobody_had() {
         assert_eq!(next_free(&parse(LOCK).unwrap(), &[]), Some(3));
         assert_eq!(next_free(&parse(LOCK).unwrap(), &[ktape_schema::SyscallCount::DESC]), Some(4));
+        let low: String = (1..16).map(|id| format!("{id} r{id} end u64\n")).collect();
+        assert_eq!(next_free(&parse(&low).unwrap(), &[]), Some(32));
         let all: String = (1..64).map(|id| format!("{id} r{id} end u64\n")).collect();
         assert_eq!(next_free(&parse(&all).unwrap(), &[]), None);
     }

@@ -57,9 +57,8 @@ pub fn script(
 
     let mut notes = Vec::new();
     for job in &jobs {
-        let loss = cx.losses().within(job.schema.id, filter.from, filter.to, |cpu| {
-            filter.passes_cpu(cpu)
-        });
+        let loss =
+            cx.losses().within(job.schema.id, filter.from, filter.to, |cpu| filter.passes_cpu(cpu));
         if loss.lost > 0 {
             notes.push(Note::new(
                 NoteKind::Loss,
@@ -75,7 +74,8 @@ pub fn script(
     if merged.unordered {
         notes.push(Note::new(
             NoteKind::Damage,
-            "too many chunks overlap in time to hold them all: some rows are out of order".to_owned(),
+            "too many chunks overlap in time to hold them all: some rows are out of order"
+                .to_owned(),
         ));
     }
     for job in jobs.iter().filter(|job| !job.filter.missing().is_empty()) {
@@ -89,10 +89,7 @@ pub fn script(
 }
 
 /// The records to write: those named, or all facts.
-fn wanted<'t>(
-    trace: &'t Trace,
-    options: &Script,
-) -> Result<Vec<&'t ktape_format::RecordSchema>> {
+fn wanted<'t>(trace: &'t Trace, options: &Script) -> Result<Vec<&'t ktape_format::RecordSchema>> {
     let schema = &trace.meta().schema;
     if options.record.is_empty() {
         return Ok(schema.iter().filter(|record| record.class == Class::Fact as u8).collect());

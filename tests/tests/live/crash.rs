@@ -1,0 +1,123 @@
+//! Recordings that end badly.
+
+use ktape_format::{State, Trace};
+use ktape_tests::facts::{report, rows};
+use ktape_tests::live::{NotRun, needs_program, say};
+use ktape_tests::ran::Ran;
+use ktape_tests::recorder::{Folder, Recorder};
+use ktape_tests::running::Running;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Nanoseconds of the monotonic clock, as the first word of /proc/uptime has them to 10 ms: that
+/// clock and this one differ by the time suspended, which is none here.
+fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "clock_gettime(2): std has no monotonic clock that can be read out")]
+    // SAFETY: the pointer is to a timespec of this frame.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time);
+    }
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+pub(crate) fn killed() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("killed.ktape");
+    let looping = Running::start("loop", &[]);
+    let recorder = Recorder::start(&trace, &["-e", "all", "-p", &looping.pid().to_string()]);
+    std::thread::sleep(Duration::from_millis(2900));
+    let killed_at = now();
+    assert_eq!(recorder.stop(libc::SIGKILL).code, 128 + 9);
+
+    let verify = Ran::on(&trace, &["verify"]).expect(1);
+    assert!(verify.text().contains("unfinished"), "{}", verify.text());
+    let info = Ran::on(&trace, &["info"]).expect(0).text();
+    assert!(info.contains("unfinished"), "{info}");
+    let opened = Trace::open(&trace).expect("a trace");
+    assert!(matches!(opened.state(), State::Unfinished(_)), "{:?}", opened.state());
+    let last = rows(&opened, "off_cpu", ["end"]).iter().map(|row| row[0]).max().expect("facts");
+    let missing = Duration::from_nanos(killed_at.saturating_sub(last));
+    say(format!("the last fact is {missing:?} older than the kill"));
+    assert!(missing <= Duration::from_secs(1), "{missing:?} missing");
+    let threads = report(&trace, &["offcpu", "--by", "thread"]);
+    assert!(threads.to_string().contains("loop-one"), "names: {threads}");
+    every_report_works(&trace, "unfinished");
+
+    let recovered = folder.file("recovered.ktape");
+    Ran::on(&trace, &["recover", "-o", recovered.to_str().expect("UTF-8")]);
+    Ran::on(&recovered, &["verify"]).expect(0);
+    let rows_of = |path: &Path| rows(&Trace::open(path).expect("a trace"), "off_cpu", ["tid", "end", "duration"]);
+    assert_eq!(rows_of(&recovered), rows_of(&trace));
+    Ok(())
+}
+
+/// Every report gives an answer, and says what became of the trace.
+fn every_report_works(trace: &Path, said: &str) {
+    for entry in ktape_analyze::reports::REPORTS {
+        let name: &[&str] =
+            if entry.name == "overview" { &["report"] } else { &["report", entry.name] };
+        let text = Ran::on(trace, name).expect(0).text();
+        assert!(text.contains(said), "`{said}` in report {}:\n{text}", entry.name);
+    }
+}
+
+/// A file system of 1 MiB, unmounted when dropped.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: PathBuf) -> Result<Self, NotRun> {
+        std::fs::create_dir(&at).expect("a folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m", "ktape-test"]).arg(&at);
+        let ran = Ran::of(&mut mount, &[]);
+        match ran.code() {
+            0 => Ok(Self(at)),
+            _ => Err(NotRun(format!("cannot mount a tmpfs: {}", ran.stderr.trim()))),
+        }
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+pub(crate) fn full() -> Result<(), NotRun> {
+    needs_program("mount", "mount")?;
+    let folder = Folder::new();
+    let small = Small::mount(folder.file("small"))?;
+    let trace = small.0.join("full.ktape");
+    let mut flood = Running::start("flood", &["switches", "100000000"]);
+    while flood.line() != ["ready"] {}
+    // A slow call is a fact of 5 to 10 bytes: enough of them in a moment.
+    let recorder = Recorder::start(
+        &trace,
+        &["-e", "sched,syscalls/slow=1ns/", "-p", &flood.pid().to_string(), "-d", "60s"],
+    );
+    flood.go_on();
+    let stopped = recorder.wait();
+    say(format!("after {:?}: {}", stopped.took, stopped.stderr.trim()));
+    assert_eq!(stopped.code, 1, "{}", stopped.stderr);
+    assert!(stopped.took < Duration::from_secs(55), "it ended by itself");
+    assert!(stopped.stderr.contains(trace.to_str().expect("UTF-8")), "the path: {}", stopped.stderr);
+    assert!(stopped.stderr.contains("No space left") || stopped.stderr.contains("no space left"), "{}", stopped.stderr);
+    // What to do next.
+    let advice = ["-o", "--max-size", "space", "free"];
+    let after = stopped.stderr.split("os error 28").nth(1).unwrap_or(&stopped.stderr);
+    assert!(advice.iter().any(|word| after.contains(word)), "what to do: {}", stopped.stderr);
+
+    let verify = Ran::on(&trace, &["verify"]).expect(1);
+    let opened = Trace::open(&trace).expect("a trace");
+    assert!(matches!(opened.state(), State::Unfinished(_)), "{}", verify.text());
+    let facts = rows(&opened, "off_cpu", ["tid"]).len();
+    say(format!("{facts} waits in a file of {} bytes; {}", opened.size(), verify.text().trim()));
+    assert!(facts > 1000, "{facts} facts");
+    every_report_works(&trace, "unfinished");
+    let recovered = folder.file("recovered.ktape");
+    Ran::on(&trace, &["recover", "-o", recovered.to_str().expect("UTF-8")]);
+    Ran::on(&recovered, &["verify"]).expect(0);
+    Ok(())
+}

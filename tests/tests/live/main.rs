@@ -1,0 +1,53 @@
+//! Records known workloads on the live kernel and compares with what they know of themselves.
+//!
+//! One test at a time: they measure. Needs root and BPF; what cannot run here is listed at the end.
+
+mod command;
+mod crash;
+mod cpu;
+mod filters;
+mod flood;
+mod oracles;
+mod short_lived;
+mod syscalls;
+mod waits;
+
+use ktape_tests::live::{self, Test};
+
+/// Every live test, once.
+const TESTS: &[Test] = &[
+    ("each_thread_waits_as_long_and_as_often_as_it_says", waits::totals_and_counts),
+    ("waits_have_the_names_of_program_libc_and_kernel", waits::names),
+    ("a_thread_that_hangs_shows_as_open", waits::hang),
+    ("a_thread_that_hung_before_the_start_shows_as_open", waits::hung_before),
+    ("answers_do_not_depend_on_threads_or_pipes", waits::same_bytes),
+    ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
+    ("system_calls_are_counted_exactly", syscalls::exact),
+    ("system_calls_agree_with_strace", syscalls::strace),
+    ("processes_of_20_ms_are_known_whole", short_lived::known),
+    ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
+    ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
+    ("kill_9_costs_a_second_at_most", crash::killed),
+    ("a_full_file_system_ends_the_recording", crash::full),
+    ("filter_by_process", filters::process),
+    ("filter_by_process_with_children", filters::children),
+    ("filter_by_thread", filters::thread),
+    ("filter_by_name", filters::comm),
+    ("filter_by_user", filters::user),
+    ("filter_by_cpu", filters::cpu),
+    ("filter_by_duration", filters::duration),
+    ("a_command_is_recorded_with_its_children", filters::command),
+    ("the_exit_status_is_the_commands", command::status),
+    ("the_previous_trace_is_kept", command::old),
+    ("the_trace_is_private_and_the_users", command::mode),
+    ("ctrl_c_ends_cleanly_and_soon", command::ctrl_c),
+    ("a_trace_goes_through_a_pipe", command::pipe),
+    ("the_recorder_leaves_itself_out", command::not_itself),
+    ("run_queue_time_agrees_with_schedstat", oracles::schedstat),
+    ("off_cpu_time_agrees_with_offcputime", oracles::offcputime),
+    ("off_cpu_time_agrees_with_bpftrace", oracles::bpftrace),
+];
+
+fn main() -> std::process::ExitCode {
+    live::main(TESTS)
+}

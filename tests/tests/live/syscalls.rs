@@ -1,0 +1,102 @@
+//! System calls of programs that make exactly known numbers of them.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use ktape_tests::facts::{number, report, rows_where};
+use ktape_tests::live::{NotRun, needs_program, say};
+use ktape_tests::ran::Ran;
+use ktape_tests::recorder::{Folder, record};
+use ktape_tests::workload::{lines, number as parse, workload};
+use serde_json::json;
+
+/// What `calls` says of itself: (process, call, count, errors).
+fn said(output: &str) -> Vec<(String, String, u64, u64)> {
+    let all: Vec<_> = [lines(output, "child"), lines(output, "parent")]
+        .concat()
+        .into_iter()
+        .map(|words| (words[1].clone(), words[2].clone(), parse(&words[3]), parse(&words[4])))
+        .collect();
+    assert_eq!(all.len(), 8, "{output}");
+    all
+}
+
+pub(crate) fn exact() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("calls.ktape");
+    let program = workload("calls");
+    let args = ["-e", "syscalls"];
+    let ran = record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(0);
+    for (pid, call, count, errors) in said(&ran.text()) {
+        let answer = report(&trace, &["syscalls", "--pid", &pid]);
+        let found = rows_where(&answer, "syscalls", "syscall", &json!(call));
+        assert_eq!(found.len(), 1, "{call} of {pid} in {answer}");
+        let row = found[0];
+        assert_eq!(number(row, "count"), count, "{call} of {pid}");
+        assert_eq!(number(row, "errors"), errors, "errors of {call} of {pid}");
+        say(format!("{call} of {pid}: {count} calls, {errors} errors: exact"));
+    }
+    // The other process makes none of them.
+    let said = said(&ran.text());
+    let (child, parent) = (&said[0].0, &said[2].0);
+    let answer = report(&trace, &["syscalls", "--pid", child]);
+    assert!(rows_where(&answer, "syscalls", "syscall", &json!("getppid")).is_empty());
+    let answer = report(&trace, &["syscalls", "--pid", parent]);
+    assert!(rows_where(&answer, "syscalls", "syscall", &json!("getpgid")).is_empty());
+    Ok(())
+}
+
+pub(crate) fn strace() -> Result<(), NotRun> {
+    needs_program("strace", "strace")?;
+    let folder = Folder::new();
+    let (trace, summary) = (folder.file("calls.ktape"), folder.file("strace.txt"));
+    let program = workload("calls");
+    let mut strace = Command::new("strace");
+    strace.args(["-c", "-f", "-o"]).arg(&summary).arg(&program).arg("small");
+    Ran::of(&mut strace, &[]).expect(0);
+    // % time, seconds, usecs/call, calls, [errors,] syscall
+    let text = std::fs::read_to_string(&summary).expect("strace's summary");
+    let mut theirs = BTreeMap::new();
+    for words in text.lines().skip(2).map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+        let (calls, errors) = match words.len() {
+            5 => (words[3], "0"),
+            6 => (words[3], words[4]),
+            _ => continue,
+        };
+        let name = words[words.len() - 1];
+        if name != "total" {
+            theirs.insert(name.to_owned(), (parse(calls), parse(errors)));
+        }
+    }
+    let ran = record(&trace, &["-e", "syscalls"], &[program.to_str().expect("UTF-8"), "small"]);
+    let said = said(&ran.expect(0).text());
+    let answer = report(&trace, &["syscalls"]);
+    let ours: BTreeMap<String, (u64, u64)> = answer["syscalls"]
+        .as_array()
+        .expect("a table")
+        .iter()
+        .map(|row| {
+            let name = row["syscall"].as_str().expect("a name").to_owned();
+            (name, (number(row, "count"), number(row, "errors")))
+        })
+        .collect();
+    for (_, call, count, errors) in &said {
+        assert_eq!(theirs.get(call), Some(&(*count, *errors)), "strace's {call}");
+        assert_eq!(ours.get(call), Some(&(*count, *errors)), "ktape's {call}");
+    }
+    // How often threads wait for each other (futex, restarts) is chance. strace counts the execve
+    // that starts the program, and ours is held in a read before it. What never returns (exit) or
+    // returns in the new process only (clone) is told from /proc by neither.
+    let chance = ["futex", "execve", "read", "close", "exit", "exit_group", "restart_syscall", "madvise", "munmap", "wait4"];
+    let (mut same, mut differ) = (0, Vec::new());
+    for (name, counts) in &theirs {
+        match ours.get(name) == Some(counts) {
+            true => same += 1,
+            false => differ.push(format!("{name}: strace {counts:?}, ktape {:?}", ours.get(name))),
+        }
+    }
+    say(format!("{same} of {} calls as strace -c -f counts them; not: {differ:?}", theirs.len()));
+    differ.retain(|line| !chance.iter().any(|name| line.starts_with(&format!("{name}:"))));
+    assert!(differ.is_empty(), "{differ:?}");
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! `bench capture`: what recording costs.
+
+use super::first_event;
+use super::measure;
+use super::postgres::Postgres;
+use super::recorder::{Programs, Recorder, Tool};
+use super::results::{Results, Run, Runs};
+use super::table::{self, Values};
+use super::workload::Workload;
+use super::{acceptance, capture_bars, tools, trace_cmd};
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Runs of each recorder with each load [default: 5, with --quick 1]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Measure with these loads only; may be repeated
+    #[arg(long, value_delimiter = ',')]
+    workload: Vec<Workload>,
+    /// Measure these recorders only; may be repeated
+    #[arg(long, value_delimiter = ',')]
+    recorder: Vec<Recorder>,
+    /// Shorter loads, to see that everything runs
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Starts to measure the time to the first event from.
+const STARTS: usize = 5;
+
+pub fn run(args: &Args) -> Result<()> {
+    tools::need_root()?;
+    let rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 5 });
+    let programs = Programs::find(tools::ktape()?);
+    let folder = tempfile::Builder::new().prefix("ktape-bench").tempdir()?;
+    println!("# bench capture: {}", tools::machine());
+    println!("{}", programs.versions());
+
+    let mut recorders: Vec<(Recorder, Option<String>)> = Recorder::ALL
+        .iter()
+        .filter(|each| args.recorder.is_empty() || args.recorder.contains(each))
+        .map(|&each| (each, programs.missing(each).map(str::to_owned)))
+        .collect();
+    for (recorder, missing) in &mut recorders {
+        if recorder.tool() == Tool::TraceCmd && missing.is_none() {
+            match trace_cmd::make_startable(folder.path()) {
+                Ok(note) => note.into_iter().for_each(|note| println!("{note}")),
+                Err(error) => *missing = Some(format!("{error:#}")),
+            }
+        }
+    }
+    for (recorder, missing) in &recorders {
+        match missing {
+            None => println!("{:<13}  {}", recorder.name(), recorder.command_line()),
+            Some(why) => println!("{:<13}  LEFT OUT: {why}", recorder.name()),
+        }
+    }
+    println!("{rounds} rounds; values are median min..max; CPU, memory: with children (wait4)");
+
+    let loads: Vec<Workload> = Workload::ALL
+        .iter()
+        .copied()
+        .filter(|each| args.workload.is_empty() || args.workload.contains(each))
+        .collect();
+    let postgres = loads.iter().any(|load| load.needs_postgres()).then(Postgres::start);
+    let mut all = Vec::new();
+    for load in loads {
+        let postgres = match &postgres {
+            Some(Err(error)) if load.needs_postgres() => {
+                println!("\n## {}: LEFT OUT: {error:#}", load.name());
+                continue;
+            }
+            Some(Ok(postgres)) if load.needs_postgres() => Some(postgres),
+            _ => None,
+        };
+        let bench = Bench { programs: &programs, folder: folder.path(), postgres, quick: args.quick };
+        match bench.load(load, &recorders, rounds) {
+            Ok(results) => {
+                results.print(&load.command_line(args.quick));
+                println!("load average {}", tools::load());
+                all.push(results);
+            }
+            Err(error) => println!("\n## {}: LEFT OUT: {error:#}", load.name()),
+        }
+    }
+    drop(postgres);
+    let starts = starts(&recorders, &programs, folder.path());
+    acceptance::print("Recording: the bars", &capture_bars::bars(&all, &starts));
+    Ok(())
+}
+
+/// What all runs of a load share.
+struct Bench<'a> {
+    programs: &'a Programs,
+    folder: &'a Path,
+    postgres: Option<&'a Postgres>,
+    quick: bool,
+}
+
+impl Bench<'_> {
+    /// Runs a load with each recorder in turn, with none before every two and after the last.
+    fn load(
+        &self,
+        load: Workload,
+        recorders: &[(Recorder, Option<String>)],
+        rounds: usize,
+    ) -> Result<Results> {
+        let started = |(recorder, missing): &(Recorder, Option<String>)| Runs {
+            recorder: *recorder,
+            runs: Vec::new(),
+            failed: missing.clone(),
+        };
+        let recorders = recorders.iter().map(started).collect();
+        let mut results = Results { workload: load, nothing: Vec::new(), recorders };
+        self.alone(load).context("the load fails without a recorder")?;
+        for round in 0..rounds {
+            eprintln!("{}: round {} of {rounds}", load.name(), round + 1);
+            let count = results.recorders.len();
+            let order: Vec<usize> = (0..count).map(|at| (at + round * 3) % count).collect();
+            let mut before = self.alone(load)?;
+            results.nothing.push(before);
+            for pair in order.chunks(2) {
+                let samples: Vec<_> = pair
+                    .iter()
+                    .map(|&at| (at, self.recorded(load, &results.recorders[at])))
+                    .collect();
+                let after = self.alone(load)?;
+                results.nothing.push(after);
+                for (at, sample) in samples {
+                    let runs = &mut results.recorders[at];
+                    match sample {
+                        None => {}
+                        Some(Ok(sample)) => {
+                            let slowdown = sample.load_s / f64::midpoint(before, after);
+                            runs.runs.push(Run { sample, slowdown });
+                        }
+                        Some(Err(error)) => runs.failed = Some(format!("{error:#}")),
+                    }
+                }
+                before = after;
+            }
+        }
+        Ok(results)
+    }
+
+    fn alone(&self, load: Workload) -> Result<f64> {
+        load.prepare(self.postgres)?;
+        load.run(self.postgres, self.quick)
+    }
+
+    /// One run, unless the recorder has failed before.
+    fn recorded(&self, load: Workload, runs: &Runs) -> Option<Result<measure::Sample>> {
+        if runs.failed.is_some() {
+            return None;
+        }
+        if let Err(error) = load.prepare(self.postgres) {
+            return Some(Err(error));
+        }
+        let sample = measure::record(runs.recorder, self.programs, self.folder, || {
+            load.run(self.postgres, self.quick)
+        });
+        drop(measure::clear(self.folder));
+        Some(sample)
+    }
+}
+
+/// Measures and prints the time to the first event.
+fn starts(
+    recorders: &[(Recorder, Option<String>)],
+    programs: &Programs,
+    folder: &Path,
+) -> Vec<(Recorder, Result<Values>)> {
+    let ready = recorders.iter().filter(|(each, missing)| each.writes_events() && missing.is_none());
+    let ready: Vec<Recorder> = ready.map(|(recorder, _)| *recorder).collect();
+    println!("\n## From exec to the first event, ms, {STARTS} starts each");
+    let found = first_event::measure(&ready, programs, folder, STARTS);
+    let mut rows = Vec::new();
+    for (recorder, values) in &found {
+        match values {
+            Ok(values) => rows.push(vec![recorder.name().to_owned(), values.show(1)]),
+            Err(error) => println!("{} was not measured: {error:#}", recorder.name()),
+        }
+    }
+    table::print(&["recorder", "ms"], &rows);
+    found
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: ktape beside its peers, on the same load, in one run.
+//!
+//! Runs alternate, so that whatever else the machine does meets all of them; medians and ratios are
+//! printed, and the bars that the project has set itself with what was measured. No exit status
+//! depends on a time: a time is a matter of the machine, and for a person to judge.
+
+mod acceptance;
+mod capture;
+mod capture_bars;
+mod count;
+mod first_event;
+mod load;
+mod measure;
+mod postgres;
+mod process;
+mod recorder;
+mod replay;
+mod results;
+mod table;
+mod tools;
+mod trace_cmd;
+mod workload;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Measure ktape beside perf, trace-cmd and offcputime.
+#[derive(Parser)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// What recording costs: slowdown, CPU, memory, bytes, losses, start and stop.
+    Capture(capture::Args),
+    /// What reporting costs: time and memory on recordings of the same load.
+    Replay(replay::Args),
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    match &args.what {
+        What::Capture(args) => capture::run(args),
+        What::Replay(args) => replay::run(args),
+    }
+}
