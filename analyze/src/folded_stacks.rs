@@ -9,13 +9,13 @@ use crate::context::{Context, ThreadKey};
 use crate::run::{StackSums, Sum};
 use crate::stack_names::StackNames;
 
-/// Most frames that all stacks of an answer have together; a recording has a tenth of that. Without
-/// a limit, a hostile trace of some kilobytes could ask for any amount of memory.
-const MOST_FRAMES: usize = 4 << 20;
+/// Most bytes that the stacks of an answer take, names written out; a recording has a hundredth of
+/// that. Without a limit, a hostile trace of some kilobytes could ask for any amount of memory.
+const MOST_BYTES: usize = 192 << 20;
 
 /// Names the stacks of `sums`, the name of the thread at the root, and adds up those that read the
 /// same. `values` makes the cells of a row; rows go from the largest total down, then by their text.
-/// What goes beyond [`MOST_FRAMES`], the smallest stacks, counts as `[smaller stacks]` of its thread.
+/// What goes beyond [`MOST_BYTES`], the smallest stacks, counts as `[smaller stacks]` of its thread.
 pub(crate) fn name_stacks(
     cx: &Context<'_>,
     sums: StackSums,
@@ -27,14 +27,14 @@ pub(crate) fn name_stacks(
     let mut rows: FxHashMap<Vec<(FrameKind, u32)>, Sum> = FxHashMap::default();
     let mut places = Vec::new();
     let mut frames = Vec::new();
-    let mut kept = 0;
+    let mut kept = 0usize;
     let mut sums = sums.into_sorted();
     sums.sort_by_key(|(_, sum)| Reverse(sum.total));
     for (stack, sum) in sums {
         let comm = names.id(cx.thread_comm(ThreadKey(stack.thread)));
         frames.clear();
         frames.push((FrameKind::Comm, comm));
-        if kept < MOST_FRAMES {
+        if kept < MOST_BYTES {
             names.places(stack.ustack, stack.kstack, &mut places);
             frames.extend(places.iter().map(|place| (place.kind, place.name)));
         } else {
@@ -43,7 +43,8 @@ pub(crate) fn name_stacks(
         match rows.get_mut(frames.as_slice()) {
             Some(row) => row.add(sum),
             None => {
-                kept += frames.len();
+                let bytes = |frame: &(FrameKind, u32)| 8 + names.name(frame.1).len();
+                kept += frames.iter().map(bytes).sum::<usize>();
                 rows.insert(frames.clone(), sum);
             }
         }

@@ -39,7 +39,6 @@ pub(crate) struct Kernel {
     ebpf: Ebpf,
     links: Vec<Link>,
     states: PerCpuArray<MapData, CpuState>,
-    /// The map `moments` of ktape.bpf.h: stop, release.
     moments: Array<MapData, u64>,
     targets: aya::maps::HashMap<MapData, u64, u8>,
     ksym_queries: Array<MapData, u64>,
@@ -50,6 +49,17 @@ pub(crate) struct Kernel {
     pub(crate) facts: Vec<Ring>,
     /// The ring of definitions.
     pub(crate) definitions: Ring,
+}
+
+/// Moments that the programs know of: MOMENT_* of ktape.bpf.h.
+#[derive(Clone, Copy)]
+pub(crate) enum Moment {
+    /// The recording stopped: iterators give what is open.
+    Stop = 0,
+    /// The launched command may run: from here on it is recorded.
+    Release = 1,
+    /// The recording started: what is off the CPU then has been so since before.
+    Start = 2,
 }
 
 /// How a probe came to be attached.
@@ -241,14 +251,9 @@ impl Kernel {
         self.links.clear();
     }
 
-    /// Tells the iterators when the recording stopped.
-    pub(crate) fn set_stop(&mut self, now: u64) -> Result<()> {
-        self.moments.set(0, now, 0).map_err(Error::kernel("set the stop time"))
-    }
-
-    /// Tells the programs that the launched command may run: from here on it is recorded.
-    pub(crate) fn set_release(&mut self, now: u64) -> Result<()> {
-        self.moments.set(1, now, 0).map_err(Error::kernel("set the start of the command"))
+    /// Tells the programs when something happened.
+    pub(crate) fn set_moment(&mut self, moment: Moment, now: u64) -> Result<()> {
+        self.moments.set(moment as u32, now, 0).map_err(Error::kernel("set a moment"))
     }
 
     /// The counters of each CPU: `(cpu, record, produced, lost)` where something was produced, and

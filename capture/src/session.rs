@@ -3,6 +3,7 @@
 use crate::command::Launched;
 use crate::coverage::Coverage;
 use crate::error::{Error, Result};
+use crate::kernel::Moment;
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::options::{Options, Output};
@@ -105,14 +106,13 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
             }
         }
     }
-    let start = clock::now();
     let pid = command.as_ref().map(|command| command.pid);
     let held = pid.filter(|_| options.delay.is_none());
     let cpus = setup::cpu_list(&host);
     // Before the programs: no mapping may be missed that a stack could pass through.
     let sideband = Sideband::open(&cpus, host.page_size as usize)?;
-    let Setup { mut kernel, probes, attached } =
-        setup::attach(options, &host, start.mono, pid, held)?;
+    let Setup { mut kernel, start, probes, attached } =
+        setup::attach(options, &host, pid, held)?;
 
     let sink = Sink::open(&options.output)?;
     let path = match &options.output {
@@ -150,7 +150,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     privileges::drop_unneeded()?;
 
     if let Some(command) = &mut command {
-        kernel.set_release(clock::monotonic())?;
+        kernel.set_moment(Moment::Release, clock::monotonic())?;
         command.release()?;
     }
     let failure = session.run(&mut kernel, &signals, command.as_ref(), progress);
@@ -162,7 +162,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     }
 
     let finished = match failure {
-        Ok(()) => session.stop(kernel, &attached, stop.mono),
+        Ok(()) => session.stop(kernel, &attached, &stop),
         Err(error) => Err(error),
     };
     let status = command.map(Launched::wait).transpose()?;
@@ -293,26 +293,27 @@ impl Session<'_> {
         mut self,
         mut kernel: crate::kernel::Kernel,
         attached: &[setup::Chosen],
-        stop: u64,
+        stop: &crate::proc::Anchor,
     ) -> Result<(Vec<Outcome>, u64)> {
-        kernel.set_stop(stop)?;
+        let now = stop.mono;
+        kernel.set_moment(Moment::Stop, stop.mono)?;
         for open in attached.iter().flat_map(|choice| choice.probe.open) {
             let rows = kernel.read_open(open)?;
             for row in rows.chunks_exact(open.record.size) {
                 self.reader.own_fact(open.record, row);
             }
         }
-        while self.reader.turn(&mut kernel, stop)? {}
-        self.reader.write(stop)?;
-        self.count(&kernel, stop)?;
-        let totals = self.reader.count_losses(&kernel, stop)?;
+        while self.reader.turn(&mut kernel, now)? {}
+        self.reader.write(now)?;
+        self.count(&kernel, now)?;
+        let totals = self.reader.count_losses(&kernel, now)?;
         let reader = &mut self.reader;
         if let Ok(snapshot) = Snapshot::take() {
             reader.tasks.run_times(&snapshot, clock::monotonic(), &mut reader.tape);
         }
-        reader.tape.define(Clock::DESC, &clock::row(&clock::now()).encode());
+        reader.tape.define(Clock::DESC, &clock::row(stop).encode());
         reader.name(&mut kernel);
-        reader.write(stop)?;
+        reader.write(now)?;
         let recorded = reader.tape.recorded().clone();
         let outcomes = totals
             .into_iter()

@@ -1,12 +1,12 @@
 //! From options to attached programs: what can run here, with which settings, and why not.
 
 use crate::error::{Error, Result};
-use crate::kernel::{self, Global, Kernel};
+use crate::kernel::{self, Global, Kernel, Moment};
 use crate::options::{Options, ProbeChoice};
 use crate::probe::{Needs, Probe};
 use crate::probes::{PROBES, by_name};
-use crate::proc::{Capability, HostFacts};
-use crate::{rings, sideband, targets};
+use crate::proc::{Anchor, Capability, HostFacts};
+use crate::{clock, sideband, targets};
 use ktape_format::schema::Desc;
 use ktape_format::{ProbeMeta, ProbeState};
 use std::path::Path;
@@ -62,6 +62,8 @@ pub(crate) fn choose(choices: &[ProbeChoice]) -> Result<Vec<Chosen>> {
 /// Programs in the kernel, and what became of each probe.
 pub(crate) struct Setup {
     pub(crate) kernel: Kernel,
+    /// When the first program was about to be attached.
+    pub(crate) start: Anchor,
     pub(crate) probes: Vec<ProbeMeta>,
     /// Those that are attached.
     pub(crate) attached: Vec<Chosen>,
@@ -74,12 +76,11 @@ const DEFINITION_BYTES: u32 = 2 << 20;
 /// the reader when a ring is a sixteenth full.
 const WAKES_PER_RING: u64 = 16;
 
-/// Loads and attaches. `start` is the time from which open waits count, `command` the process that
-/// was launched, `held` the same if it waits for the recorder.
+/// Loads and attaches. `command` is the process that was launched, `held` the same if it waits for
+/// the recorder.
 pub(crate) fn attach(
     options: &Options,
     host: &HostFacts,
-    start: u64,
     command: Option<u32>,
     held: Option<u32>,
 ) -> Result<Setup> {
@@ -93,14 +94,12 @@ pub(crate) fn attach(
     let by_target = only_command || !wanted.pids.is_empty() || !wanted.tids.is_empty();
     let children = only_command || (wanted.children && by_target);
     let mut globals = targets::globals(wanted, by_target, children)?;
-    let number = |symbol, value: u64| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     let half = |symbol, value: u32| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     globals.push(half("self_tgid", std::process::id()));
     globals.push(half("cpus", host.possible.bound()));
     globals.push(half("held_tgid", held.unwrap_or(0)));
     globals.push(half("kernel_version", version.0 << 16 | version.1 << 8));
     globals.push(half("wake_bytes", (u64::from(options.ring_bytes) / WAKES_PER_RING) as u32));
-    globals.push(number("sched_start_ns", start));
     globals.push(Global { symbol: "cpu_event", bytes: vec![if cycles { 2 } else { 1 }] });
     for choice in &chosen {
         for (knob, &value) in choice.probe.knobs.iter().zip(&choice.values) {
@@ -133,6 +132,8 @@ pub(crate) fn attach(
     // Without it, names come from /proc/kallsyms.
     kernel.load_names(&btf).ok();
     let cpus = cpu_list(host);
+    let start = clock::now();
+    kernel.set_moment(Moment::Start, start.mono)?;
     let mut probes = Vec::new();
     let mut attached = Vec::new();
     for choice in chosen {
@@ -173,7 +174,7 @@ pub(crate) fn attach(
         let reasons: Vec<&str> = probes.iter().map(|probe| probe.reason.as_str()).collect();
         return Err(Error::Load("no probe can run on this host: ".to_owned() + &reasons.join("; "), ""));
     }
-    Ok(Setup { kernel, probes, attached })
+    Ok(Setup { kernel, start, probes, attached })
 }
 
 /// The CPUs that run now.

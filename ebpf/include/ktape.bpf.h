@@ -72,10 +72,11 @@ struct {
 /* Moments that the recorder writes down; 0 before they come. */
 #define MOMENT_STOP 0		/* the recording stopped */
 #define MOMENT_RELEASE 1	/* the launched command may run */
+#define MOMENT_START 2		/* the recording started */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, 3);
 	__type(key, __u32);
 	__type(value, __u64);
 } moments SEC(".maps");

@@ -19,7 +19,6 @@
 const volatile __u8 sched_stacks = STACKS_LONG;
 const volatile __u64 sched_long_ns = 1000000;
 const volatile __u64 sched_min_ns;	/* shorter intervals are not recorded */
-const volatile __u64 sched_start_ns;	/* when the recording started */
 
 /*
  * A thread waits in several places, some short, some long: predictions are
@@ -418,7 +417,7 @@ int sched_open(struct bpf_iter__task *ctx)
 			if (regs.syscall >= 0 && regs.syscall < 0xffff)
 				thread->syscall = regs.syscall;
 		}
-		thread->off_ts = sched_start_ns;
+		thread->off_ts = moment(MOMENT_START);
 		return 0;
 	}
 

@@ -12,5 +12,5 @@ pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod script;
 pub(crate) mod symbolize;
-pub(crate) mod verify;
 pub(crate) mod usage;
+pub(crate) mod verify;

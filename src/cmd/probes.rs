@@ -35,7 +35,14 @@ pub(crate) fn run(_: &Args) -> Result<ExitCode> {
             }
         }
         for knob in probe.knobs {
-            let _ = writeln!(text, "    /{}=../{:width$} {}", knob.name, "", knob.about, width = 5_usize.saturating_sub(knob.name.len()));
+            let _ = writeln!(
+                text,
+                "    /{}=../{:width$} {}",
+                knob.name,
+                "",
+                knob.about,
+                width = 5_usize.saturating_sub(knob.name.len())
+            );
         }
     }
     output::write(text.as_bytes())?;

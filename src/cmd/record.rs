@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_capture::{
-    DEFAULT_RING_BYTES, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets,
-    probes, units,
+    DEFAULT_RING_BYTES, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets, probes,
+    units,
 };
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -277,8 +277,7 @@ fn progress_bar(quiet: bool) -> ProgressBar {
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {
-    let lost =
-        if progress.lost > 0 { format!(", LOST {}", progress.lost) } else { String::new() };
+    let lost = if progress.lost > 0 { format!(", LOST {}", progress.lost) } else { String::new() };
     bar.set_message(format!(
         "{:.0} s, {} facts, {}{lost}",
         progress.elapsed.as_secs_f64(),

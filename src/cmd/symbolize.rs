@@ -41,11 +41,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let trace = input.open()?;
     let (partial, file) = create_beside(output)?;
-    let written = symbolize(&trace, &args.symbolize, file)
-        .map_err(anyhow::Error::from)
-        .and_then(|answer| {
-            fs::rename(&partial, output)
-                .with_context(|| format!("renaming {} to {}", partial.display(), output.display()))?;
+    let written =
+        symbolize(&trace, &args.symbolize, file).map_err(anyhow::Error::from).and_then(|answer| {
+            fs::rename(&partial, output).with_context(|| {
+                format!("renaming {} to {}", partial.display(), output.display())
+            })?;
             Ok(answer)
         });
     match written {

@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything the project does to itself.
 
+mod bench;
 mod bless;
 mod bpf;
 mod codegen;
@@ -36,6 +37,8 @@ enum Command {
     },
     /// Prove the rules of the house; exit 1 if one is broken.
     Tidy,
+    /// Measure ktape beside its peers.
+    Bench(bench::Args),
     /// Write the expected answers of the golden tests anew.
     Bless,
     /// Write the skeleton of a probe: its record, its kernel program, its attachments.
@@ -59,6 +62,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Codegen { check } => codegen::run(check)?,
         Command::Bpf { check } => bpf::run(check)?,
         Command::Tidy => return tidy::run(),
+        Command::Bench(args) => bench::run(&args)?,
         Command::Bless => bless::run()?,
         Command::NewProbe(args) => new::probe::run(&args)?,
         Command::NewReport(args) => new::report::run(&args)?,

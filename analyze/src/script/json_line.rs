@@ -99,6 +99,7 @@ fn resolved(
                 ),
             }
         }
+        "string_id" | "module_id" if field.name == "id" => {}
         "string_id" => {
             named("text");
             json_string(out, cx.strings().get(raw as u32));

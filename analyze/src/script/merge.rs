@@ -160,3 +160,40 @@ impl Opener<'_> {
         Ok(Open { job: index, batch, order: order.into_iter(), bytes })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Job, Layout, merge};
+    use crate::context::{Context, Needs};
+    use crate::query::{Filter, RowFilter};
+    use crate::testing::busy;
+
+    /// Rows that come, and whether they come in order.
+    fn check(most_bytes: Option<u64>, in_order: bool) {
+        let trace = busy(7, 300).cut(5);
+        let cx = Context::load(&trace, Needs::TASKS);
+        let filter = Filter::all();
+        let jobs: Vec<Job<'_>> = ["off_cpu", "cpu_sample"]
+            .into_iter()
+            .map(|name| {
+                let schema = trace.record(name).expect("a record");
+                let filter = RowFilter::new(&cx, &filter, schema);
+                Job { schema, layout: Layout::of(schema), filter }
+            })
+            .collect();
+        let mut times = Vec::new();
+        let merged = merge(&cx, &jobs, most_bytes, |job, batch, row| {
+            times.push(job.layout.time(batch, row));
+            Ok(())
+        })
+        .expect("rows");
+        assert_eq!(times.len(), 600);
+        assert_eq!((times.is_sorted(), merged.unordered), (in_order, !in_order));
+    }
+
+    #[test]
+    fn memory_goes_before_order() {
+        check(None, true);
+        check(Some(1), false);
+    }
+}

@@ -131,6 +131,8 @@ fn value(
             }
             write!(out, "{}", names.join("|"))
         }
+        // Its own id is what others name it by.
+        _ if field.name == "id" => write!(out, "{raw}"),
         "string_id" => {
             quoted(cx.strings().get(raw as u32), out);
             Ok(())

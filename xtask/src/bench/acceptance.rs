@@ -7,7 +7,10 @@ pub struct Bar {
 }
 
 enum Outcome {
-    Measured { text: String, ok: bool },
+    Measured {
+        text: String,
+        ok: bool,
+    },
     /// What it needs was not run, or failed.
     Unmeasured(String),
 }
@@ -40,9 +43,8 @@ pub fn print(title: &str, bars: &[Bar]) {
     for bar in bars {
         println!("{}", bar.line());
     }
-    let count = |wanted: fn(&Outcome) -> bool| {
-        bars.iter().filter(|bar| wanted(&bar.outcome)).count()
-    };
+    let count =
+        |wanted: fn(&Outcome) -> bool| bars.iter().filter(|bar| wanted(&bar.outcome)).count();
     println!(
         "{} ok, {} missed, {} not measured",
         count(|outcome| matches!(outcome, Outcome::Measured { ok: true, .. })),

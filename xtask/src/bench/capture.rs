@@ -76,7 +76,8 @@ pub fn run(args: &Args) -> Result<()> {
             Some(Ok(postgres)) if load.needs_postgres() => Some(postgres),
             _ => None,
         };
-        let bench = Bench { programs: &programs, folder: folder.path(), postgres, quick: args.quick };
+        let bench =
+            Bench { programs: &programs, folder: folder.path(), postgres, quick: args.quick };
         match bench.load(load, &recorders, rounds) {
             Ok(results) => {
                 results.print(&load.command_line(args.quick));
@@ -173,7 +174,8 @@ fn starts(
     programs: &Programs,
     folder: &Path,
 ) -> Vec<(Recorder, Result<Values>)> {
-    let ready = recorders.iter().filter(|(each, missing)| each.writes_events() && missing.is_none());
+    let ready =
+        recorders.iter().filter(|(each, missing)| each.writes_events() && missing.is_none());
     let ready: Vec<Recorder> = ready.map(|(recorder, _)| *recorder).collect();
     println!("\n## From exec to the first event, ms, {STARTS} starts each");
     let found = first_event::measure(&ready, programs, folder, STARTS);

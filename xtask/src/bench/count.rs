@@ -32,7 +32,8 @@ pub fn contents(tool: Tool, programs: &Programs, file: &Path) -> Result<Contents
 }
 
 fn ktape(programs: &Programs, file: &Path) -> Result<Contents> {
-    let text = said(Command::new(&programs.ktape).args(["info", "--format", "json", "-i"]).arg(file))?;
+    let text =
+        said(Command::new(&programs.ktape).args(["info", "--format", "json", "-i"]).arg(file))?;
     let info: Value = serde_json::from_str(&text).context("ktape info does not write JSON")?;
     let records = info["records"].as_array().context("ktape info lists no records")?;
     let mut contents = Contents {
@@ -87,8 +88,9 @@ fn trace_cmd(programs: &Programs, file: &Path) -> Result<Contents> {
     let mut report = Command::new(programs.of(Tool::TraceCmd));
     let stat = said(report.args(["report", "--stat", "-i"]).arg(file))?;
     let sum = |kind: &str| -> u64 {
-        let numbers = stat.lines().filter_map(|line| line.strip_prefix(kind)?.trim().parse().ok());
-        numbers.fold(0, |sum, number: u64| sum + number)
+        let numbers =
+            stat.lines().filter_map(|line| line.strip_prefix(kind)?.trim().parse::<u64>().ok());
+        numbers.sum()
     };
     // The statistics are taken before the last drain: what is left then is in the file as well.
     Ok(Contents {

@@ -58,7 +58,7 @@ fn once(recorder: Recorder, programs: &Programs, folder: &Path) -> Result<f64> {
     let running = measure::start(recorder, programs, &file, recorder.monotonic())?;
     let began = running.began;
     std::thread::sleep(LASTS);
-    measure::end(running, recorder)?;
+    measure::end(running, recorder.tool())?;
     let first = first(recorder.tool(), programs, &file)?;
     match first.checked_sub(began) {
         Some(ns) if ns < LASTS.as_nanos() as u64 => Ok(ns as f64 / 1e6),

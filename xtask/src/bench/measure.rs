@@ -40,7 +40,7 @@ pub fn record(
     check_alive(&running)?;
     let load_s = load()?;
     check_alive(&running)?;
-    let (usage, stop) = end(running, recorder)?;
+    let (usage, stop) = end(running, recorder.tool())?;
     let (size, contents) = if recorder.writes_events() {
         let size = file.metadata().context("it left no file")?.len();
         (size, count::contents(recorder.tool(), programs, &file)?)
@@ -70,11 +70,11 @@ pub fn start(
 }
 
 /// Ends a recorder; what it used, and how long it took to end.
-pub fn end(running: Process, recorder: Recorder) -> Result<(super::process::Usage, Duration)> {
+pub fn end(running: Process, tool: Tool) -> Result<(super::process::Usage, Duration)> {
     let stderr = running.stderr.clone();
     let (usage, stop) = running.interrupt()?;
     // perf dies of the signal after it has written its file; the others end by themselves.
-    let died = usage.status.code().is_none() && recorder.tool() != Tool::Ktape;
+    let died = usage.status.code().is_none() && tool != Tool::Ktape;
     if !usage.status.success() && !died {
         bail!("it failed ({}): {}", usage.status, super::process::complaint(&stderr));
     }

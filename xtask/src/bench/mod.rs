@@ -14,6 +14,7 @@ mod measure;
 mod postgres;
 mod process;
 mod recorder;
+mod recordings;
 mod replay;
 mod results;
 mod table;

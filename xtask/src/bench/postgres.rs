@@ -1,6 +1,6 @@
 //! A PostgreSQL of our own for pgbench: a temporary cluster behind a socket, gone afterwards.
 
-use super::process::{self, Process};
+use super::process::Process;
 use anyhow::{Context, Result, bail};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const USER: &str = "postgres";
 /// A running cluster; its files go with it.
 pub struct Postgres {
     /// Dropped first: the server ends before its files.
-    _server: Process,
+    server: Process,
     folder: tempfile::TempDir,
     programs: PathBuf,
 }
@@ -24,7 +24,8 @@ pub struct Postgres {
 impl Postgres {
     /// Makes a cluster, starts it and fills pgbench's tables.
     pub fn start() -> Result<Self> {
-        let programs = programs().context("PostgreSQL is not installed (apt-get install postgresql)")?;
+        let programs =
+            programs().context("PostgreSQL is not installed (apt-get install postgresql)")?;
         let folder = tempfile::Builder::new().prefix("ktape-bench-pg").tempdir()?;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         let data = folder.path().join("data");
@@ -34,7 +35,8 @@ impl Postgres {
         run(initdb.args(["-A", "trust", "-U", USER, "-D"]).arg(&data).current_dir(&data))?;
 
         let mut server = as_user(&programs.join("postgres"));
-        server.arg("-D").arg(&data).current_dir(&data).stdout(Stdio::null());
+        server.arg("-D").arg(&data).current_dir(&data);
+        server.stdin(Stdio::null()).stdout(Stdio::null());
         for setting in [
             "listen_addresses=",
             &format!("unix_socket_directories={}", data.display()),
@@ -46,7 +48,7 @@ impl Postgres {
             server.args(["-c", setting]);
         }
         let server = Process::start(&mut server, folder.path())?;
-        let postgres = Self { _server: server, folder, programs };
+        let postgres = Self { server, folder, programs };
         postgres.wait_until_ready()?;
         run(postgres.client("pgbench").args(["-q", "-i", "-s", SCALE]))?;
         Ok(postgres)
@@ -78,7 +80,7 @@ impl Postgres {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        bail!("PostgreSQL does not start: {}", process::complaint(&self.folder.path().join("stderr")))
+        bail!("PostgreSQL does not start: {}", self.server.complaint())
     }
 }
 

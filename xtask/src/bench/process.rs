@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to end after it was asked to.
@@ -38,10 +38,11 @@ pub struct Usage {
 impl Process {
     /// Starts it; its standard error goes to a file in `folder` for the case that it fails.
     pub fn start(command: &mut Command, folder: &Path) -> Result<Self> {
-        let stderr = folder.join("stderr");
         let program = command.get_program().to_string_lossy().into_owned();
+        let name = Path::new(&program).file_name().context("a program has a name")?;
+        let stderr = folder.join(name).with_extension("stderr");
         let file = File::create(&stderr).context("cannot create a file for standard error")?;
-        command.stdin(Stdio::null()).stderr(file);
+        command.stderr(file);
         let began = monotonic();
         let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
         Ok(Self { child, began, stderr, reaped: false })
@@ -53,6 +54,11 @@ impl Process {
         let stat = stat.unwrap_or_default();
         let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
         !matches!(state, None | Some('Z' | 'X'))
+    }
+
+    /// Its standard output, when that is a pipe.
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// Sends SIGINT and waits: what it used, and how long it took to end.

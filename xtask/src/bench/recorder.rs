@@ -64,7 +64,9 @@ impl Recorder {
 
     pub fn tool(self) -> Tool {
         match self {
-            Self::KtapeCheap | Self::KtapeSched | Self::KtapeDefault | Self::KtapeAll => Tool::Ktape,
+            Self::KtapeCheap | Self::KtapeSched | Self::KtapeDefault | Self::KtapeAll => {
+                Tool::Ktape
+            }
             Self::Perf | Self::PerfG => Tool::Perf,
             Self::TraceCmd => Tool::TraceCmd,
             Self::Offcputime => Tool::Offcputime,
@@ -105,7 +107,7 @@ impl Recorder {
     /// What is run to record into `file`, which lies in a folder of its own.
     pub fn command(self, programs: &Programs, file: &Path, more: &[&str]) -> Command {
         let mut command = Command::new(programs.of(self.tool()));
-        command.args(self.args()).args(more).stdout(Stdio::null());
+        command.args(self.args()).args(more).stdin(Stdio::null()).stdout(Stdio::null());
         if self.writes_events() {
             command.arg("-o").arg(file);
         }

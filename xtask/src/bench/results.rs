@@ -83,8 +83,18 @@ impl Runs {
 }
 
 const HEADS: &[&str] = &[
-    "recorder", "n", "slowdown", "CPU s", "peak MiB", "stop s", "file MB", "facts", "B/fact", "lost",
-    "B/off_cpu", "both %",
+    "recorder",
+    "n",
+    "slowdown",
+    "CPU s",
+    "peak MiB",
+    "stop s",
+    "file MB",
+    "facts",
+    "B/fact",
+    "lost",
+    "B/off_cpu",
+    "both %",
 ];
 
 impl Results {

@@ -102,7 +102,7 @@ pub fn messaging(loops: &str) -> Result<f64> {
 }
 
 /// Runs a command and reads the number after `label` from what it writes.
-fn figure(command: &mut Command, label: &str) -> Result<f64> {
+pub fn figure(command: &mut Command, label: &str) -> Result<f64> {
     let program = command.get_program().to_string_lossy().into_owned();
     let out = command.output().with_context(|| format!("cannot run {program}"))?;
     let text = String::from_utf8_lossy(&out.stdout);

@@ -66,7 +66,7 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State
         }));
     }
     blocks.extend(slow::blocks(cx, filter, &mut state));
-    Answer { blocks, notes: notes(cx, &whole, &state), ..Answer::default() }
+    Answer { blocks, notes: notes(cx, filter, &whole, &state), ..Answer::default() }
 }
 
 /// People need no header over nothing.
@@ -305,9 +305,15 @@ fn behaviours(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, (Group, Mix)>) 
     table
 }
 
-fn notes(cx: &Context<'_>, whole: &Whole, state: &State) -> Vec<Note> {
+fn notes(cx: &Context<'_>, filter: &Filter, whole: &Whole, state: &State) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut about = |text: &str| notes.push(Note::new(NoteKind::About, text.to_owned()));
+    if !filter.is_all_time() {
+        about(
+            "calls are counted in windows of about a second, and belong to --time when their window \
+             ends in it",
+        );
+    }
     if whole.sums.sums.count == 0 {
         return notes;
     }
