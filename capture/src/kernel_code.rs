@@ -1,6 +1,6 @@
 //! Kernel addresses as module and offset, so that no trace tells where this kernel was loaded.
 
-use crate::symbols::KernelLayout;
+use crate::symbols::{KernelLayout, resolve_kernel};
 use ktape_format::schema::module_kind;
 
 /// A part of the kernel's code.
@@ -60,6 +60,20 @@ impl KernelCode {
                 (format!("[{name}]"), "", module_kind::KERNEL_MODULE)
             }
             Part::Generated => ("[bpf]".into(), "", module_kind::ANONYMOUS),
+        }
+    }
+
+    /// The functions at sorted addresses, by /proc/kallsyms.
+    pub(crate) fn symbols(&self, addresses: &[u64]) -> Vec<Option<String>> {
+        let kallsyms = std::fs::File::open("/proc/kallsyms").ok();
+        let found = self
+            .layout
+            .as_ref()
+            .zip(kallsyms)
+            .and_then(|(layout, kallsyms)| resolve_kernel(kallsyms, layout, addresses).ok());
+        match found {
+            Some(found) => found.into_iter().map(|found| Some(found?.name)).collect(),
+            None => vec![None; addresses.len()],
         }
     }
 

@@ -15,7 +15,7 @@ use crate::stacks::Stacks;
 use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use ktape_format::schema::{
-    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id, stack_side,
+    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id, wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
 
@@ -154,7 +154,7 @@ impl Reader {
         let mut unknown = Vec::new();
         for message in messages {
             if let MessageKind::Stack(stack, addresses) = &message.kind
-                && stack.side == stack_side::KERNEL
+                && stack.flags & wire_stack_flag::PROGRAM != 0
             {
                 self.stacks.unknown_prefix(addresses, &mut unknown);
             }
@@ -164,9 +164,17 @@ impl Reader {
         if unknown.is_empty() {
             return;
         }
-        if let Ok(names) = kernel.kernel_names(&unknown) {
-            for (&address, name) in unknown.iter().zip(&names) {
-                self.stacks.learn_prefix(address, name);
+        match kernel.kernel_names(&unknown) {
+            Ok(names) => {
+                for (&address, name) in unknown.iter().zip(&names) {
+                    self.stacks.learn_prefix(address, name);
+                }
+            }
+            Err(_) => {
+                let names = self.stacks.kernel().symbols(&unknown);
+                for (&address, name) in unknown.iter().zip(names) {
+                    self.stacks.learn_prefix(address, name.as_deref().unwrap_or_default());
+                }
             }
         }
     }
@@ -216,10 +224,10 @@ impl Reader {
                         row[at..at + 4].copy_from_slice(&id.to_ne_bytes());
                     }
                 }
-                for &(tid, tgid) in &shape.threads {
+                for (at, &(tid, tgid)) in shape.threads.iter().enumerate() {
                     let tid = word(row, tid);
-                    if tid != 0 && !self.tasks.is_known(tid) {
-                        self.tasks.know(tid, word(row, tgid), now, &mut self.tape);
+                    if tid != 0 && !self.tasks.is_told(tid) {
+                        self.tasks.know(tid, word(row, tgid), at == 0, now, &mut self.tape);
                     }
                 }
             }

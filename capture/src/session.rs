@@ -122,10 +122,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     let meta = meta(options, &host, &start, &probes);
     let tape = Tape::new(sink, path, meta, options.level, kernel.facts.len())?;
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
-    let mut tasks = Tasks::default();
-    if let Some(pid) = pid {
-        tasks.set_command(pid);
-    }
+    let tasks = Tasks::new(!setup::whole_host(options), pid);
     let mut session = Session {
         reader: Reader::new(
             tape,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{self, Global, Kernel, Moment};
-use crate::options::{Options, ProbeChoice};
+use crate::options::{Options, ProbeChoice, Targets};
 use crate::probe::{Needs, Probe};
 use crate::probes::{PROBES, by_name};
 use crate::proc::{Anchor, Capability, HostFacts};
@@ -175,6 +175,12 @@ pub(crate) fn attach(
         return Err(Error::Load("no probe can run on this host: ".to_owned() + &reasons.join("; "), ""));
     }
     Ok(Setup { kernel, start, probes, attached })
+}
+
+/// Whether everything on the host is recorded: a CPU filter leaves out no thread.
+pub(crate) fn whole_host(options: &Options) -> bool {
+    let everyone = Targets { cpus: options.targets.cpus.clone(), ..Targets::default() };
+    options.targets == everyone && (options.command.is_empty() || options.system_wide)
 }
 
 /// The CPUs that run now.

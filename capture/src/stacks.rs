@@ -7,7 +7,7 @@
 use crate::kernel_code::{KernelCode, Part};
 use crate::mappings::Mappings;
 use crate::tape::Tape;
-use ktape_format::schema::{Frame, Stack, StackNode, WireStack, stack_end, stack_side};
+use ktape_format::schema::{Frame, Stack, StackNode, WireStack, stack_end, stack_side, wire_stack_flag};
 use rustc_hash::FxHashMap;
 
 /// Everything known of stacks.
@@ -50,9 +50,9 @@ impl<K: std::hash::Hash + Eq> Ids<K> {
     }
 }
 
-/// A kernel stack taken by a program starts with the program and at most so many frames of what
+/// A kernel stack taken by a program starts with at most so many frames of the program and of what
 /// called it.
-const PREFIX: usize = 4;
+const PREFIX: usize = 5;
 
 /// More ids than this are not translated: no recording makes them, and the table stays bounded.
 const MAX_IDS: u32 = 1 << 26;
@@ -88,6 +88,8 @@ impl Stacks {
         }
         let mut end = wire.end;
         let frames = if wire.side == stack_side::KERNEL {
+            let program = wire.flags & wire_stack_flag::PROGRAM != 0;
+            let addresses = if program { self.trim(addresses) } else { addresses };
             self.kernel_frames(addresses, mappings, tape)
         } else {
             let mut frames = Vec::with_capacity(addresses.len());
@@ -121,12 +123,13 @@ impl Stacks {
 
     /// The addresses of a kernel stack's first frames that nobody has told the name of yet.
     pub(crate) fn unknown_prefix(&self, addresses: &[u64], unknown: &mut Vec<u64>) {
-        let Some(&first) = addresses.first() else { return };
-        if self.kernel.place(first).0 != Part::Generated {
-            return;
-        }
-        let known = |address| self.tracing.contains_key(address);
-        unknown.extend(addresses[1..].iter().take(PREFIX).filter(|address| !known(address)));
+        let known = |address: u64| {
+            self.tracing.contains_key(&address) || self.kernel.place(address).0 == Part::Generated
+        };
+        let first = addresses.iter().copied().take(PREFIX);
+        // What the first frame that is not the machinery's own calls is of no interest.
+        let own = |address: &u64| self.tracing.get(address) != Some(&false);
+        unknown.extend(first.take_while(own).filter(|&address| !known(address)));
     }
 
     /// Learns whether an address belongs to the machinery that runs kernel programs.
@@ -137,17 +140,12 @@ impl Stacks {
 
     /// The frames below the kernel program that took the stack.
     fn trim<'a>(&self, addresses: &'a [u64]) -> &'a [u64] {
-        match addresses.split_first() {
-            Some((&first, rest)) if self.kernel.place(first).0 == Part::Generated => {
-                let own = rest
-                    .iter()
-                    .take(PREFIX)
-                    .take_while(|address| self.tracing.get(address).copied().unwrap_or(false))
-                    .count();
-                &rest[own..]
-            }
-            _ => addresses,
-        }
+        let own = |address: &u64| {
+            self.tracing.get(address).copied().unwrap_or(false)
+                || self.kernel.place(*address).0 == Part::Generated
+        };
+        let count = addresses.iter().take(PREFIX).take_while(|address| own(address)).count();
+        &addresses[count..]
     }
 
     fn kernel_frames(
@@ -157,7 +155,7 @@ impl Stacks {
         tape: &mut Tape,
     ) -> Vec<u32> {
         let mut frames = Vec::with_capacity(addresses.len());
-        for (depth, &address) in self.trim(addresses).iter().enumerate() {
+        for (depth, &address) in addresses.iter().enumerate() {
             let place = address.wrapping_sub(u64::from(depth > 0));
             let (part, offset) = self.kernel.place(place);
             let module = match self.kernel_modules.get(&part) {

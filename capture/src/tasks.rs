@@ -8,23 +8,41 @@ use ktape_format::schema::{
     task_flag,
 };
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 
 /// Longest command line that is kept, in bytes.
 const MAX_CMDLINE: usize = 4096;
 
-/// What a process runs: ids of texts.
-#[derive(Clone, Copy, Default)]
+/// What a process runs.
+#[derive(Clone, Default)]
 struct Program {
-    cmdline: u32,
-    exe: u32,
+    cmdline: Rc<[u8]>,
+    exe: Rc<[u8]>,
 }
 
-/// The threads that the trace has a definition of.
+/// A thread that no fact has named yet.
+struct Waiting {
+    row: TaskStart,
+    comm: Vec<u8>,
+}
+
+/// The threads of the host, and which of them the trace defines.
+///
+/// A recording of the whole host defines them all. One with filters defines those that its facts
+/// name and their children, and of a thread that only woke somebody no more than the name: a trace
+/// of one command does not tell what else ran on the host.
 #[derive(Default)]
 pub(crate) struct Tasks {
-    known: TidSet,
+    only_named: bool,
+    told: TidSet,
+    /// Those of them that facts are about.
+    subjects: TidSet,
     kthreads: TidSet,
     programs: FxHashMap<u32, Program>,
+    waiting: FxHashMap<u32, Waiting>,
+    /// Waiting threads that have ended: facts of them may still lie in a ring until the next
+    /// [`Tasks::take_gone`].
+    ended: Vec<u32>,
     /// Forks before this time are in the snapshot already, if their thread is.
     snapshot_end: u64,
     /// Processes that ended since the last call of [`Tasks::take_gone`].
@@ -33,33 +51,32 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Marks a process as the one that the recorder launched.
-    pub(crate) fn set_command(&mut self, tgid: u32) {
-        self.command = tgid;
+    /// `only_named`: define only threads that facts name. `command`: the process that the recorder
+    /// launched.
+    pub(crate) fn new(only_named: bool, command: Option<u32>) -> Tasks {
+        Tasks { only_named, command: command.unwrap_or(0), ..Tasks::default() }
     }
 
     /// Every thread of the host.
     pub(crate) fn snapshot(&mut self, snapshot: &Snapshot, now: u64, tape: &mut Tape) {
         for process in &snapshot.processes {
             for thread in &process.threads {
-                if !self.known.contains(thread.tid) {
-                    self.thread(process, thread, now, task_flag::SNAPSHOT, tape);
+                if !self.told.contains(thread.tid) && !self.waiting.contains_key(&thread.tid) {
+                    self.thread(process, thread, now, tape);
                 }
             }
         }
         self.snapshot_end = now;
     }
 
-    fn thread(&mut self, process: &Process, thread: &Thread, now: u64, flags: u32, tape: &mut Tape) {
-        let mut program = Program::default();
+    /// A thread that was found in /proc.
+    fn thread(&mut self, process: &Process, thread: &Thread, now: u64, tape: &mut Tape) {
         if thread.tid == process.tgid {
-            program.cmdline = tape.text(&process.cmdline);
-            program.exe = tape.text(process.exe.as_deref().unwrap_or_default());
+            let program = Program {
+                cmdline: process.cmdline.as_slice().into(),
+                exe: process.exe.as_deref().unwrap_or_default().into(),
+            };
             self.programs.insert(process.tgid, program);
-        }
-        self.known.insert(thread.tid);
-        if process.kthread {
-            self.kthreads.insert(thread.tid);
         }
         let row = TaskStart {
             time: thread.start.min(now),
@@ -68,31 +85,58 @@ impl Tasks {
             tgid: process.tgid,
             parent: process.parent,
             uid: process.uid,
-            comm: tape.text(&thread.comm),
-            cmdline: program.cmdline,
-            exe: program.exe,
-            flags: flags
-                | if process.kthread { task_flag::KTHREAD } else { 0 }
-                | if thread.tid == self.command { task_flag::COMMAND } else { 0 },
+            flags: task_flag::SNAPSHOT | if process.kthread { task_flag::KTHREAD } else { 0 },
+            ..TaskStart::default()
         };
+        self.start(row, thread.comm.clone(), tape);
+    }
+
+    /// A thread exists: defines it now, or when a fact names it.
+    fn start(&mut self, mut row: TaskStart, comm: Vec<u8>, tape: &mut Tape) {
+        if row.flags & task_flag::KTHREAD != 0 {
+            self.kthreads.insert(row.tid);
+        } else {
+            self.kthreads.remove(row.tid);
+        }
+        if row.tid == self.command {
+            row.flags |= task_flag::COMMAND;
+        }
+        let family = [row.parent, row.tgid].iter().any(|&tid| self.subjects.contains(tid));
+        self.told.remove(row.tid);
+        self.subjects.remove(row.tid);
+        if self.only_named && !family && row.tid != self.command {
+            self.waiting.insert(row.tid, Waiting { row, comm });
+        } else {
+            self.tell(row, &comm, true, tape);
+        }
+    }
+
+    /// Writes a definition; without its command line if it is not the recording's business.
+    fn tell(&mut self, mut row: TaskStart, comm: &[u8], whole: bool, tape: &mut Tape) {
+        row.comm = tape.text(comm);
+        if row.tid == row.tgid
+            && whole
+            && let Some(program) = self.programs.get(&row.tgid)
+        {
+            row.cmdline = tape.text(&program.cmdline);
+            row.exe = tape.text(&program.exe);
+        }
+        self.told.insert(row.tid);
+        if whole {
+            self.subjects.insert(row.tid);
+        }
         tape.define(TaskStart::DESC, &row.encode());
     }
 
     /// A thread was created.
     pub(crate) fn fork(&mut self, fork: &WireFork, tape: &mut Tape) {
-        if fork.time < self.snapshot_end && self.known.contains(fork.tid) {
+        let found = self.told.contains(fork.tid) || self.waiting.contains_key(&fork.tid);
+        if fork.time < self.snapshot_end && found {
             return;
         }
-        let mut program = Program::default();
         if fork.tid == fork.tgid {
-            program = self.programs.get(&fork.parent).copied().unwrap_or_default();
+            let program = self.programs.get(&fork.parent).cloned().unwrap_or_default();
             self.programs.insert(fork.tgid, program);
-        }
-        self.known.insert(fork.tid);
-        if fork.flags & task_flag::KTHREAD != 0 {
-            self.kthreads.insert(fork.tid);
-        } else {
-            self.kthreads.remove(fork.tid);
         }
         let row = TaskStart {
             time: fork.start,
@@ -101,66 +145,78 @@ impl Tasks {
             tgid: fork.tgid,
             parent: fork.parent,
             uid: fork.uid,
-            comm: tape.text(&comm(fork.comm0, fork.comm1)),
-            cmdline: program.cmdline,
-            exe: program.exe,
             flags: fork.flags,
+            ..TaskStart::default()
         };
-        tape.define(TaskStart::DESC, &row.encode());
+        self.start(row, comm(fork.comm0, fork.comm1), tape);
     }
 
     /// A process runs another program; `rest` is the path and the arguments.
     pub(crate) fn exec(&mut self, exec: &WireExec, rest: &[u8], tape: &mut Tape) {
         let (exe, args) = rest.split_at(rest.len().min(exec.exe_len as usize));
         let args = &args[..args.len().min(exec.args_len as usize)];
-        let program = Program { cmdline: tape.text(&join_args(args)), exe: tape.text(exe) };
+        let program = Program { cmdline: join_args(args).into(), exe: exe.into() };
+        let name = comm(exec.comm0, exec.comm1);
+        if let Some(waiting) = self.waiting.get_mut(&exec.tgid) {
+            waiting.comm = name;
+            waiting.row.uid = exec.uid;
+        } else {
+            let row = TaskExec {
+                time: exec.time,
+                tgid: exec.tgid,
+                old_tid: exec.old_tid,
+                comm: tape.text(&name),
+                cmdline: tape.text(&program.cmdline),
+                exe: tape.text(&program.exe),
+                uid: exec.uid,
+            };
+            tape.define(TaskExec::DESC, &row.encode());
+        }
         self.programs.insert(exec.tgid, program);
-        let row = TaskExec {
-            time: exec.time,
-            tgid: exec.tgid,
-            old_tid: exec.old_tid,
-            comm: tape.text(&comm(exec.comm0, exec.comm1)),
-            cmdline: program.cmdline,
-            exe: program.exe,
-            uid: exec.uid,
-        };
-        tape.define(TaskExec::DESC, &row.encode());
     }
 
     /// A thread took another name.
     pub(crate) fn comm(&mut self, change: &WireComm, tape: &mut Tape) {
+        let name = comm(change.comm0, change.comm1);
+        if let Some(waiting) = self.waiting.get_mut(&change.tid) {
+            waiting.comm = name;
+            return;
+        }
         let row = TaskComm {
             time: change.time,
             tid: change.tid,
             tgid: change.tgid,
-            comm: tape.text(&comm(change.comm0, change.comm1)),
+            comm: tape.text(&name),
             flags: 0,
         };
         tape.define(TaskComm::DESC, &row.encode());
     }
 
-    /// A thread ended. Its id stays known: facts of it may still lie in a ring.
+    /// A thread ended.
     pub(crate) fn exit(&mut self, exit: &WireExit, tape: &mut Tape) {
-        let row = TaskExit {
-            time: exit.time,
-            start: exit.start,
-            run: exit.run,
-            tid: exit.tid,
-            tgid: exit.tgid,
-            code: exit.code,
-            live: exit.live,
-        };
-        tape.define(TaskExit::DESC, &row.encode());
+        if self.waiting.contains_key(&exit.tid) {
+            self.ended.push(exit.tid);
+        } else {
+            let row = TaskExit {
+                time: exit.time,
+                start: exit.start,
+                run: exit.run,
+                tid: exit.tid,
+                tgid: exit.tgid,
+                code: exit.code,
+                live: exit.live,
+            };
+            tape.define(TaskExit::DESC, &row.encode());
+        }
         if exit.live == 0 {
-            self.programs.remove(&exit.tgid);
             self.gone.push(exit.tgid);
         }
     }
 
-    /// CPU time of every thread that is alive.
-    pub(crate) fn run_times(&mut self, snapshot: &Snapshot, now: u64, tape: &mut Tape) {
+    /// CPU time of every thread that is alive and defined.
+    pub(crate) fn run_times(&self, snapshot: &Snapshot, now: u64, tape: &mut Tape) {
         for process in &snapshot.processes {
-            for thread in &process.threads {
+            for thread in process.threads.iter().filter(|thread| self.told.contains(thread.tid)) {
                 let path = format!("/proc/{}/task/{}/schedstat", process.tgid, thread.tid);
                 let Some(sched) =
                     std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text))
@@ -180,28 +236,31 @@ impl Tasks {
         }
     }
 
-    /// Makes sure that a thread which a fact names has a definition.
-    pub(crate) fn know(&mut self, tid: u32, tgid: u32, now: u64, tape: &mut Tape) {
-        if tid == 0 || self.known.contains(tid) {
+    /// Makes sure that a thread which a fact names has a definition. `subject`: the fact is about
+    /// it, it is not just its waker.
+    pub(crate) fn know(&mut self, tid: u32, tgid: u32, subject: bool, now: u64, tape: &mut Tape) {
+        if tid == 0 || self.told.contains(tid) {
             return;
         }
-        if let Ok(process) = Process::read(tgid)
+        if !self.waiting.contains_key(&tid)
+            && let Ok(process) = Process::read(tgid)
             && let Some(thread) = process.threads.iter().find(|thread| thread.tid == tid)
         {
             let thread = thread.clone();
-            self.thread(&process, &thread, now, task_flag::SNAPSHOT, tape);
-            return;
+            self.thread(&process, &thread, now, tape);
         }
-        self.known.insert(tid);
-        let row = TaskStart {
-            time: 0,
-            seen: now,
-            tid,
-            tgid,
-            flags: task_flag::UNKNOWN,
-            ..TaskStart::default()
-        };
-        tape.define(TaskStart::DESC, &row.encode());
+        // A thread has its command line from its process.
+        for tid in [tgid, tid] {
+            if let Some(waiting) = self.waiting.remove(&tid) {
+                self.tell(waiting.row, &waiting.comm, subject, tape);
+            }
+        }
+        if !self.told.contains(tid) {
+            self.told.insert(tid);
+            let flags = task_flag::UNKNOWN;
+            let row = TaskStart { seen: now, tid, tgid, flags, ..TaskStart::default() };
+            tape.define(TaskStart::DESC, &row.encode());
+        }
     }
 
     /// Whether a thread belongs to the kernel.
@@ -210,12 +269,18 @@ impl Tasks {
     }
 
     /// Whether a thread has a definition.
-    pub(crate) fn is_known(&self, tid: u32) -> bool {
-        self.known.contains(tid)
+    pub(crate) fn is_told(&self, tid: u32) -> bool {
+        self.told.contains(tid)
     }
 
-    /// The processes that ended since the last call.
+    /// The processes that ended since the last call. What is kept of them is dropped.
     pub(crate) fn take_gone(&mut self) -> Vec<u32> {
+        for tid in std::mem::take(&mut self.ended) {
+            self.waiting.remove(&tid);
+        }
+        for tgid in &self.gone {
+            self.programs.remove(tgid);
+        }
         std::mem::take(&mut self.gone)
     }
 }

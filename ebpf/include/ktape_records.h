@@ -545,6 +545,7 @@ _Static_assert(__builtin_offsetof(struct ktape_stack_coverage, taken) == 48,
 	       "offset of stack_coverage.taken");
 
 #define KTAPE_WIRE_STACK 64
+#define KTAPE_WIRE_STACK_FLAGS_PROGRAM 1
 struct ktape_wire_stack {
 	__u64 time;
 	__u32 id;

@@ -133,7 +133,6 @@ static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 	id = new_stack_id(buf);
 	buf->head.id = id;
 	buf->head.time = bpf_ktime_get_ns();
-	buf->head.flags = 0;
 	/* Known only once it is sent: a second CPU that meets it now sends it too. */
 	if (!send_definition(&buf->item, KTAPE_WIRE_STACK,
 			     sizeof(buf->head) + count * sizeof(__u64)))
@@ -142,13 +141,18 @@ static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 	return id;
 }
 
+/*
+ * `flags`: KTAPE_WIRE_STACK_FLAGS_PROGRAM when the stack was taken of the very
+ * place where the program runs.
+ */
 static __always_inline __u32 intern_kernel_stack(struct stack_buffer *buf,
-						 long bytes)
+						 long bytes, __u8 flags)
 {
 	if (bytes <= 0)
 		return 0;
 	buf->head.count = (__u32)bytes / sizeof(__u64);
 	buf->head.tgid = 0;
+	buf->head.flags = flags;
 	buf->head.side = KTAPE_STACK_SIDE_KERNEL;
 	buf->head.unwind = KTAPE_STACK_UNWIND_KERNEL;
 	buf->head.end = buf->head.count >= MAX_FRAMES ?
@@ -252,6 +256,7 @@ static __noinline int walk_user(struct stack_buffer *buf, __u64 ip, __u64 sp,
 	buf->head.count = walk.count;
 	buf->head.end = walk.end;
 	buf->head.tgid = tgid;
+	buf->head.flags = 0;
 	buf->head.side = KTAPE_STACK_SIDE_USER;
 	buf->head.unwind = KTAPE_STACK_UNWIND_FRAME_POINTER;
 	return 0;

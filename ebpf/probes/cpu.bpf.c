@@ -42,8 +42,10 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	if (cpu_stacks) {
 		if (!user) {
 			kstack = intern_kernel_stack(
-				buf, bpf_get_stack(ctx, buf->frames,
-						   MAX_FRAMES * 8, 0));
+				buf,
+				bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8,
+					      0),
+				0);
 			regs.ip = 0;
 #if defined(KTAPE_OLD_KERNEL)
 			task = (void *)bpf_get_current_task();

@@ -223,7 +223,8 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 		return;
 	cpu->stacks_taken++;
 	thread->kstack = intern_kernel_stack(
-		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0));
+		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
+		KTAPE_WIRE_STACK_FLAGS_PROGRAM);
 	if (user)
 		thread->ustack = intern_user_stack(buf, regs.ip, regs.sp,
 						   regs.fp);
@@ -285,7 +286,8 @@ static __always_inline void arrive(struct cpu_state *cpu,
 				thread->kstack = intern_kernel_stack(
 					buf,
 					bpf_get_task_stack(next, buf->frames,
-							   MAX_FRAMES * 8, 0));
+							   MAX_FRAMES * 8, 0),
+					0);
 				thread->flags |= KTAPE_OFF_CPU_FLAGS_LATE_STACK;
 			}
 		}
@@ -430,8 +432,10 @@ int sched_open(struct bpf_iter__task *ctx)
 		buf = stack_buffer(STACK_ITER);
 		if (buf) {
 			thread->kstack = intern_kernel_stack(
-				buf, bpf_get_task_stack(task, buf->frames,
-							MAX_FRAMES * 8, 0));
+				buf,
+				bpf_get_task_stack(task, buf->frames,
+						   MAX_FRAMES * 8, 0),
+				0);
 			thread->flags |= KTAPE_OFF_CPU_FLAGS_LATE_STACK;
 		}
 	}

@@ -33,6 +33,8 @@ struct Program {
     build_id: String,
     /// Where `outer` lies in the file, and its length.
     outer: (u64, u64),
+    /// Its address.
+    address: u64,
 }
 
 impl Program {
@@ -54,6 +56,7 @@ impl Program {
         Self {
             build_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
             outer: (at, symbol.size()),
+            address: symbol.address(),
             folder,
         }
     }
@@ -77,14 +80,20 @@ impl Program {
 
     /// A trace with a frame at each byte of `outer`, which has this name there, and one wait.
     fn tape(&self, build_id: &str, name: &str) -> Tape {
+        let path = self.path();
+        let path = path.as_os_str().as_encoded_bytes();
+        self.tape_of(path, module_kind::FILE, self.outer.0, build_id, name)
+    }
+
+    fn tape_of(&self, path: &[u8], kind: u32, outer: u64, build_id: &str, name: &str) -> Tape {
         let mut tape = Tape::new();
         tape.thread(10, 10, "app");
-        let path = tape.string(self.path().as_os_str().as_encoded_bytes());
+        let path = tape.string(path);
         let build_id = tape.string(build_id);
-        let module = Module { id: 1, path, build_id, kind: module_kind::FILE };
+        let module = Module { id: 1, path, build_id, kind };
         tape.define(Module::DESC, &module.encode());
         for (id, byte) in (1..).zip(0..self.outer.1) {
-            let frame = Frame { offset: self.outer.0 + byte, id, module: 1 };
+            let frame = Frame { offset: outer + byte, id, module: 1 };
             tape.define(Frame::DESC, &frame.encode());
             tape.define(
                 StackNode::DESC,
@@ -143,12 +152,16 @@ fn facts(trace: &Trace) -> Vec<u8> {
 
 /// Every frame is in `outer`, some have `inner` inlined, all lines are those of app.c.
 fn check_names(trace: &Trace, program: &Program, outer: &str) {
+    check_names_at(trace, program.outer.0, outer);
+}
+
+fn check_names_at(trace: &Trace, at: u64, outer: &str) {
     let cx = Context::load(trace, Needs::CODE);
     let mut inlined = 0;
     for (id, frame) in cx.code().frames() {
         let symbols: Vec<_> = cx.code().symbols(id).collect();
         assert_eq!(cx.strings().get(symbols[0].name), outer.as_bytes(), "{frame:?}");
-        assert_eq!(symbols[0].offset, frame.offset - program.outer.0);
+        assert_eq!(symbols[0].offset, frame.offset - at);
         for symbol in &symbols {
             assert!(
                 Path::new(std::str::from_utf8(cx.strings().get(symbol.file)).expect("UTF-8"))
@@ -223,4 +236,26 @@ fn debug_information_is_found_apart_from_the_program() {
         check_names(&trace, &program, "other");
         assert_eq!(module["why"], Value::Null);
     }
+}
+
+#[test]
+fn the_kernel_counts_from_its_first_byte() {
+    let program = Program::new(&["-no-pie", "-Wl,--defsym,_stext=0x400800"]);
+    let at = program.address - 0x40_0800;
+    let tape = |id: &str| program.tape_of(b"[kernel]", module_kind::KERNEL, at, id, "outer");
+    let check = |id: &str, vmlinux: Option<PathBuf>, why: Option<&str>| {
+        let options = Symbolize { vmlinux, ..Symbolize::default() };
+        let (trace, module) = symbolized(&tape(id), &options);
+        match why {
+            None => check_names_at(&trace, at, "outer"),
+            Some(why) => {
+                assert!(module["why"].as_str().expect("a reason").contains(why), "{module}");
+            }
+        }
+    };
+    check(&program.build_id, Some(program.path()), None);
+    check(&program.build_id, None, Some("give --vmlinux"));
+    check("0011223344", Some(program.path()), Some("its build-id is"));
+    check("", Some(program.path()), Some("does not know its build-id"));
+    check(&program.build_id, Some("/dev/null".into()), Some("no regular file"));
 }

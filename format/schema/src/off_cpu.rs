@@ -59,7 +59,7 @@ crate::record! {
         tid: u32 [Tid],
         /// Its process.
         tgid: u32 [Tgid],
-        /// The thread that woke it; 0 when it was not woken or the idle task (an interrupt) did it.
+        /// The thread that was running where it was woken: its waker, unless an interrupt woke it in that thread's time; 0 when it was not woken or the CPU was idle.
         waker: u32 [Tid],
         /// The waker's process.
         waker_tgid: u32 [Tgid],

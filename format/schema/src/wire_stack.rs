@@ -2,6 +2,14 @@
 
 use crate::{stack_end, stack_side, stack_unwind};
 
+/// Bits of `wire_stack.flags`.
+pub mod wire_stack_flag {
+    /// Its first frames are those of the kernel program that took it, and of what called that.
+    pub const PROGRAM: u8 = 1;
+    /// The names of all of them.
+    pub const NAMES: &[(u64, &str)] = &[(1, "program")];
+}
+
 crate::record! {
     /// A stack that the kernel program met for the first time. `count` addresses of 8 bytes follow, innermost first.
     WireStack = 64 as "wire_stack", Wire {
@@ -19,7 +27,7 @@ crate::record! {
         unwind: u8 [Enum(stack_unwind::NAMES)],
         /// How far the walk came.
         end: u8 [Enum(stack_end::NAMES)],
-        /// None is defined yet.
-        flags: u8 [Flags(&[])],
+        /// See `wire_stack_flag`.
+        flags: u8 [Flags(wire_stack_flag::NAMES)],
     }
 }

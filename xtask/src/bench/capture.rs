@@ -3,6 +3,7 @@
 use super::first_event;
 use super::measure;
 use super::postgres::Postgres;
+use super::process::Process;
 use super::recorder::{Programs, Recorder, Tool};
 use super::results::{Results, Run, Runs};
 use super::table::{self, Values};
@@ -10,6 +11,7 @@ use super::workload::Workload;
 use super::{acceptance, capture_bars, tools, trace_cmd};
 use anyhow::{Context, Result};
 use std::path::Path;
+use std::process::Command;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -59,6 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     println!("{rounds} rounds; values are median min..max; CPU, memory: with children (wait4)");
+    let least = Process::start(&mut Command::new("true"), folder.path())?.wait()?;
+    println!("memory of `true`, measured so: {:.1} MiB", least.peak as f64 / f64::from(1 << 20));
 
     let loads: Vec<Workload> = Workload::ALL
         .iter()

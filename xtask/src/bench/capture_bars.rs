@@ -1,7 +1,7 @@
 //! The bars for recording, as the issue that built the recorder sets them.
 
 use super::acceptance::Bar;
-use super::recorder::{Recorder, Tool};
+use super::recorder::Recorder;
 use super::results::{Results, Runs};
 use super::table::Values;
 use super::workload::Workload;
@@ -131,6 +131,7 @@ fn pgbench(measured: &Measured<'_>) -> Vec<Bar> {
     bars
 }
 
+/// The tiers that the bars are about; what every probe at once costs is told beside them.
 const OURS: &[Recorder] = &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::KtapeDefault];
 
 /// One bar for each load.
@@ -165,15 +166,15 @@ fn bytes(measured: &Measured<'_>) -> Vec<Bar> {
 
 fn memory(measured: &Measured<'_>) -> Vec<Bar> {
     let what = "peak memory below 50 MiB";
-    let all: Vec<Recorder> = ktapes();
     let peer = |peer| {
         let found = measured.worst(&[peer], Runs::peak);
         found.map_or("-".to_owned(), |(mib, _)| format!("{mib:.1}"))
     };
-    vec![match measured.worst(&all, Runs::peak) {
+    vec![match measured.worst(OURS, Runs::peak) {
         Some((mib, place)) => {
             let text = format!(
-                "{mib:.1} MiB at most ({place}) (perf {}, perf-g {}, trace-cmd {})",
+                "{mib:.1} MiB at most ({place}) (ktape-all {}, perf {}, perf-g {}, trace-cmd {})",
+                peer(Recorder::KtapeAll),
                 peer(Recorder::Perf),
                 peer(Recorder::PerfG),
                 peer(Recorder::TraceCmd)
@@ -210,12 +211,13 @@ fn start(starts: &Starts) -> Bar {
         let (_, values) = starts.iter().find(|(recorder, _)| *recorder == wanted)?;
         values.as_ref().ok()?.median()
     };
-    let ours = ktapes().into_iter().filter_map(|each| Some((median(each)?, each.name())));
+    let ours = OURS.iter().filter_map(|&each| Some((median(each)?, each.name())));
     match ours.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((ms, name)) => {
             let peer = |peer| median(peer).map_or("-".to_owned(), |ms| format!("{ms:.1}"));
             let text = format!(
-                "{ms:.1} ms at most ({name}) (perf {}, trace-cmd {})",
+                "{ms:.1} ms at most ({name}) (ktape-all {}, perf {}, trace-cmd {})",
+                peer(Recorder::KtapeAll),
                 peer(Recorder::Perf),
                 peer(Recorder::TraceCmd)
             );
@@ -231,10 +233,11 @@ fn stop(measured: &Measured<'_>) -> Vec<Bar> {
         let found = measured.worst(&[peer], Runs::stop);
         found.map_or("-".to_owned(), |(seconds, _)| format!("{seconds:.2}"))
     };
-    vec![match measured.worst(&ktapes(), Runs::stop) {
+    vec![match measured.worst(OURS, Runs::stop) {
         Some((seconds, place)) => {
             let text = format!(
-                "{seconds:.2} s at most ({place}) (perf {}, perf-g {}, trace-cmd {})",
+                "{seconds:.2} s at most ({place}) (ktape-all {}, perf {}, perf-g {}, trace-cmd {})",
+                peer(Recorder::KtapeAll),
                 peer(Recorder::Perf),
                 peer(Recorder::PerfG),
                 peer(Recorder::TraceCmd)
@@ -243,9 +246,4 @@ fn stop(measured: &Measured<'_>) -> Vec<Bar> {
         }
         None => Bar::unmeasured(what, needs(&["a recorder of ktape"])),
     }]
-}
-
-fn ktapes() -> Vec<Recorder> {
-    let all = Recorder::ALL.iter().copied();
-    all.filter(|recorder| recorder.tool() == Tool::Ktape).collect()
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long each recording lasts.
-const LASTS: Duration = Duration::from_millis(500);
+const LASTS: Duration = Duration::from_secs(1);
 
 /// Milliseconds from exec to the first event, one value per round.
 ///

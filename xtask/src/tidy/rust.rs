@@ -7,6 +7,12 @@ use super::tree::Tree;
 /// Lines above `unsafe` in which its SAFETY comment begins.
 const SAFETY_WITHIN: usize = 5;
 
+/// Where `unsafe` may stand, with its reason: the file map, and what calls the kernel.
+const UNSAFE_IN: &[&str] = &["format/src/map.rs", "capture/src/"];
+
+/// Where output may be printed. Examples print, too.
+const PRINT_IN: &[&str] = &["src/", "xtask/", "tests/"];
+
 /// Crates that a single file of the format names.
 const ONE_FILE: &[(&str, &str)] =
     &[("bincode", "format/src/meta.rs"), ("memmap2", "format/src/map.rs")];
@@ -43,8 +49,8 @@ fn check_source(path: &str, text: &RustText) -> Vec<Finding> {
         if words(code).any(|word| word == "unsafe") {
             let from = at.saturating_sub(SAFETY_WITHIN);
             let has_reason = comments[from..=at].iter().any(|line| line.contains("SAFETY:"));
-            if !may_be_unsafe(path) {
-                found("`unsafe` is for format/src/map.rs and capture alone".into());
+            if !is_in(path, UNSAFE_IN) {
+                found(format!("`unsafe` is for {} alone", UNSAFE_IN.join(", ")));
             } else if !has_reason {
                 found(format!("`unsafe` without `SAFETY:` within {SAFETY_WITHIN} lines above"));
             } else if !expects_unsafe {
@@ -71,13 +77,12 @@ fn check_source(path: &str, text: &RustText) -> Vec<Finding> {
     findings
 }
 
-fn may_be_unsafe(path: &str) -> bool {
-    path == "format/src/map.rs" || path.starts_with("capture/src/")
+fn may_print(path: &str) -> bool {
+    is_in(path, PRINT_IN) || path.contains("/examples/")
 }
 
-fn may_print(path: &str) -> bool {
-    ["src/", "xtask/", "tests/"].iter().any(|folder| path.starts_with(folder))
-        || path.contains("/examples/")
+fn is_in(path: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| path.starts_with(place))
 }
 
 fn words(code: &str) -> impl Iterator<Item = &str> {
