@@ -66,6 +66,7 @@ struct signal_struct {
 
 struct sched_entity {
 	__u64 sum_exec_runtime;
+	__u64 prev_sum_exec_runtime;
 } CORE;
 
 struct kuid_struct {

@@ -4,6 +4,7 @@
  * for the whole host whatever the filters say: a waker has a name, too.
  */
 #include "filter.bpf.h"
+#include "thread.bpf.h"
 
 static __always_inline void copy_comm(__u64 *comm0, __u64 *comm1,
 				      struct task_struct *task)
@@ -105,6 +106,22 @@ int lifecycle_exec(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * The scheduler adds up a running thread's time at ticks: up to 4 ms of its
+ * last turn are not in the sum yet. When it got the CPU is known if the probe
+ * sched is attached and has seen it.
+ */
+static __always_inline __u64 run_time(struct task_struct *task, __u64 now)
+{
+	struct thread_state *thread = thread_of(task, false);
+	__u64 sum = task->se.sum_exec_runtime, exact;
+
+	if (!thread || !thread->on_ts || thread->on_ts > now)
+		return sum;
+	exact = task->se.prev_sum_exec_runtime + (now - thread->on_ts);
+	return exact > sum ? exact : sum;
+}
+
 SEC("tp_btf/sched_process_exit")
 int lifecycle_exit(__u64 *ctx)
 {
@@ -118,7 +135,7 @@ int lifecycle_exit(__u64 *ctx)
 
 	exit->time = bpf_ktime_get_ns();
 	exit->start = task->start_time;
-	exit->run = task->se.sum_exec_runtime;
+	exit->run = run_time(task, exit->time);
 	exit->tid = task->pid;
 	exit->tgid = task->tgid;
 	exit->code = task->exit_code;

@@ -7,7 +7,7 @@ crate::record! {
         time: u64 [TimeNs],
         /// When it had started (`task_struct.start_time`).
         start: u64 [TimeNs],
-        /// CPU time of the thread over its whole life (`se.sum_exec_runtime`).
+        /// CPU time of the thread over its whole life (`se.sum_exec_runtime`; exact if the probe `sched` saw its last turn, else up to a tick short).
         run: u64 [DurNs],
         /// The thread.
         tid: u32 [Tid],

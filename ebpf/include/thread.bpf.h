@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What is kept with each thread while it is recorded.
+ */
+#ifndef KTAPE_THREAD_BPF_H
+#define KTAPE_THREAD_BPF_H
+
+#include "ktape.bpf.h"
+
+/*
+ * A thread waits in several places, some short, some long: predictions are
+ * kept per place, told apart by system call, instruction and stack pointer.
+ */
+#define PLACES 8
+
+struct place {
+	__u32 average_ns;	/* moving; saturates at 4.29 s */
+	__u16 explored;		/* stacks taken to learn about it */
+	__u16 credit;		/* waits left until it counts as short */
+};
+
+/* A place where none of so many waits was long is taken for short. */
+#define CREDIT 200
+
+struct thread_state {
+	__u64 off_ts;		/* when it left the CPU; 0 while it runs */
+	__u64 on_ts;		/* when it last got the CPU */
+	__u64 wake_ts;
+	__u64 explored_ts;	/* when a stack was last taken to learn */
+	__u32 waker;
+	__u32 waker_tgid;
+	__u32 kstack;
+	__u32 ustack;
+	__u16 cpu;
+	__u16 syscall;
+	__u8 state;
+	__u8 flags;
+	__u16 place;
+	struct place places[PLACES];
+};
+
+#if defined(KTAPE_OLD_KERNEL)
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u32);
+	__type(value, struct thread_state);
+} threads SEC(".maps");
+
+static __always_inline struct thread_state *thread_of(struct task_struct *task,
+						      bool create)
+{
+	static const struct thread_state none;
+	__u32 tid = task->pid;
+	struct thread_state *state;
+
+	state = bpf_map_lookup_elem(&threads, &tid);
+	if (state || !create)
+		return state;
+	bpf_map_update_elem(&threads, &tid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+#else
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} threads SEC(".maps");
+
+static __always_inline struct thread_state *thread_of(struct task_struct *task,
+						      bool create)
+{
+	return bpf_task_storage_get(&threads, task, NULL,
+				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
+				    0);
+}
+#endif
+
+#endif
