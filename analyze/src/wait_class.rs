@@ -1,6 +1,6 @@
 //! `WaitClass`: what a thread that is off the CPU waits for.
 
-use ktape_schema::off_cpu_state as state;
+use ktape_schema::{fact_flag, off_cpu_state as state};
 
 use crate::syscall_table::SyscallTable;
 
@@ -124,10 +124,17 @@ impl WaitClasses {
     }
 }
 
+/// Whether a wait with these flags is as long as the recording: it had begun before and had not ended
+/// at the stop.
+pub(crate) fn is_whole(flags: u8) -> bool {
+    const WHOLE: u16 = fact_flag::OPEN | fact_flag::BEGAN_BEFORE;
+    u16::from(flags) & WHOLE == WHOLE
+}
+
 #[cfg(test)]
 mod tests {
     use super::{WaitClass, WaitClasses};
-    use ktape_schema::off_cpu_state as state;
+    use ktape_schema::{fact_flag, off_cpu_state as state};
 
     fn check(arch: &str, state: u8, syscall: u16, expected: WaitClass) {
         assert_eq!(

@@ -8,6 +8,7 @@ use crate::context::{Context, Needs};
 use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
 use crate::run::{Read, Report, StackKey, StackSums};
+use crate::wait_class::is_whole;
 
 /// Stacks, weighed by CPU time or by off-CPU time.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -23,7 +24,7 @@ pub enum Of {
     /// CPU samples, weighed by what they sampled: nanoseconds of the CPU clock, or cycles.
     #[default]
     Cpu,
-    /// Waits, weighed by their duration in microseconds.
+    /// Waits, weighed by their duration in microseconds; without those as long as the recording.
     Offcpu,
 }
 
@@ -51,7 +52,8 @@ impl Report for StackExport {
                 (Read::of("cpu_sample", &columns), "time")
             }
             Of::Offcpu => {
-                (Read::of("off_cpu", &["duration", "tid", "tgid", "kstack", "ustack"]), "end")
+                let columns = ["duration", "tid", "tgid", "kstack", "ustack", "flags"];
+                (Read::of("off_cpu", &columns), "end")
             }
         };
         if cx.tasks().reused() {
@@ -72,7 +74,11 @@ impl Report for StackExport {
         let (kstacks, ustacks) = (&batch.u32("kstack")[..rows], &batch.u32("ustack")[..rows]);
         let times = tasks.reused().then(|| batch.u64(time));
         let events = (self.of == Of::Cpu).then(|| batch.u8("event"));
+        let flags = (self.of == Of::Offcpu).then(|| &batch.u8("flags")[..rows]);
         for row in 0..rows {
+            if flags.is_some_and(|flags| is_whole(flags[row])) {
+                continue;
+            }
             let time = times.map_or(0, |times| times[row]);
             let thread = tasks.thread_key(tids[row], tgids[row], time).0;
             let key = StackKey { thread, ustack: ustacks[row], kstack: kstacks[row] };

@@ -10,18 +10,25 @@ use crate::answer::Answer;
 use crate::context::{Context, Needs};
 use crate::query::Filter;
 use crate::run::{Read, Report, Slots, StackKey, StackSums};
+use crate::wait_class::is_whole;
 use waits::Waits;
+
+pub(crate) use answer::idle_note;
 
 /// Off-CPU time: where threads waited, how long, and for what.
 ///
 /// Each wait is split in two: the part blocked, which counts for its class (sleep, io, lock, poll,
 /// child, other: told from the thread's state and the system call that it was in), and the part
-/// runnable but without a CPU (runq). A wait counts in the window in which it ends.
+/// runnable but without a CPU (runq). A wait counts in the window in which it ends. Waits as long as
+/// the recording are left out (--idle counts them): mostly daemons that nobody asked for anything.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct OffCpu {
     /// What one row is.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub by: By,
+    /// Count threads, too, that were off the CPU during the whole recording.
+    #[arg(long)]
+    pub idle: bool,
 }
 
 /// What one row of the answer is.
@@ -41,6 +48,8 @@ pub enum By {
 pub struct State {
     threads: Slots<Waits>,
     stacks: StackSums,
+    /// Waits left out because they are as long as the recording.
+    idle: u64,
 }
 
 impl Report for OffCpu {
@@ -53,7 +62,7 @@ impl Report for OffCpu {
 
     fn reads(&self, cx: &Context<'_>) -> Vec<Read> {
         let mut read =
-            Read::of("off_cpu", &["duration", "runq", "tid", "tgid", "syscall", "state"]);
+            Read::of("off_cpu", &["duration", "runq", "tid", "tgid", "syscall", "state", "flags"]);
         if cx.tasks().reused() {
             read.columns.push("end");
         }
@@ -71,7 +80,12 @@ impl Report for OffCpu {
         let (calls, states) = (&batch.u16("syscall")[..rows], &batch.u8("state")[..rows]);
         let times = tasks.reused().then(|| batch.u64("end"));
         let stacks = (self.by == By::Stack).then(|| (batch.u32("ustack"), batch.u32("kstack")));
+        let flags = &batch.u8("flags")[..rows];
         for row in 0..rows {
+            if !self.idle && is_whole(flags[row]) {
+                state.idle += 1;
+                continue;
+            }
             let time = times.map_or(0, |times| times[row]);
             let key = tasks.thread_key(tids[row], tgids[row], time);
             let class = classes.index(states[row], calls[row]);
@@ -86,6 +100,7 @@ impl Report for OffCpu {
     fn merge(&self, into: &mut State, from: State) {
         into.threads.merge(from.threads, |into, from| into.merge(&from));
         into.stacks.merge(from.stacks);
+        into.idle += from.idle;
     }
 
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::context::Context;
 use crate::query::Filter;
 use crate::run::{LogHistogram, Read, Report, Slots};
+use crate::wait_class::is_whole;
 
 /// Overview: what was captured, what was lost, and the top of everything.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -53,6 +54,8 @@ pub struct State {
     runq: LogHistogram,
     longest: BTreeSet<Wait>,
     calls: FxHashMap<u32, Calls>,
+    /// Waits left out because they are as long as the recording.
+    idle: u64,
 }
 
 /// Rows of each "top" table.
@@ -76,6 +79,10 @@ impl State {
         let (states, calls, flags) = (batch.u8("state"), batch.u16("syscall"), batch.u8("flags"));
         let partial = (fact_flag::OPEN | fact_flag::BEGAN_BEFORE) as u8;
         for row in 0..batch.rows() {
+            if is_whole(flags[row]) {
+                self.idle += 1;
+                continue;
+            }
             let thread = cx.tasks().thread_key(tids[row], tgids[row], ends[row]).0;
             let sums = self.threads.at(thread);
             sums.waits += 1;
@@ -141,6 +148,7 @@ impl Report for Overview {
     fn merge(&self, into: &mut State, from: State) {
         into.threads.merge(from.threads, |into, from| into.add(from));
         into.runq.merge(&from.runq);
+        into.idle += from.idle;
         from.longest.into_iter().for_each(|wait| into.keep(wait));
         for (nr, from) in from.calls {
             let calls = into.calls.entry(nr).or_default();

@@ -10,9 +10,11 @@ use crate::answer::{Answer, Block, Cell, Facts, Table};
 use crate::capture_facts;
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::query::Filter;
+use crate::reports::offcpu::idle_note;
 use crate::run::LogHistogram;
 
 pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
+    let idle = state.idle;
     let mut blocks = vec![Block::Heading("Capture".to_owned())];
     blocks.push(Block::Facts(capture_facts::host(cx)));
     blocks.push(Block::Table(records(cx)));
@@ -52,7 +54,7 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
             .collect();
         blocks.push(Block::Table(table));
     }
-    Answer { blocks, ..Answer::default() }
+    Answer { blocks, notes: idle_note(idle).into_iter().collect(), ..Answer::default() }
 }
 
 fn records(cx: &Context<'_>) -> Table {
