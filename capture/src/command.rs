@@ -62,10 +62,9 @@ impl Launched {
             .map_err(Error::io("start", "a thread"))?;
         let mut pid = [0; 4];
         let mut pid_reader = pid_reader;
-        pid_reader.read_exact(&mut pid).map_err(|source| Error::Command {
-            command: name.clone(),
-            source,
-        })?;
+        pid_reader
+            .read_exact(&mut pid)
+            .map_err(|source| Error::Command { command: name.clone(), source })?;
         Ok(Launched { name, pid: u32::from_ne_bytes(pid), go: Some(go_writer), waiter, ended })
     }
 
@@ -90,9 +89,7 @@ impl Launched {
         drop(go);
         let status = waiter.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
         match status {
-            Ok(status) => {
-                Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
-            }
+            Ok(status) => Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))),
             Err(source) => Err(Error::Command { command: name, source }),
         }
     }

@@ -68,7 +68,7 @@ pub enum Error {
         /// The trace.
         path: PathBuf,
         /// Why not.
-        source: ktape_format::Error,
+        source: Box<ktape_format::Error>,
     },
     /// A ring or map misbehaved.
     #[error("cannot {action}: {message}")]
@@ -88,7 +88,9 @@ impl Error {
     /// was not found, 126 when it could not be executed.
     pub fn command_status(&self) -> Option<u8> {
         match self {
-            Error::Command { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some(127),
+            Error::Command { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some(127)
+            }
             Error::Command { .. } => Some(126),
             _ => None,
         }

@@ -7,9 +7,7 @@ use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::perf_event::{
     HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
-use aya::programs::{
-    BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, TracePoint,
-};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader};
 use std::io::Read;
 
@@ -51,6 +49,15 @@ pub(crate) struct Kernel {
     pub(crate) definitions: Ring,
 }
 
+/// What a CPU made of a record, and what of it was lost, since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Counter {
+    pub(crate) cpu: u32,
+    pub(crate) record: u16,
+    pub(crate) produced: u64,
+    pub(crate) lost: u64,
+}
+
 /// Moments that the programs know of: MOMENT_* of ktape.bpf.h.
 #[derive(Clone, Copy)]
 pub(crate) enum Moment {
@@ -83,11 +90,8 @@ impl Kernel {
         definition_bytes: u32,
         recent: bool,
     ) -> Result<Kernel> {
-        let object = if recent {
-            ktape_ebpf::object()
-        } else {
-            ktape_ebpf::object_for_old_kernels()
-        };
+        let object =
+            if recent { ktape_ebpf::object() } else { ktape_ebpf::object_for_old_kernels() };
         let mut loader = EbpfLoader::new();
         loader.allow_unsupported_maps();
         loader.map_max_entries("facts", cpus);
@@ -256,11 +260,9 @@ impl Kernel {
         self.moments.set(moment as u32, now, 0).map_err(Error::kernel("set a moment"))
     }
 
-    /// The counters of each CPU: `(cpu, record, produced, lost)` where something was produced, and
-    /// the number of stacks taken on all.
-    pub(crate) fn counters(&self) -> Result<(Vec<(u32, u16, u64, u64)>, u64)> {
-        let values =
-            self.states.get(&0, 0).map_err(Error::kernel("read the loss counters"))?;
+    /// The counters of each CPU where something was produced, and the number of stacks taken on all.
+    pub(crate) fn counters(&self) -> Result<(Vec<Counter>, u64)> {
+        let values = self.states.get(&0, 0).map_err(Error::kernel("read the loss counters"))?;
         let mut counters = Vec::new();
         let mut stacks = 0;
         for (cpu, state) in values.iter().enumerate() {
@@ -268,7 +270,12 @@ impl Kernel {
             for record in 0..MAX_RECORDS {
                 let (produced, lost) = (state[2 * record], state[2 * record + 1]);
                 if produced > 0 {
-                    counters.push((cpu as u32, record as u16, produced, lost));
+                    counters.push(Counter {
+                        cpu: cpu as u32,
+                        record: record as u16,
+                        produced,
+                        lost,
+                    });
                 }
             }
         }

@@ -23,7 +23,10 @@ pub(crate) struct KernelCode {
 impl KernelCode {
     /// Asks this host.
     pub(crate) fn of_host() -> KernelCode {
-        KernelCode { layout: KernelLayout::outline(), build_id: build_id().unwrap_or_default() }
+        KernelCode {
+            layout: KernelLayout::of_host().ok(),
+            build_id: build_id().unwrap_or_default(),
+        }
     }
 
     /// The part and the offset in it of an address.
@@ -89,7 +92,9 @@ fn build_id() -> Option<String> {
     let mut rest = notes.as_slice();
     // name size, description size, type; then name and description, each padded to 4 bytes.
     while let Some((head, body)) = rest.split_at_checked(12) {
-        let word = |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+        let word = |at: usize| {
+            u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize
+        };
         let name = body.get(..word(0))?;
         let at = word(0).next_multiple_of(4);
         let description = body.get(at..at.checked_add(word(4))?)?;

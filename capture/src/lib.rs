@@ -23,14 +23,14 @@ mod poll;
 mod privileges;
 mod probe;
 pub mod probes;
-pub mod proc;
+mod proc;
 mod reader;
 mod rings;
 mod session;
 mod setup;
 mod sideband;
 mod stacks;
-pub mod symbols;
+mod symbols;
 mod tape;
 mod targets;
 mod tasks;
@@ -38,8 +38,6 @@ pub mod units;
 
 pub use error::{Error, Result};
 pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
-pub use probe::{
-    Attach, AttachPoint, Collect, Knob, KnobKind, Needs, OpenFacts, Probe, Totals,
-};
+pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, OpenFacts, Probe, Totals};
 pub use session::{Outcome, Progress, Summary, record};
 pub use setup::{Availability, check};

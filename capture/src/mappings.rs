@@ -100,7 +100,11 @@ impl Mappings {
                 ranges.push(Range {
                     start: mapping.start,
                     end: mapping.end,
-                    offset: if kind == module_kind::ANONYMOUS { mapping.start } else { mapping.offset },
+                    offset: if kind == module_kind::ANONYMOUS {
+                        mapping.start
+                    } else {
+                        mapping.offset
+                    },
                     file,
                     since,
                 });
@@ -161,11 +165,8 @@ impl Mappings {
             path if path.starts_with(b"/memfd:") => module_kind::ANONYMOUS,
             _ => module_kind::FILE,
         };
-        let origin = Origin {
-            path: mapped.path.clone(),
-            device: mapped.device,
-            inode: mapped.inode,
-        };
+        let origin =
+            Origin { path: mapped.path.clone(), device: mapped.device, inode: mapped.inode };
         let file = self.file(origin, kind, mapped.tgid);
         let new = Range {
             start: mapped.start,
@@ -183,7 +184,12 @@ impl Mappings {
 
     /// The module (its id in the trace) and the offset in it of an address; `None` where nothing
     /// executable is mapped.
-    pub(crate) fn resolve(&mut self, tgid: u32, address: u64, tape: &mut Tape) -> Option<(u32, u64)> {
+    pub(crate) fn resolve(
+        &mut self,
+        tgid: u32,
+        address: u64,
+        tape: &mut Tape,
+    ) -> Option<(u32, u64)> {
         let ranges = match self.processes.get(&tgid) {
             Some(ranges) => Rc::clone(ranges),
             None => {

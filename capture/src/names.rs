@@ -7,6 +7,11 @@ use crate::stacks::Stacks;
 use crate::symbols::Resolver;
 use crate::tape::Tape;
 use ktape_format::schema::Symbol;
+use std::time::{Duration, Instant};
+
+/// Modules whose turn comes later than this get no names: a recording must end. Cold binaries of
+/// 100 MB take a quarter of a second each.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// A frame as `Stacks::frames` gives it: module, offset, id.
 type Place = (u32, u64, u32);
@@ -28,7 +33,7 @@ pub(crate) fn write(stacks: &Stacks, mappings: &Mappings, kernel: &mut Kernel, t
         .collect();
     let queries: Vec<_> =
         modules.iter().zip(&offsets).map(|(module, offsets)| module.query(offsets)).collect();
-    let mut resolver = Resolver::new();
+    let mut resolver = Resolver::new().with_deadline(Instant::now() + MAX_TIME);
     if let Some(layout) = stacks.kernel().layout() {
         resolver = resolver.with_kernel(layout);
     }
@@ -77,8 +82,7 @@ fn of_module(frames: &[Place], module: u32) -> &[Place] {
 }
 
 fn define(frame: u32, name: &str, offset: u64, tape: &mut Tape) {
-    let row =
-        Symbol { offset, frame, name: tape.text(name.as_bytes()), ..Symbol::default() };
+    let row = Symbol { offset, frame, name: tape.text(name.as_bytes()), ..Symbol::default() };
     tape.define(Symbol::DESC, &row.encode());
 }
 

@@ -172,11 +172,11 @@ impl Knob {
                     },
                 )
             }
-            KnobKind::Number(low, high) => text
-                .parse()
-                .ok()
-                .filter(|value| (low..=high).contains(value))
-                .ok_or_else(|| format!("{} takes a number from {low} to {high}, not {text}", self.name)),
+            KnobKind::Number(low, high) => {
+                text.parse().ok().filter(|value| (low..=high).contains(value)).ok_or_else(|| {
+                    format!("{} takes a number from {low} to {high}, not {text}", self.name)
+                })
+            }
         }
     }
 

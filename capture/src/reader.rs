@@ -7,7 +7,7 @@
 
 use crate::coverage::Coverage;
 use crate::error::Result;
-use crate::kernel::Kernel;
+use crate::kernel::{Counter, Kernel};
 use crate::mappings::Mappings;
 use crate::names;
 use crate::sideband::{Mapped, Sideband};
@@ -15,7 +15,8 @@ use crate::stacks::Stacks;
 use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use ktape_format::schema::{
-    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id, wire_stack_flag,
+    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id,
+    wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
 
@@ -261,22 +262,31 @@ impl Reader {
     }
 
     /// Notes the loss counters, those that changed; returns what was produced and lost, by record.
-    pub(crate) fn count_losses(&mut self, kernel: &Kernel, now: u64) -> Result<Vec<(u16, u64, u64)>> {
+    pub(crate) fn count_losses(
+        &mut self,
+        kernel: &Kernel,
+        now: u64,
+    ) -> Result<Vec<(u16, u64, u64)>> {
         let (mut counters, _) = kernel.counters()?;
-        let own: Vec<(u16, u64)> = self.own.iter().map(|(&id, &rows)| (id, rows)).collect();
-        counters.extend(own.iter().map(|&(record, rows)| (OWN_CPU, record, rows, 0)));
+        counters.extend(self.own.iter().map(|(&record, &produced)| Counter {
+            cpu: OWN_CPU,
+            record,
+            produced,
+            lost: 0,
+        }));
         let lost = self.sideband.lost();
         if lost > 0 {
             let mapping = ktape_format::schema::Mapping::DESC.id;
-            counters.push((OWN_CPU, mapping, lost, lost));
+            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced: lost, lost });
         }
         let mut totals: FxHashMap<u16, (u64, u64)> = FxHashMap::default();
         counters.sort_unstable();
-        for &(cpu, record, produced, lost) in &counters {
+        for &Counter { cpu, record, produced, lost } in &counters {
             let total = totals.entry(record).or_default();
             total.0 += produced;
             total.1 += lost;
-            if self.last_counters.insert((cpu, record), (produced, lost)) != Some((produced, lost)) {
+            if self.last_counters.insert((cpu, record), (produced, lost)) != Some((produced, lost))
+            {
                 let row = Loss { time: now, produced, lost, record: record.into(), cpu };
                 self.tape.define(Loss::DESC, &row.encode());
             }
@@ -297,9 +307,7 @@ impl Reader {
 const OWN_CPU: u32 = u32::MAX;
 
 fn word(row: &[u8], at: usize) -> u32 {
-    row.get(at..at + 4)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u32::from_ne_bytes)
+    row.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)
 }
 
 fn parse(record: u16, bytes: &[u8]) -> Option<Message> {

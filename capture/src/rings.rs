@@ -42,8 +42,7 @@ pub(crate) type RingArray = ArrayOfMaps<MapData, RingBuf<MapData>>;
 /// The array comes back, too: the programs name it by its descriptor until they are loaded.
 pub(crate) fn per_cpu(array: Map, cpus: u32, bytes: u32) -> Result<(RingArray, Vec<Ring>)> {
     let what = "make a ring";
-    let mut array: RingArray =
-        array.try_into().map_err(Error::kernel(what))?;
+    let mut array: RingArray = array.try_into().map_err(Error::kernel(what))?;
     let mut rings = Vec::new();
     for cpu in 0..cpus {
         let fd = create(bytes).map_err(|error| Error::Kernel {
@@ -76,9 +75,8 @@ fn create(bytes: u32) -> std::io::Result<OwnedFd> {
         attr
     };
     // SAFETY: `attr` outlives the call, its size is given, unused fields are zero.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, attr.as_ptr(), size_of_val(&attr))
-    };
+    let fd =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, attr.as_ptr(), size_of_val(&attr)) };
     if fd < 0 {
         return Err(std::io::Error::last_os_error());
     }

@@ -111,8 +111,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     let cpus = setup::cpu_list(&host);
     // Before the programs: no mapping may be missed that a stack could pass through.
     let sideband = Sideband::open(&cpus, host.page_size as usize)?;
-    let Setup { mut kernel, start, probes, attached } =
-        setup::attach(options, &host, pid, held)?;
+    let Setup { mut kernel, start, probes, attached } = setup::attach(options, &host, pid, held)?;
 
     let sink = Sink::open(&options.output)?;
     let path = match &options.output {
@@ -343,7 +342,10 @@ fn meta(
     note("tid", list(&targets.tids));
     note("cpu", list(&targets.cpus));
     note("uid", targets.uid.map_or(String::new(), |uid| uid.to_string()));
-    note("cgroup", targets.cgroup.as_ref().map_or(String::new(), |path| path.display().to_string()));
+    note(
+        "cgroup",
+        targets.cgroup.as_ref().map_or(String::new(), |path| path.display().to_string()),
+    );
     note("comm", targets.comm.join(","));
     note("not-comm", targets.not_comm.join(","));
     if !options.command.is_empty() && !options.system_wide {

@@ -172,7 +172,10 @@ pub(crate) fn attach(
     }
     if attached.iter().all(|choice| choice.probe.always) {
         let reasons: Vec<&str> = probes.iter().map(|probe| probe.reason.as_str()).collect();
-        return Err(Error::Load("no probe can run on this host: ".to_owned() + &reasons.join("; "), ""));
+        return Err(Error::Load(
+            "no probe can run on this host: ".to_owned() + &reasons.join("; "),
+            "",
+        ));
     }
     Ok(Setup { kernel, start, probes, attached })
 }
@@ -215,7 +218,11 @@ fn check_permission(host: &HostFacts) -> Result<()> {
         .filter(|&capability| !host.capabilities.allows(capability))
         .map(Capability::name)
         .collect();
-    if missing.is_empty() { Ok(()) } else { Err(Error::Permission { missing: missing.join(" and ") }) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Permission { missing: missing.join(" and ") })
+    }
 }
 
 /// Whether a probe can run here.
@@ -239,7 +246,8 @@ pub fn check() -> Result<Vec<Availability>> {
     }
     let version = kernel_version(&host.release);
     let cycles = sideband::has_hardware_cycles();
-    let globals = [Global { symbol: "self_tgid", bytes: std::process::id().to_ne_bytes().to_vec() }];
+    let globals =
+        [Global { symbol: "self_tgid", bytes: std::process::id().to_ne_bytes().to_vec() }];
     let page = host.page_size.max(4096);
     let loaded =
         Kernel::load(&globals, host.possible.bound(), page, page, kernel::is_recent(version));

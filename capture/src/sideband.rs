@@ -89,7 +89,8 @@ impl Sideband {
         let mut rings = Vec::new();
         for &cpu in cpus {
             rings.push(
-                PerfRing::open(cpu, page).map_err(Error::io("watch mappings on", format!("CPU {cpu}")))?,
+                PerfRing::open(cpu, page)
+                    .map_err(Error::io("watch mappings on", format!("CPU {cpu}")))?,
             );
         }
         Ok(Sideband { rings, lost: 0 })
@@ -120,8 +121,7 @@ impl PerfRing {
         attr[0] = u64::from(PERF_TYPE_SOFTWARE) | (size_of_val(&attr) as u64) << 32;
         attr[1] = PERF_COUNT_SW_DUMMY;
         attr[3] = SAMPLE_TID | SAMPLE_TIME;
-        attr[5] =
-            FLAG_MMAP | FLAG_MMAP2 | FLAG_WATERMARK | FLAG_SAMPLE_ID_ALL | FLAG_USE_CLOCKID;
+        attr[5] = FLAG_MMAP | FLAG_MMAP2 | FLAG_WATERMARK | FLAG_SAMPLE_ID_ALL | FLAG_USE_CLOCKID;
         attr[6] = RING_BYTES as u64 / 4; // wakeup_watermark, bp_type 0
         attr[11] = (libc::CLOCK_MONOTONIC as u64) << 32; // sample_stack_user 0, clockid
         let fd = perf_event_open(&attr, cpu)?;

@@ -7,7 +7,9 @@
 use crate::kernel_code::{KernelCode, Part};
 use crate::mappings::Mappings;
 use crate::tape::Tape;
-use ktape_format::schema::{Frame, Stack, StackNode, WireStack, stack_end, stack_side, wire_stack_flag};
+use ktape_format::schema::{
+    Frame, Stack, StackNode, WireStack, stack_end, stack_side, wire_stack_flag,
+};
 use rustc_hash::FxHashMap;
 
 /// Everything known of stacks.
@@ -223,8 +225,12 @@ impl Stacks {
 
     /// Every frame that is remembered: `(module, offset, frame)`, sorted.
     pub(crate) fn frames(&self) -> Vec<(u32, u64, u32)> {
-        let mut frames: Vec<(u32, u64, u32)> =
-            self.frames.known.iter().map(|(&(module, offset), &frame)| (module, offset, frame)).collect();
+        let mut frames: Vec<(u32, u64, u32)> = self
+            .frames
+            .known
+            .iter()
+            .map(|(&(module, offset), &frame)| (module, offset, frame))
+            .collect();
         frames.sort_unstable();
         frames
     }

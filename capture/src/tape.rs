@@ -7,7 +7,7 @@ use ktape_format::schema::{Class, Desc};
 use ktape_format::{Meta, Options, WriteSummary, Writer};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Rows of one record from one ring, as they lay in it.
 pub(crate) struct Rows {
@@ -41,9 +41,15 @@ const STRING_OVERHEAD: usize = 40;
 pub(crate) const OWN_RING: u16 = u16::MAX;
 
 impl Tape {
-    pub(crate) fn new(sink: Sink, path: PathBuf, meta: Meta, level: i32, rings: usize) -> Result<Tape> {
+    pub(crate) fn new(
+        sink: Sink,
+        path: PathBuf,
+        meta: Meta,
+        level: i32,
+        rings: usize,
+    ) -> Result<Tape> {
         let writer = Writer::new(sink, meta, Options { level })
-            .map_err(|source| Error::Write { path: path.clone(), source })?;
+            .map_err(|source| write_error(&path, source))?;
         Ok(Tape {
             writer,
             path,
@@ -81,10 +87,8 @@ impl Tape {
 
     /// Takes a definition. It will stand before the facts that are taken after it.
     pub(crate) fn define(&mut self, desc: &'static Desc, row: &[u8]) {
-        let rows = self
-            .definitions
-            .entry(desc.id)
-            .or_insert_with(|| Rows { desc, bytes: Vec::new() });
+        let rows =
+            self.definitions.entry(desc.id).or_insert_with(|| Rows { desc, bytes: Vec::new() });
         rows.bytes.extend_from_slice(row);
     }
 
@@ -131,7 +135,7 @@ impl Tape {
             for rows in of_ring.iter_mut().filter(|rows| !rows.bytes.is_empty()) {
                 writer
                     .rows(rows.desc, ring, &rows.bytes)
-                    .map_err(|source| Error::Write { path: path.clone(), source })?;
+                    .map_err(|source| write_error(path, source))?;
                 *recorded.entry(rows.desc.id).or_default() +=
                     (rows.bytes.len() / rows.desc.size) as u64;
                 rows.bytes.clear();
@@ -143,7 +147,7 @@ impl Tape {
 
     fn flush_definitions(&mut self) -> Result<()> {
         let path = &self.path;
-        let failed = |source| Error::Write { path: path.clone(), source };
+        let failed = |source| write_error(path, source);
         if !self.texts.is_empty() {
             self.writer.texts(&self.texts).map_err(failed)?;
             self.texts.clear();
@@ -158,7 +162,7 @@ impl Tape {
 
     fn sync(&mut self) -> Result<()> {
         let path = &self.path;
-        self.writer.flush().map_err(|source| Error::Write { path: path.clone(), source })
+        self.writer.flush().map_err(|source| write_error(path, source))
     }
 
     /// Bytes written so far.
@@ -175,8 +179,11 @@ impl Tape {
     pub(crate) fn finish(mut self) -> Result<WriteSummary> {
         self.flush()?;
         let path = self.path;
-        let (_, summary) =
-            self.writer.finish().map_err(|source| Error::Write { path, source })?;
+        let (_, summary) = self.writer.finish().map_err(|source| write_error(&path, source))?;
         Ok(summary)
     }
+}
+
+fn write_error(path: &Path, source: ktape_format::Error) -> Error {
+    Error::Write { path: path.to_owned(), source: Box::new(source) }
 }

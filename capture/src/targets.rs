@@ -12,10 +12,7 @@ const MAX_CPUS: u32 = 1024;
 
 /// The variables of filter.bpf.h.
 pub(crate) fn globals(targets: &Targets, by_target: bool, children: bool) -> Result<Vec<Global>> {
-    let mut globals = vec![
-        flag("filter_targets", by_target),
-        flag("filter_children", children),
-    ];
+    let mut globals = vec![flag("filter_targets", by_target), flag("filter_children", children)];
     if let Some(uid) = targets.uid {
         globals.push(flag("filter_uid", true));
         globals.push(Global { symbol: "wanted_uid", bytes: uid.to_ne_bytes().to_vec() });
@@ -44,7 +41,10 @@ pub(crate) fn globals(targets: &Targets, by_target: bool, children: bool) -> Res
         (&targets.not_comm, "deny_count", "deny_comm", "--not-comm"),
     ] {
         if !patterns.is_empty() {
-            globals.push(Global { symbol: count, bytes: (patterns.len() as u32).to_ne_bytes().to_vec() });
+            globals.push(Global {
+                symbol: count,
+                bytes: (patterns.len() as u32).to_ne_bytes().to_vec(),
+            });
             globals.push(Global { symbol, bytes: globs(patterns, option)? });
         }
     }

@@ -218,8 +218,7 @@ impl Tasks {
         for process in &snapshot.processes {
             for thread in process.threads.iter().filter(|thread| self.told.contains(thread.tid)) {
                 let path = format!("/proc/{}/task/{}/schedstat", process.tgid, thread.tid);
-                let Some(sched) =
-                    std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text))
+                let Some(sched) = std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text))
                 else {
                     continue;
                 };
@@ -309,7 +308,10 @@ mod tests {
 
     #[test]
     fn names_and_arguments() {
-        assert_eq!(comm(u64::from_ne_bytes(*b"abcdefgh"), u64::from_ne_bytes(*b"ij\0\0\0\0\0\0")), b"abcdefghij");
+        assert_eq!(
+            comm(u64::from_ne_bytes(*b"abcdefgh"), u64::from_ne_bytes(*b"ij\0\0\0\0\0\0")),
+            b"abcdefghij"
+        );
         assert_eq!(join_args(b"ls\0-l\0\0"), b"ls -l");
         assert_eq!(join_args(b"\0\0"), b"");
     }

@@ -15,9 +15,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" => 3600e9,
         _ => return Err(format!("`{text}` is not a duration; write 5s, 10ms, 250us")),
     };
-    let number: f64 = number
-        .parse()
-        .map_err(|_| format!("`{text}` is not a duration; write 5s, 10ms, 250us"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("`{text}` is not a duration; write 5s, 10ms, 250us"))?;
     let nanos = (number * scale).round();
     if !(0.0..1e18).contains(&nanos) {
         return Err(format!("`{text}` is out of range"));
@@ -28,7 +27,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// The shortest exact form: 1ms, 1500us, 2s.
 pub fn show_duration(nanos: u64) -> String {
     for (unit, scale) in [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)] {
-        if nanos >= scale && nanos % scale == 0 {
+        if nanos >= scale && nanos.is_multiple_of(scale) {
             return format!("{}{unit}", nanos / scale);
         }
     }

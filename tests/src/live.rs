@@ -71,11 +71,7 @@ pub fn main(tests: &[Test]) -> ExitCode {
             }
         }
     }
-    out(format!(
-        "\nlive: {passed} passed, {} failed, {} not run",
-        failed.len(),
-        not_run.len()
-    ));
+    out(format!("\nlive: {passed} passed, {} failed, {} not run", failed.len(), not_run.len()));
     failed.iter().for_each(|name| out(format!("failed: {name}")));
     not_run.iter().for_each(|(name, reason)| out(format!("not run: {name}: {reason}")));
     let must = std::env::var_os("KTAPE_LIVE").is_some_and(|value| value == "must");
@@ -101,7 +97,14 @@ fn host() -> Result<(), String> {
     }
     let trace = std::env::temp_dir().join(format!("ktape-live-{}.ktape", std::process::id()));
     let ran = Ran::ktape(&[
-        "record", "-q", "-e", "sched", "-d", "10ms", "-o", trace.to_str().unwrap_or_default(),
+        "record",
+        "-q",
+        "-e",
+        "sched",
+        "-d",
+        "10ms",
+        "-o",
+        trace.to_str().unwrap_or_default(),
     ]);
     let _ = std::fs::remove_file(&trace);
     match ran.code() {

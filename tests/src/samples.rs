@@ -26,6 +26,5 @@ pub fn path(name: &str) -> PathBuf {
 /// What the workload itself printed while the sample was recorded.
 pub fn counts(name: &str) -> String {
     let path = Path::new(&path(name)).with_extension("txt");
-    std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

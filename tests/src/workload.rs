@@ -17,9 +17,9 @@ pub fn workload(name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).expect("the target folder is writable");
     let program = folder.join(name);
     let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
-    let newest = changed(&source).expect("a source").max(
-        changed(&sources().join("clock.h")).expect("the header"),
-    );
+    let newest = changed(&source)
+        .expect("a source")
+        .max(changed(&sources().join("clock.h")).expect("the header"));
     if changed(&program).is_ok_and(|built| built > newest) {
         return program;
     }

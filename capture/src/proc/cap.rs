@@ -2,7 +2,7 @@
 
 /// A capability that recording may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capability {
+pub(crate) enum Capability {
     /// Read any file, tracefs among them.
     DacReadSearch,
     /// Look into other processes: their maps, and files through /proc/PID/root.
@@ -19,7 +19,8 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Capability; 6] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Capability; 6] = [
         Capability::DacReadSearch,
         Capability::SysPtrace,
         Capability::SysAdmin,
@@ -29,7 +30,7 @@ impl Capability {
     ];
 
     /// Its bit, from include/uapi/linux/capability.h.
-    pub const fn number(self) -> u32 {
+    pub(crate) const fn number(self) -> u32 {
         match self {
             Capability::DacReadSearch => 2,
             Capability::SysPtrace => 19,
@@ -41,7 +42,7 @@ impl Capability {
     }
 
     /// Its name as in capabilities(7).
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Capability::DacReadSearch => "CAP_DAC_READ_SEARCH",
             Capability::SysPtrace => "CAP_SYS_PTRACE",
@@ -55,24 +56,24 @@ impl Capability {
 
 /// The effective capabilities of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CapabilitySet(pub u64);
+pub(crate) struct CapabilitySet(pub u64);
 
 impl CapabilitySet {
     /// Reads the `CapEff:` line of /proc/PID/status.
-    pub fn of_status(text: &[u8]) -> Option<CapabilitySet> {
+    pub(crate) fn of_status(text: &[u8]) -> Option<CapabilitySet> {
         let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"CapEff:"))?;
         let hex = std::str::from_utf8(line).ok()?.trim();
         u64::from_str_radix(hex, 16).ok().map(CapabilitySet)
     }
 
     /// Whether the very bit is set.
-    pub fn contains(self, capability: Capability) -> bool {
+    pub(crate) fn contains(self, capability: Capability) -> bool {
         self.0 & (1 << capability.number()) != 0
     }
 
     /// Whether the kernel would allow it: CAP_SYS_ADMIN still stands in for the two capabilities
     /// that Linux 5.8 split off it, CAP_PERFMON and CAP_BPF (and for CAP_SYSLOG).
-    pub fn allows(self, capability: Capability) -> bool {
+    pub(crate) fn allows(self, capability: Capability) -> bool {
         self.contains(capability)
             || matches!(capability, Capability::Perfmon | Capability::Bpf | Capability::Syslog)
                 && self.contains(Capability::SysAdmin)

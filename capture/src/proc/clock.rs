@@ -4,7 +4,7 @@ use crate::proc::{Error, Result};
 
 /// One moment on the host's clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Anchor {
+pub(crate) struct Anchor {
     /// CLOCK_MONOTONIC.
     pub mono: u64,
     /// CLOCK_REALTIME since 1970-01-01T00:00:00Z.
@@ -21,14 +21,14 @@ impl Anchor {
     /// The two differ by the time spent suspended. What happened before a suspend comes out too
     /// early by the length of that suspend: the kernel keeps no history of the difference. Never
     /// below 0.
-    pub fn mono_of_boottime(&self, boottime: u64) -> u64 {
+    pub(crate) fn mono_of_boottime(&self, boottime: u64) -> u64 {
         boottime.saturating_sub(self.boottime.saturating_sub(self.mono))
     }
 }
 
 /// Reads the clocks: the tightest of a few tries, the monotonic clock read before and after the
 /// other two.
-pub fn anchor() -> Result<Anchor> {
+pub(crate) fn anchor() -> Result<Anchor> {
     let mut best: Option<Anchor> = None;
     for _ in 0..8 {
         let before = read(libc::CLOCK_MONOTONIC)?;

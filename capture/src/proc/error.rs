@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// A file of /proc or /sys that could not be read or understood, or a system call that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// The file could not be read.
     #[error("{}: {source}", path.display())]
     Read {
@@ -37,7 +37,7 @@ impl Error {
     /// Whether it only says that the process is no more: it vanished while it was being read.
     ///
     /// A read of an open /proc file gives ESRCH, an open gives ENOENT.
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         match self {
             Error::Read { source, .. } => {
                 matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
@@ -48,4 +48,4 @@ impl Error {
 }
 
 /// A result with this module's error.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;

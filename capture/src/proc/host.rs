@@ -9,7 +9,7 @@ use crate::proc::{Error, Result};
 
 /// A set of CPUs, as /sys/devices/system/cpu lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cpus {
+pub(crate) struct Cpus {
     numbers: Vec<u32>,
 }
 
@@ -18,7 +18,7 @@ impl Cpus {
     const MAX: u32 = 1 << 16;
 
     /// Reads a list such as `0-1,4`. The empty text is the empty set.
-    pub fn parse(text: &str) -> Option<Cpus> {
+    pub(crate) fn parse(text: &str) -> Option<Cpus> {
         let mut numbers = Vec::new();
         for range in text.trim().split(',').filter(|range| !range.is_empty()) {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -37,24 +37,24 @@ impl Cpus {
     }
 
     /// Their numbers, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         self.numbers.iter().copied()
     }
 
     /// How many.
-    pub fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.numbers.len()).unwrap_or(u32::MAX)
     }
 
     /// One more than the highest: the length of an array indexed by CPU number.
-    pub fn bound(&self) -> u32 {
+    pub(crate) fn bound(&self) -> u32 {
         self.numbers.last().map_or(0, |last| last + 1)
     }
 }
 
 /// What is known of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostFacts {
+pub(crate) struct HostFacts {
     /// `uname -n`.
     pub hostname: String,
     /// `uname -r`.
@@ -86,7 +86,7 @@ pub struct HostFacts {
 
 impl HostFacts {
     /// Asks the kernel. A fraction of a millisecond.
-    pub fn read() -> Result<HostFacts> {
+    pub(crate) fn read() -> Result<HostFacts> {
         let uname = uname()?;
         let status = read("/proc/self/status")?;
         Ok(HostFacts {

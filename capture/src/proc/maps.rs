@@ -10,7 +10,7 @@ use crate::proc::{Error, Result};
 ///
 /// On overlayfs and btrfs it is not the `st_dev` of stat(2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Device {
+pub(crate) struct Device {
     /// Major number.
     pub major: u32,
     /// Minor number.
@@ -19,7 +19,7 @@ pub struct Device {
 
 /// What stands behind a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Backing<'a> {
+pub(crate) enum Backing<'a> {
     /// A file, as a path in the process's mount namespace and below its root.
     File {
         /// The path, with `\012` back as a newline (the only byte that the kernel escapes here).
@@ -51,7 +51,7 @@ pub enum Backing<'a> {
 
 /// An executable mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapping<'a> {
+pub(crate) struct Mapping<'a> {
     /// First address.
     pub start: u64,
     /// First address after it.
@@ -69,14 +69,14 @@ pub struct Mapping<'a> {
 /// The executable mappings in the text of /proc/PID/maps, in order of address.
 ///
 /// A line that does not parse is left out: the kernel writes none.
-pub fn executable(text: &[u8]) -> impl Iterator<Item = Mapping<'_>> {
+pub(crate) fn executable(text: &[u8]) -> impl Iterator<Item = Mapping<'_>> {
     text.split(|&b| b == b'\n').filter_map(parse)
 }
 
 /// Reads /proc/PID/maps into a buffer that the caller keeps from process to process.
 ///
 /// The text of a process with very many mappings is cut after 64 MiB.
-pub fn read_maps(pid: u32, buffer: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn read_maps(pid: u32, buffer: &mut Vec<u8>) -> Result<()> {
     let path = format!("/proc/{pid}/maps");
     buffer.clear();
     File::open(&path)

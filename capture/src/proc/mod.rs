@@ -11,10 +11,10 @@ mod maps;
 mod snapshot;
 mod stat;
 
-pub use cap::{Capability, CapabilitySet};
-pub use clock::{Anchor, anchor};
-pub use error::{Error, Result};
-pub use host::{Cpus, HostFacts};
-pub use maps::{Backing, Device, Mapping, executable, read_maps};
-pub use snapshot::{Process, Snapshot, Thread};
-pub use stat::{SchedStat, Stat, uid_of_status};
+pub(crate) use cap::Capability;
+pub(crate) use clock::{Anchor, anchor};
+pub(crate) use error::{Error, Result};
+pub(crate) use host::HostFacts;
+pub(crate) use maps::{Backing, executable, read_maps};
+pub(crate) use snapshot::{Process, Snapshot, Thread};
+pub(crate) use stat::SchedStat;

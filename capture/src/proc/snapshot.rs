@@ -14,7 +14,7 @@ const MAX_CMDLINE: usize = 4096;
 
 /// A thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Thread {
+pub(crate) struct Thread {
     /// Its id.
     pub tid: u32,
     /// When it started, in nanoseconds on CLOCK_MONOTONIC. /proc counts in clock ticks: up to
@@ -26,7 +26,7 @@ pub struct Thread {
 
 /// A process and its threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Process {
+pub(crate) struct Process {
     /// Its id.
     pub tgid: u32,
     /// The parent process; 0 when it has none.
@@ -49,7 +49,7 @@ pub struct Process {
 
 /// All processes at one moment, give or take: the walk is not atomic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// In order of their ids.
     pub processes: Vec<Process>,
 }
@@ -57,7 +57,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Walks /proc: 10 us a thread (0.1 s for 10 000) and 30 us a process. What vanishes on the way
     /// is left out, as is what cannot be read (hidepid mounts).
-    pub fn take() -> Result<Snapshot> {
+    pub(crate) fn take() -> Result<Snapshot> {
         let mut reader = Reader::new()?;
         let mut processes = Vec::new();
         for pid in ids(Path::new("/proc"))? {
@@ -67,7 +67,8 @@ impl Snapshot {
     }
 
     /// The process with this id.
-    pub fn process(&self, tgid: u32) -> Option<&Process> {
+    #[cfg(test)]
+    pub(crate) fn process(&self, tgid: u32) -> Option<&Process> {
         let at = self.processes.binary_search_by_key(&tgid, |process| process.tgid).ok()?;
         Some(&self.processes[at])
     }
@@ -78,13 +79,14 @@ impl Process {
     /// there is none any more.
     ///
     /// Costs as much as its share of a snapshot, and the clocks are read anew.
-    pub fn read(pid: u32) -> Result<Process> {
+    pub(crate) fn read(pid: u32) -> Result<Process> {
         Reader::new()?.process(pid)
     }
 
     /// The first thread: the one that the process has its id from. A process whose first thread
     /// has ended keeps it as a zombie until the others end too.
-    pub fn first_thread(&self) -> Option<&Thread> {
+    #[cfg(test)]
+    pub(crate) fn first_thread(&self) -> Option<&Thread> {
         self.threads.iter().find(|thread| thread.tid == self.tgid)
     }
 }

@@ -2,7 +2,7 @@
 
 /// What `stat` of a process or thread says, as far as it is needed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat<'a> {
+pub(super) struct Stat<'a> {
     /// The thread's id.
     pub pid: u32,
     /// The name: any bytes, at most 15 (kernel threads: at most 63).
@@ -25,7 +25,7 @@ impl Stat<'_> {
     ///
     /// The name stands in parentheses and may hold parentheses, blanks and newlines itself: it
     /// ends at the last closing one.
-    pub fn parse(text: &[u8]) -> Option<Stat<'_>> {
+    pub(super) fn parse(text: &[u8]) -> Option<Stat<'_>> {
         let open = text.iter().position(|&b| b == b'(')?;
         let close = text.iter().rposition(|&b| b == b')')?;
         let comm = text.get(open + 1..close)?;
@@ -40,13 +40,13 @@ impl Stat<'_> {
     }
 
     /// Whether it is a thread of the kernel.
-    pub fn is_kthread(&self) -> bool {
+    pub(super) fn is_kthread(&self) -> bool {
         self.flags & PF_KTHREAD != 0
     }
 
     /// When it started, in nanoseconds on CLOCK_BOOTTIME; `ticks_per_second` is
     /// sysconf(_SC_CLK_TCK). Up to one tick (10 ms) early.
-    pub fn start_boottime_ns(&self, ticks_per_second: u64) -> u64 {
+    pub(super) fn start_boottime_ns(&self, ticks_per_second: u64) -> u64 {
         let ns = u128::from(self.start_ticks) * 1_000_000_000 / u128::from(ticks_per_second.max(1));
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
@@ -54,7 +54,7 @@ impl Stat<'_> {
 
 /// What `schedstat` of a thread says: all zero when the kernel has no CONFIG_SCHED_INFO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SchedStat {
+pub(crate) struct SchedStat {
     /// Nanoseconds on a CPU.
     pub run_ns: u64,
     /// Nanoseconds on a run queue, waiting for a CPU.
@@ -65,7 +65,7 @@ pub struct SchedStat {
 
 impl SchedStat {
     /// Reads the text of /proc/PID/task/TID/schedstat.
-    pub fn parse(text: &[u8]) -> Option<SchedStat> {
+    pub(crate) fn parse(text: &[u8]) -> Option<SchedStat> {
         let mut fields = text.trim_ascii().split(|&b| b == b' ');
         Some(SchedStat {
             run_ns: number(fields.next()?)?,
@@ -79,7 +79,7 @@ impl SchedStat {
 ///
 /// The owner of /proc/PID would be cheaper but is another thing: the effective user id, and root
 /// for every process that is not dumpable, such as daemons that gave up their privileges.
-pub fn uid_of_status(text: &[u8]) -> Option<u32> {
+pub(super) fn uid_of_status(text: &[u8]) -> Option<u32> {
     // Name: comes first; the kernel escapes newlines in it, so it cannot fake this line.
     let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"Uid:\t"))?;
     number(line.split(|&b| b == b'\t').next()?)

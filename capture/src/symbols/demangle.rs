@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 /// Longest name that is given, in bytes. A longer one ends in an ellipsis.
-pub const MAX_NAME: usize = 1024;
+pub(super) const MAX_NAME: usize = 1024;
 
 /// Longest mangled name that is worth the attempt.
 const MAX_MANGLED: usize = 4096;
@@ -17,7 +17,7 @@ const ELLIPSIS: char = '…';
 ///
 /// At most [`MAX_NAME`] bytes long, and done after work in proportion: a short mangled name can
 /// stand for gigabytes.
-pub fn demangle(raw: &[u8]) -> String {
+pub(crate) fn demangle(raw: &[u8]) -> String {
     let mut name = Bounded { text: String::new(), full: false };
     let Ok(text) = std::str::from_utf8(raw) else {
         let _ = name.write_str(&String::from_utf8_lossy(&raw[..raw.len().min(MAX_MANGLED)]));

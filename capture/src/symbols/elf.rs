@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// A function at an offset of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Its name as the file has it, mangled.
     pub name: Vec<u8>,
     /// Offset in the function.
@@ -26,7 +26,7 @@ pub struct Place {
 /// What the headers claim is not believed: each read is bounded, and what makes no sense reads as
 /// absent. Only a file without an ELF header is an error.
 #[derive(Debug)]
-pub struct Elf<S> {
+pub(crate) struct Elf<S> {
     pub(super) source: S,
     /// 64 bit.
     pub(super) wide: bool,
@@ -65,7 +65,7 @@ struct Segment {
 
 impl<S: Source> Elf<S> {
     /// Reads the headers: a few reads of a few KiB.
-    pub fn open(source: S) -> Result<Elf<S>> {
+    pub(crate) fn open(source: S) -> Result<Elf<S>> {
         let bad = |what, offset| Err(Error::Elf { what, offset });
         if source.size() > MAX_FILE {
             return bad("larger than 2 GiB", 0);
@@ -175,7 +175,7 @@ impl<S: Source> Elf<S> {
     }
 
     /// The GNU build-id in lower-case hexadecimal.
-    pub fn build_id(&self) -> Option<String> {
+    pub(crate) fn build_id(&self) -> Option<String> {
         let segments = self
             .segments
             .iter()
@@ -193,7 +193,7 @@ impl<S: Source> Elf<S> {
     }
 
     /// The address that the file gives to its byte at `offset`: what symbols count in.
-    pub fn address_of(&self, offset: u64) -> Option<u64> {
+    pub(crate) fn address_of(&self, offset: u64) -> Option<u64> {
         let holds = |segment: &&Segment| {
             segment.kind == abi::PT_LOAD
                 && offset.checked_sub(segment.offset).is_some_and(|at| at < segment.file_size)
@@ -248,7 +248,7 @@ impl<S: Source> Elf<S> {
     ///
     /// Costs one pass over each table needed: some 5 ns a symbol and a binary search among the
     /// offsets.
-    pub fn places(&self, offsets: &[u64]) -> Vec<Option<Place>> {
+    pub(crate) fn places(&self, offsets: &[u64]) -> Vec<Option<Place>> {
         let mut found = vec![None; offsets.len()];
         let mut open: Vec<Wanted> = offsets
             .iter()

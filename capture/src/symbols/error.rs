@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Why a file gives no symbols.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// A file could not be opened.
     #[error("{}: {source}", path.display())]
     Open {
@@ -58,4 +58,4 @@ pub enum Error {
 }
 
 /// A result with this module's error.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -13,7 +13,7 @@ const MAX_GENERATED: u64 = 1 << 20;
 
 /// The kernel function at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KernelSymbol {
+pub(crate) struct KernelSymbol {
     /// What it belongs to.
     pub origin: Origin,
     /// The address that offsets in its origin count from.
@@ -26,7 +26,8 @@ pub struct KernelSymbol {
 
 impl KernelSymbol {
     /// The path of its module in a trace: `[kernel]`, `[name]`, or a BPF program's own name.
-    pub fn module_path(&self) -> String {
+    #[cfg(test)]
+    pub(crate) fn module_path(&self) -> String {
         match &self.origin {
             Origin::Kernel => "[kernel]".to_owned(),
             Origin::Module(name) => format!("[{name}]"),
@@ -43,7 +44,7 @@ impl KernelSymbol {
 ///
 /// Of several symbols at one address, global goes before weak before local, section marks such as
 /// `_text` come last, then the shortest name wins, then the first in the order of bytes.
-pub fn resolve_kernel(
+pub(crate) fn resolve_kernel(
     kallsyms: impl Read,
     layout: &KernelLayout,
     wanted: &[u64],

@@ -13,7 +13,7 @@ const X86_MODULES: u64 = 0xffff_ffff_c000_0000;
 
 /// What a piece of kernel code belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The image; offsets count from `_stext`.
     Kernel,
     /// A module, by name; offsets count from its load address. Also what the kernel generates for
@@ -25,7 +25,7 @@ pub enum Origin {
 
 /// A loaded kernel module.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KernelModule {
+pub(crate) struct KernelModule {
     /// Its name.
     pub name: String,
     /// Where it was loaded.
@@ -38,7 +38,7 @@ pub struct KernelModule {
 ///
 /// Valid until a module is loaded or unloaded. BPF programs are not in it: they come and go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KernelLayout {
+pub(crate) struct KernelLayout {
     /// The address of `_stext`, which offsets in the image count from.
     pub stext: u64,
     /// Where the image's code lies, at most; the second one is for code that lies apart.
@@ -53,7 +53,7 @@ impl KernelLayout {
     /// Ends at `_stext`, one of the first lines, for the kernel takes 0.35 us to write each. Where
     /// the image ends stands too far behind: it is given as much as it can have. Without the text
     /// the modules are put together from their symbols, all of them.
-    pub fn read(kallsyms: impl Read, modules: Option<&[u8]>) -> Result<KernelLayout> {
+    pub(crate) fn read(kallsyms: impl Read, modules: Option<&[u8]>) -> Result<KernelLayout> {
         let mut stext = None;
         let mut seen: Vec<KernelModule> = Vec::new();
         let mut hidden = true;
@@ -83,7 +83,7 @@ impl KernelLayout {
     }
 
     /// Reads it from this host's /proc: a fraction of a millisecond.
-    pub fn of_host() -> Result<KernelLayout> {
+    pub(crate) fn of_host() -> Result<KernelLayout> {
         let modules = match std::fs::read("/proc/modules") {
             // A kernel that cannot load modules has no such file.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Vec::new()),
@@ -92,36 +92,10 @@ impl KernelLayout {
         KernelLayout::read(super::kallsyms::open()?, modules.as_deref())
     }
 
-    /// The layout as far as it can be known at once: /proc/kallsyms is read only as far as `_stext`,
-    /// which stands near its start (the kernel takes 40 ms to write all of it), and the image is
-    /// taken to end 64 MiB later, or where modules begin.
-    pub fn outline() -> Option<KernelLayout> {
-        /// Larger than any kernel's code; the mapping of the image is 1 GiB at most.
-        const MAX_IMAGE: u64 = 64 << 20;
-        /// x86-64: where modules and generated code begin (Documentation/arch/x86/x86_64/mm.rst).
-        const MODULES_START: u64 = 0xffff_ffff_c000_0000;
-
-        let mut stext = None;
-        lines(super::kallsyms::open().ok()?, |line| {
-            if line.name == b"_stext" && line.module.is_none() {
-                stext = Some(line.address);
-            }
-            stext.is_none()
-        })
-        .ok()?;
-        // Zero: addresses are hidden (no CAP_SYSLOG).
-        let stext = stext.filter(|&stext| stext != 0)?;
-        let mut end = stext.saturating_add(MAX_IMAGE);
-        if stext < MODULES_START {
-            end = end.min(MODULES_START);
-        }
-        let modules = ordered(parse_modules(&std::fs::read("/proc/modules").unwrap_or_default()));
-        Some(KernelLayout { stext, image: [stext..end, 0..0], modules })
-    }
-
     /// What an address belongs to, and where that starts; `None` for BPF programs and whatever
     /// else the kernel generates.
-    pub fn locate(&self, address: u64) -> Option<(Origin, u64)> {
+    #[cfg(test)]
+    pub(crate) fn locate(&self, address: u64) -> Option<(Origin, u64)> {
         if self.in_image(address) {
             return Some((Origin::Kernel, self.stext));
         }
@@ -130,7 +104,7 @@ impl KernelLayout {
     }
 
     /// Where the named module was loaded.
-    pub fn module(&self, name: &str) -> Option<&KernelModule> {
+    pub(crate) fn module(&self, name: &str) -> Option<&KernelModule> {
         self.modules.iter().find(|module| module.name == name)
     }
 

@@ -26,11 +26,11 @@ mod compiled_tests;
 #[cfg(test)]
 mod hostile_tests;
 
-pub use demangle::{MAX_NAME, demangle};
-pub use elf::{Elf, Place};
-pub use error::{Error, Result};
-pub use kallsyms::{KernelSymbol, resolve_kernel};
-pub use layout::{KernelLayout, KernelModule, Origin};
-pub use resolver::{Name, Query, Resolved, Resolver};
-pub use source::{FileSource, Source};
-pub use vdso::own_vdso;
+pub(crate) use demangle::demangle;
+pub(crate) use elf::Elf;
+pub(crate) use error::{Error, Result};
+pub(crate) use kallsyms::resolve_kernel;
+pub(crate) use layout::KernelLayout;
+pub(crate) use resolver::{Query, Resolver};
+pub(crate) use source::FileSource;
+pub(crate) use vdso::own_vdso;

@@ -121,7 +121,7 @@ mod tests {
 
     fn check(wish: Wish<'_>, expected: std::result::Result<u64, &str>) {
         match (open_module(wish), expected) {
-            (Ok(file), Ok(size)) => assert_eq!(crate::symbols::Source::size(&file), size),
+            (Ok(file), Ok(size)) => assert_eq!(crate::symbols::source::Source::size(&file), size),
             (Err(error), Err(what)) => {
                 assert!(error.to_string().contains(what), "{error}");
             }

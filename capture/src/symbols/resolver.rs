@@ -16,7 +16,7 @@ use crate::symbols::{Elf, Error, Result, demangle, own_vdso};
 
 /// A module, and the places in it whose names are wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
+pub(crate) struct Query<'a> {
     /// Its path, or the kernel's name for it in brackets.
     pub path: &'a [u8],
     /// One of [`module_kind`].
@@ -33,7 +33,7 @@ pub struct Query<'a> {
 
 /// A function's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub(crate) struct Name {
     /// Demangled, at most [`crate::symbols::MAX_NAME`] bytes.
     pub text: String,
     /// Offset of the place in the function.
@@ -42,7 +42,7 @@ pub struct Name {
 
 /// What was found out about a module.
 #[derive(Debug, Default)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// Its GNU build-id in lower-case hexadecimal.
     pub build_id: Option<String>,
     /// For each offset asked for, its function.
@@ -58,20 +58,20 @@ pub struct Resolved {
 /// 165 000 entries, and once what the kernel takes to write /proc/kallsyms (40 ms for 120 000
 /// lines).
 #[derive(Debug, Default)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     layout: Option<KernelLayout>,
     deadline: Option<Instant>,
 }
 
 impl Resolver {
     /// One without a kernel and without a deadline.
-    pub fn new() -> Resolver {
+    pub(crate) fn new() -> Resolver {
         Resolver::default()
     }
 
     /// Says where the kernel's code lies; without it, kernel modules stay nameless.
     #[must_use]
-    pub fn with_kernel(mut self, layout: KernelLayout) -> Resolver {
+    pub(crate) fn with_kernel(mut self, layout: KernelLayout) -> Resolver {
         self.layout = Some(layout);
         self
     }
@@ -79,13 +79,13 @@ impl Resolver {
     /// Stops opening modules at this time: the rest gets [`Error::OutOfTime`]. Put the modules
     /// that matter most first.
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Instant) -> Resolver {
+    pub(crate) fn with_deadline(mut self, deadline: Instant) -> Resolver {
         self.deadline = Some(deadline);
         self
     }
 
     /// Answers each query in its place.
-    pub fn resolve(&self, queries: &[Query<'_>]) -> Vec<Resolved> {
+    pub(crate) fn resolve(&self, queries: &[Query<'_>]) -> Vec<Resolved> {
         let files = || queries.iter().map(|query| self.answer(query)).collect();
         if !queries.iter().any(is_kernel) {
             return files();

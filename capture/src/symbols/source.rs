@@ -10,7 +10,7 @@ use crate::symbols::{Error, Result};
 pub(super) const MAX_RAW_NAME: usize = 8192;
 
 /// Bytes that can be read piece by piece at any offset.
-pub trait Source {
+pub(crate) trait Source {
     /// How many there are.
     fn size(&self) -> u64;
 
@@ -20,14 +20,14 @@ pub trait Source {
 
 /// An open file. Its size is taken once: reads beyond it fail even if the file grows.
 #[derive(Debug)]
-pub struct FileSource {
+pub(crate) struct FileSource {
     file: File,
     size: u64,
 }
 
 impl FileSource {
     /// Takes the file's size.
-    pub fn new(file: File) -> io::Result<FileSource> {
+    pub(crate) fn new(file: File) -> io::Result<FileSource> {
         let size = file.metadata()?.len();
         Ok(FileSource { file, size })
     }

@@ -13,7 +13,7 @@ const MAX_SIZE: u64 = 1 << 20;
 
 /// The image of this process's own vDSO, an ELF file. 64-bit processes of one boot all have the
 /// same one; offsets in mappings of it count from its first byte.
-pub fn own_vdso() -> Result<Vec<u8>> {
+pub(crate) fn own_vdso() -> Result<Vec<u8>> {
     let failed = |name: &str| {
         let path = Path::new(name).to_owned();
         move |source| Error::Open { path, source }

@@ -33,17 +33,24 @@ pub(crate) fn shares() -> Result<(), NotRun> {
             .map(|(_, weight)| weight)
             .sum();
         let of_folded = under as f64 * 100.0 / whole as f64;
-        say(format!("{function}: {of_samples:.2} % of samples, {of_folded:.2} % of folded; {share} % expected"));
+        say(format!(
+            "{function}: {of_samples:.2} % of samples, {of_folded:.2} % of folded; {share} % expected"
+        ));
         assert!((of_samples - share).abs() <= 3.0, "{function} in report cpu");
         assert!((of_folded - share).abs() <= 3.0, "{function} in export folded");
         assert_eq!(row["side"], "user");
-        assert!(folded.lines().any(|line| line.contains(&format!(";main;{function}")))
-            || folded.lines().any(|line| line.contains(&format!(";{function}"))), "{folded}");
+        assert!(
+            folded.lines().any(|line| line.contains(&format!(";main;{function}")))
+                || folded.lines().any(|line| line.contains(&format!(";{function}"))),
+            "{folded}"
+        );
     }
     // Each sample stands for 1/997 s of CPU time.
     let sampled = samples as f64 / 997.0;
     let own = own as f64 / 1e9;
-    say(format!("{samples} samples at 997 Hz are {sampled:.3} s; the program's own clock: {own:.3} s"));
+    say(format!(
+        "{samples} samples at 997 Hz are {sampled:.3} s; the program's own clock: {own:.3} s"
+    ));
     assert!((sampled - own).abs() <= 0.03 * own, "samples against CPU time");
     Ok(())
 }

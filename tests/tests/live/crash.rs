@@ -14,7 +14,10 @@ use std::time::Duration;
 /// clock and this one differ by the time suspended, which is none here.
 fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    #[expect(unsafe_code, reason = "clock_gettime(2): std has no monotonic clock that can be read out")]
+    #[expect(
+        unsafe_code,
+        reason = "clock_gettime(2): std has no monotonic clock that can be read out"
+    )]
     // SAFETY: the pointer is to a timespec of this frame.
     unsafe {
         libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time);
@@ -48,7 +51,9 @@ pub(crate) fn killed() -> Result<(), NotRun> {
     let recovered = folder.file("recovered.ktape");
     Ran::on(&trace, &["recover", "-o", recovered.to_str().expect("UTF-8")]);
     Ran::on(&recovered, &["verify"]).expect(0);
-    let rows_of = |path: &Path| rows(&Trace::open(path).expect("a trace"), "off_cpu", ["tid", "end", "duration"]);
+    let rows_of = |path: &Path| {
+        rows(&Trace::open(path).expect("a trace"), "off_cpu", ["tid", "end", "duration"])
+    };
     assert_eq!(rows_of(&recovered), rows_of(&trace));
     Ok(())
 }
@@ -102,8 +107,16 @@ pub(crate) fn full() -> Result<(), NotRun> {
     say(format!("after {:?}: {}", stopped.took, stopped.stderr.trim()));
     assert_eq!(stopped.code, 1, "{}", stopped.stderr);
     assert!(stopped.took < Duration::from_secs(55), "it ended by itself");
-    assert!(stopped.stderr.contains(trace.to_str().expect("UTF-8")), "the path: {}", stopped.stderr);
-    assert!(stopped.stderr.contains("No space left") || stopped.stderr.contains("no space left"), "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.contains(trace.to_str().expect("UTF-8")),
+        "the path: {}",
+        stopped.stderr
+    );
+    assert!(
+        stopped.stderr.contains("No space left") || stopped.stderr.contains("no space left"),
+        "{}",
+        stopped.stderr
+    );
     // What to do next.
     let advice = ["-o", "--max-size", "space", "free"];
     let after = stopped.stderr.split("os error 28").nth(1).unwrap_or(&stopped.stderr);

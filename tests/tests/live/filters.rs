@@ -144,7 +144,11 @@ pub(crate) fn user() -> Result<(), NotRun> {
     let processes = tree["processes"].as_array().expect("a table");
     for pid in found.iter().chain(&calling) {
         let row = processes.iter().find(|row| row["pid"] == *pid);
-        assert_eq!(row.map(|row| row["uid"].as_u64()), Some(Some(u64::from(uid))), "{pid}: {row:?}");
+        assert_eq!(
+            row.map(|row| row["uid"].as_u64()),
+            Some(Some(u64::from(uid))),
+            "{pid}: {row:?}"
+        );
     }
     Ok(())
 }

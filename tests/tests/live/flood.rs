@@ -84,9 +84,15 @@ pub(crate) fn calls() -> Result<(), NotRun> {
     };
     // The counts are added up in the kernel: a full ring costs none of them.
     assert_eq!(calls("getppid"), 1_000_003);
-    let all: u64 = answer["syscalls"].as_array().expect("a table").iter().map(|row| number(row, "count")).sum();
+    let all: u64 = answer["syscalls"]
+        .as_array()
+        .expect("a table")
+        .iter()
+        .map(|row| number(row, "count"))
+        .sum();
     let opened = Trace::open(&trace).expect("a trace");
-    let open = rows(&opened, "syscall_slow", ["flags"]).iter().filter(|row| row[0] & 1 != 0).count();
+    let open =
+        rows(&opened, "syscall_slow", ["flags"]).iter().filter(|row| row[0] & 1 != 0).count();
     say(format!("{all} calls counted, 1000003 of them getppid; {open} still open"));
     assert_eq!(produced, all + open as u64, "every call is slower than 1 ns");
     Ok(())

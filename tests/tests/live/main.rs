@@ -3,8 +3,8 @@
 //! One test at a time: they measure. Needs root and BPF; what cannot run here is listed at the end.
 
 mod command;
-mod crash;
 mod cpu;
+mod crash;
 mod filters;
 mod flood;
 mod oracles;

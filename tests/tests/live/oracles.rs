@@ -70,16 +70,17 @@ pub(crate) fn offcputime() -> Result<(), NotRun> {
     witness.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     let began = std::time::Instant::now();
     let (ours, output) = beside(&mut witness, &looping, tid);
-    let micros: u64 = output
-        .lines()
-        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
-        .sum();
+    let micros: u64 =
+        output.lines().filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum();
     if micros == 0 {
         return Err(NotRun(format!("offcputime printed nothing of use: {}", output.trim())));
     }
     // It counts for ten seconds from when its probes are attached, or until it is interrupted.
     let theirs = (micros as f64 * 1000.0 / began.elapsed().as_secs_f64().min(10.0)) as u64;
-    say(format!("per second off CPU: ktape {ours} ns, offcputime {theirs} ns ({:.2} %)", off_by(ours, theirs)));
+    say(format!(
+        "per second off CPU: ktape {ours} ns, offcputime {theirs} ns ({:.2} %)",
+        off_by(ours, theirs)
+    ));
     assert!(off_by(ours, theirs) <= 5.0);
     Ok(())
 }
@@ -107,7 +108,10 @@ pub(crate) fn bpftrace() -> Result<(), NotRun> {
         return Err(NotRun("bpftrace saw no switch of the thread".to_owned()));
     }
     let theirs = (u128::from(off) * 1_000_000_000 / u128::from(span)) as u64;
-    say(format!("per second off CPU: ktape {ours} ns, bpftrace {theirs} ns ({:.2} %)", off_by(ours, theirs)));
+    say(format!(
+        "per second off CPU: ktape {ours} ns, bpftrace {theirs} ns ({:.2} %)",
+        off_by(ours, theirs)
+    ));
     assert!(off_by(ours, theirs) <= 2.0);
     Ok(())
 }

@@ -43,7 +43,10 @@ pub(crate) fn known() -> Result<(), NotRun> {
             .any(|line| line.starts_with(&prefix) && line.contains(";short_lived_work"));
         named += u32::from(found);
     }
-    say(format!("{} children of {parent}; short_lived_work named in the stacks of {named}", children.len()));
+    say(format!(
+        "{} children of {parent}; short_lived_work named in the stacks of {named}",
+        children.len()
+    ));
     assert_eq!(named, 53, "{folded}");
     Ok(())
 }

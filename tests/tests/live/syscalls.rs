@@ -87,7 +87,18 @@ pub(crate) fn strace() -> Result<(), NotRun> {
     // How often threads wait for each other (futex, restarts) is chance. strace counts the execve
     // that starts the program, and ours is held in a read before it. What never returns (exit) or
     // returns in the new process only (clone) is told from /proc by neither.
-    let chance = ["futex", "execve", "read", "close", "exit", "exit_group", "restart_syscall", "madvise", "munmap", "wait4"];
+    let chance = [
+        "futex",
+        "execve",
+        "read",
+        "close",
+        "exit",
+        "exit_group",
+        "restart_syscall",
+        "madvise",
+        "munmap",
+        "wait4",
+    ];
     let (mut same, mut differ) = (0, Vec::new());
     for (name, counts) in &theirs {
         match ours.get(name) == Some(counts) {

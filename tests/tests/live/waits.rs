@@ -121,7 +121,17 @@ pub(crate) fn names() -> Result<(), NotRun> {
     // Program, C library, kernel, in this order. The frame of the caller of a library function
     // without frame pointer is not on the stack: sleep_us, read_once, lock_once do not show.
     let paths: &[(&str, &[&str])] = &[
-        ("sleeper", &["start", "sleeper", "sleep_once", "clock_nanosleep", "do_nanosleep_[k]", "schedule_[k]"]),
+        (
+            "sleeper",
+            &[
+                "start",
+                "sleeper",
+                "sleep_once",
+                "clock_nanosleep",
+                "do_nanosleep_[k]",
+                "schedule_[k]",
+            ],
+        ),
         ("writer", &["start", "writer", "sleep_once", "clock_nanosleep", "do_nanosleep_[k]"]),
         ("reader", &["start", "reader", "read", "vfs_read_[k]", "schedule_[k]"]),
         ("locker", &["start", "locker", "do_futex_[k]", "schedule_[k]"]),
@@ -133,7 +143,9 @@ pub(crate) fn names() -> Result<(), NotRun> {
             .filter(|(stack, _)| {
                 let mut frames = stack.split(';');
                 path.iter().all(|function| {
-                    frames.any(|frame| frame == *function || frame.starts_with(&format!("{function}@")))
+                    frames.any(|frame| {
+                        frame == *function || frame.starts_with(&format!("{function}@"))
+                    })
                 })
             })
             .map(|(_, weight)| parse(weight))
@@ -196,7 +208,8 @@ pub(crate) fn same_bytes() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("all.ktape");
     let program = workload("waits");
-    record(&trace, &["-a", "-e", "all", "-F", "997"], &[program.to_str().expect("UTF-8")]).expect(0);
+    record(&trace, &["-a", "-e", "all", "-F", "997"], &[program.to_str().expect("UTF-8")])
+        .expect(0);
     let bytes = std::fs::read(&trace).expect("the trace");
     let mut questions: Vec<Vec<&str>> = vec![
         vec!["info"],
@@ -206,7 +219,8 @@ pub(crate) fn same_bytes() -> Result<(), NotRun> {
         vec!["script"],
     ];
     for report in ktape_analyze::reports::REPORTS {
-        let name = if report.name == "overview" { vec!["report"] } else { vec!["report", report.name] };
+        let name =
+            if report.name == "overview" { vec!["report"] } else { vec!["report", report.name] };
         for format in ["text", "json", "csv"] {
             questions.push([&name[..], &["--format", format]].concat());
         }
