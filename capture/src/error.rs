@@ -63,7 +63,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The trace could not be written.
-    #[error("cannot write {}: {source}; what was recorded until then is in the file", path.display())]
+    #[error("cannot write {} (free some space, or write elsewhere with -o); what was recorded until then is in it", path.display())]
     Write {
         /// The trace.
         path: PathBuf,

@@ -56,6 +56,20 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// The regular file behind it once more, if there is one.
+    pub(crate) fn file(&self) -> Result<Option<File>> {
+        match self {
+            Sink::File(file) => {
+                let again = file.try_clone().map_err(Error::io("open", "the trace once more"))?;
+                let regular = again.metadata().is_ok_and(|metadata| metadata.is_file());
+                Ok(regular.then_some(again))
+            }
+            Sink::Stdout(_) => Ok(None),
+        }
+    }
+}
+
 /// Who called sudo, if root was reached by it.
 fn invoking_user() -> Option<(u32, u32)> {
     let id = |name| std::env::var(name).ok()?.parse().ok();

@@ -159,7 +159,10 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
 
     let finished = match failure {
         Ok(()) => session.stop(kernel, &attached, &stop),
-        Err(error) => Err(error),
+        Err(error) => {
+            session.reader.tape.cut();
+            Err(error)
+        }
     };
     let status = command.map(Launched::wait).transpose()?;
     let (cpu, peak_bytes) = usage();

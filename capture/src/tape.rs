@@ -7,6 +7,7 @@ use ktape_format::schema::{Class, Desc};
 use ktape_format::{Meta, Options, WriteSummary, Writer};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Rows of one record from one ring, as they lay in it.
@@ -18,6 +19,8 @@ pub(crate) struct Rows {
 /// The open end of the trace.
 pub(crate) struct Tape {
     writer: Writer<Sink>,
+    /// The same file once more, to cut it after a failed write; `None` for a pipe.
+    file: Option<File>,
     path: PathBuf,
     /// Facts by ring, then in order of first appearance.
     facts: Vec<Vec<Rows>>,
@@ -48,10 +51,12 @@ impl Tape {
         level: i32,
         rings: usize,
     ) -> Result<Tape> {
+        let file = sink.file()?;
         let writer = Writer::new(sink, meta, Options { level })
             .map_err(|source| write_error(&path, source))?;
         Ok(Tape {
             writer,
+            file,
             path,
             facts: (0..=rings).map(|_| Vec::new()).collect(),
             definitions: BTreeMap::new(),
@@ -163,6 +168,14 @@ impl Tape {
     fn sync(&mut self) -> Result<()> {
         let path = &self.path;
         self.writer.flush().map_err(|source| write_error(path, source))
+    }
+
+    /// After a failed write: cuts off the part of a chunk that was written, so that the file ends
+    /// with a whole one.
+    pub(crate) fn cut(&self) {
+        if let Some(file) = &self.file {
+            file.set_len(self.writer.written()).ok();
+        }
     }
 
     /// Bytes written so far.

@@ -10,18 +10,18 @@
 #define MAX_GLOBS 8
 #define COMM_LEN 16
 
-const volatile __u32 held_tgid;		/* the launched command, 0 for none */
-const volatile bool filter_targets;	/* by process or thread, see `targets` */
-const volatile bool filter_children;	/* a target's children are targets */
+const volatile __u32 held_tgid;		/* launched command, 0: none */
+const volatile bool filter_targets;	/* by process or thread */
+const volatile bool filter_children;	/* of targets are targets */
 const volatile bool filter_uid;
 const volatile __u32 wanted_uid;
 const volatile __u64 wanted_cgroup;	/* cgroup v2 id; 0 is any */
 const volatile __u32 wanted_cgroup_level;
 const volatile bool filter_cpu;
-const volatile __u64 wanted_cpus[16];	/* bits; CPUs over 1023 are not wanted */
-const volatile __u32 allow_count;	/* comm globs, any of which must match */
+const volatile __u64 wanted_cpus[16];	/* bits; none over 1023 */
+const volatile __u32 allow_count;	/* comm globs: any must match */
 const volatile char allow_comm[MAX_GLOBS][COMM_LEN];
-const volatile __u32 deny_count;	/* comm globs, none of which may match */
+const volatile __u32 deny_count;	/* comm globs: none may match */
 const volatile char deny_comm[MAX_GLOBS][COMM_LEN];
 
 /*

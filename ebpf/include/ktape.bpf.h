@@ -16,7 +16,7 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* Set by the recorder before the load. */
-const volatile __u32 self_tgid;		/* the recorder: never recorded */
+const volatile __u32 self_tgid;		/* the recorder itself */
 const volatile __u32 kernel_version;	/* major << 16 | minor << 8 */
 const volatile __u32 wake_bytes = 256 * 1024; /* wake the reader this often */
 
@@ -31,7 +31,7 @@ struct counter {
 /* One per CPU. */
 struct cpu_state {
 	struct counter counters[MAX_RECORDS];
-	__u64 since_wake;	/* bytes put into the ring since the last wake-up */
+	__u64 since_wake;	/* bytes put in since the last wake-up */
 	__u64 explore_until;	/* see may_explore() in sched.bpf.c */
 	__u64 stacks_taken;
 };

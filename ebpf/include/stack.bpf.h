@@ -50,8 +50,9 @@ const volatile __u32 cpus = 1;	/* possible CPUs */
 
 static __always_inline struct stack_buffer *stack_buffer(__u32 context)
 {
-	struct stack_buffer *buf = bpf_map_lookup_elem(&stack_buffers, &context);
+	struct stack_buffer *buf;
 
+	buf = bpf_map_lookup_elem(&stack_buffers, &context);
 	if (buf)
 		buf->context = context;
 	return buf;
@@ -133,7 +134,7 @@ static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 	id = new_stack_id(buf);
 	buf->head.id = id;
 	buf->head.time = bpf_ktime_get_ns();
-	/* Known only once it is sent: a second CPU that meets it now sends it too. */
+	/* Known once it is sent: a CPU that meets it now sends it, too. */
 	if (!send_definition(&buf->item, KTAPE_WIRE_STACK,
 			     sizeof(buf->head) + count * sizeof(__u64)))
 		return 0;
@@ -247,7 +248,7 @@ static __noinline int walk_user(struct stack_buffer *buf, __u64 ip, __u64 sp,
 #endif
 		walk.near = THREAD_BASE_BYTES;
 	}
-	/* Not on a stack with this base (a Go or signal stack): no such hint. */
+	/* Another stack (Go's, a signal's) has another base: no hint. */
 	if (walk.base < sp)
 		walk.base = 0;
 	walk.frames = buf->frames;

@@ -19,7 +19,7 @@
 
 const volatile __u8 sched_stacks = STACKS_LONG;
 const volatile __u64 sched_long_ns = 1000000;
-const volatile __u64 sched_min_ns;	/* shorter intervals are not recorded */
+const volatile __u64 sched_min_ns;	/* leave out shorter intervals */
 
 static __always_inline __u8 state_of(__u32 raw, struct task_struct *task)
 {

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand, Clone, Debug)]
 enum Form {
-    /// One line per stack: comm;root;..;leaf weight. Kernel frames end in _[k], inlined ones in _[i].
+    /// One line per stack: comm;root;..;leaf weight. Kernel frames end in `_[k]`, inlined ones in `_[i]`.
     Folded(StackExport),
     /// A flame graph as SVG.
     Flamegraph(StackExport),

@@ -96,6 +96,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let quiet = args.quiet;
     let options = options(args)?;
+    if options.output == Output::Stdout && std::io::stdout().is_terminal() {
+        return Err(
+            Usage("a trace is no text for a terminal: give -o a file or a pipe".into()).into()
+        );
+    }
     let bar = progress_bar(quiet);
     let summary = ktape_capture::record(&options, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();
