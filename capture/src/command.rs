@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus};
 use std::thread::JoinHandle;
@@ -22,7 +22,9 @@ pub(crate) struct Launched {
 impl Launched {
     /// Forks the command; it waits before its exec until [`Launched::release`].
     #[expect(unsafe_code, reason = "pre_exec is the only place between fork and exec")]
-    pub(crate) fn hold(command: &[OsString]) -> Result<Launched> {
+    ///
+    /// `stdout_taken`: the trace goes to standard output, so the command's goes to standard error.
+    pub(crate) fn hold(command: &[OsString], stdout_taken: bool) -> Result<Launched> {
         let name = command[0].to_string_lossy().into_owned();
         let pipe = || io::pipe().map_err(Error::io("make", "a pipe"));
         let (pid_reader, pid_writer) = pipe()?;
@@ -30,6 +32,10 @@ impl Launched {
         let (ended, ended_writer) = pipe()?;
         let mut run = std::process::Command::new(&command[0]);
         run.args(&command[1..]);
+        if stdout_taken {
+            let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+            run.stdout(stderr.map_err(Error::io("copy", "standard error"))?);
+        }
         let (go_fd, go_writer_fd, pid_fd) =
             (go_reader.as_raw_fd(), go_writer.as_raw_fd(), pid_writer.as_raw_fd());
         // SAFETY: only calls that are safe after fork: getpid, write, close, read.

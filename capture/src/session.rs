@@ -90,7 +90,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     let signals = signals()?;
     let mut command = match options.command.as_slice() {
         [] => None,
-        command => Some(Launched::hold(command)?),
+        command => Some(Launched::hold(command, options.output == Output::Stdout)?),
     };
     if let Some(delay) = options.delay {
         if let Some(command) = &mut command {

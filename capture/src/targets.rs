@@ -61,6 +61,11 @@ fn globs(patterns: &[String], option: &str) -> Result<Vec<u8>> {
     }
     let mut bytes = vec![0; MAX_GLOBS * COMM_LEN];
     for (pattern, slot) in patterns.iter().zip(bytes.chunks_mut(COMM_LEN)) {
+        // Two stars in a row are one; the kernel side counts on it.
+        let mut pattern = pattern.clone();
+        while pattern.contains("**") {
+            pattern = pattern.replace("**", "*");
+        }
         // The kernel keeps 15 bytes of a name; a pattern of 16 can use them all.
         if pattern.len() > COMM_LEN {
             return Err(Error::Target(format!(

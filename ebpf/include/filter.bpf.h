@@ -45,40 +45,39 @@ static __always_inline bool is_target(__u32 tgid, __u32 tid)
 	return bpf_map_lookup_elem(&targets, &key);
 }
 
-/*
- * Shell pattern with * and ?. The classic two-pointer walk: on a mismatch go
- * back to the last star and let it take one more byte. 16 bytes against 16
- * cannot take more than 256 steps; the verifier wants to see the bound.
- */
-static __noinline bool comm_matches(const volatile char *glob, const char *comm)
+/* 1 when the bytes are equal, without a branch. */
+static __always_inline __u32 same(__u8 a, __u8 b)
 {
-	__u32 g = 0, c = 0, star = COMM_LEN, mark = 0;
-	int i;
+	return ((__u32)(a ^ b) - 1) >> 31;
+}
 
-	if (!glob || !comm)
-		return false;
-	for (i = 0; i < 256; i++) {
-		char have = c < COMM_LEN ? comm[c & (COMM_LEN - 1)] : 0;
-		char want = g < COMM_LEN ? glob[g & (COMM_LEN - 1)] : 0;
+/*
+ * Shell pattern with * and ? (no two * in a row): the set of places in the
+ * pattern that the name can have led to so far, as bits. There is no branch in
+ * it, since the verifier would follow each one for every byte.
+ */
+static __always_inline bool comm_matches(const volatile char *glob,
+					 const char *comm)
+{
+	__u32 stars = 0, any = 0, len = 0, at = 1, g, c;
 
-		if (!have) {
-			if (want != '*')
-				return !want;
-			g++;
-		} else if (want == '*') {
-			star = g++;
-			mark = c;
-		} else if (want == '?' || want == have) {
-			g++;
-			c++;
-		} else if (star < COMM_LEN) {
-			g = star + 1;
-			c = ++mark;
-		} else {
-			return false;
-		}
+	for (g = 0; g < COMM_LEN; g++) {
+		stars |= same(glob[g], '*') << g;
+		any |= same(glob[g], '?') << g;
+		len += 1 - same(glob[g], 0);
 	}
-	return false;
+	at |= (at & stars) << 1;
+	for (c = 0; c < COMM_LEN; c++) {
+		__u32 ended = -same(comm[c], 0);
+		__u32 fits = any, next;
+
+		for (g = 0; g < COMM_LEN; g++)
+			fits |= same(glob[g], comm[c]) << g;
+		next = (at & stars) | (at & fits & ~stars) << 1;
+		next |= (next & stars) << 1;
+		at = (at & ended) | (next & ~ended);
+	}
+	return at >> (len & 31) & 1;
 }
 
 static __noinline bool comm_wanted(void)

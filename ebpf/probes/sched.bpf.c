@@ -206,8 +206,11 @@ static __always_inline void arrive(struct cpu_state *cpu,
 	struct stack_buffer *buf;
 	__u64 waited;
 
-	if (!thread || !thread->off_ts || thread->off_ts > now)
+	if (!thread || !thread->off_ts)
 		return;
+	/* The clock may step back by some ns from one CPU to another. */
+	if (now < thread->off_ts)
+		now = thread->off_ts;
 	waited = now - thread->off_ts;
 	if (sched_stacks == STACKS_LONG) {
 		learn(&thread->places[thread->place & (PLACES - 1)], waited);

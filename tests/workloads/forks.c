@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 		pids[i] = fork();
 		must(pids[i] >= 0, "fork");
 		if (pids[i] == 0) {
-			execl("/proc/self/exe", argv[0], "child", number, NULL);
+			execl(argv[0], argv[0], "child", number, NULL);
 			_exit(127);
 		}
 	}

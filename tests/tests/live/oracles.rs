@@ -65,18 +65,15 @@ pub(crate) fn offcputime() -> Result<(), NotRun> {
     let mut looping = Running::start("loop", &[]);
     let tid = parse(&looping.line()[2]);
     let mut witness = Command::new("offcputime");
-    // Ten seconds, one thread, folded: `comm;frames micros`.
-    witness.args(["-t", &tid.to_string(), "-f", "10"]);
+    // Eight seconds, one thread: stacks, each with its microseconds below.
+    witness.args(["-t", &tid.to_string(), "8"]);
     witness.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    let began = std::time::Instant::now();
     let (ours, output) = beside(&mut witness, &looping, tid);
-    let micros: u64 =
-        output.lines().filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum();
+    let micros: u64 = output.lines().filter_map(|line| line.trim().parse::<u64>().ok()).sum();
     if micros == 0 {
         return Err(NotRun(format!("offcputime printed nothing of use: {}", output.trim())));
     }
-    // It counts for ten seconds from when its probes are attached, or until it is interrupted.
-    let theirs = (micros as f64 * 1000.0 / began.elapsed().as_secs_f64().min(10.0)) as u64;
+    let theirs = micros * 1000 / 8;
     say(format!(
         "per second off CPU: ktape {ours} ns, offcputime {theirs} ns ({:.2} %)",
         off_by(ours, theirs)

@@ -57,15 +57,12 @@ pub(crate) fn strace() -> Result<(), NotRun> {
     // % time, seconds, usecs/call, calls, [errors,] syscall
     let text = std::fs::read_to_string(&summary).expect("strace's summary");
     let mut theirs = BTreeMap::new();
-    for words in text.lines().skip(2).map(|line| line.split_whitespace().collect::<Vec<_>>()) {
-        let (calls, errors) = match words.len() {
-            5 => (words[3], "0"),
-            6 => (words[3], words[4]),
-            _ => continue,
-        };
-        let name = words[words.len() - 1];
-        if name != "total" {
-            theirs.insert(name.to_owned(), (parse(calls), parse(errors)));
+    for words in text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+        let (Some(name), Some(calls)) = (words.last(), words.get(3)) else { continue };
+        let Ok(calls) = calls.parse() else { continue };
+        let errors = if words.len() == 6 { parse(words[4]) } else { 0 };
+        if *name != "total" {
+            theirs.insert((*name).to_owned(), (calls, errors));
         }
     }
     let ran = record(&trace, &["-e", "syscalls"], &[program.to_str().expect("UTF-8"), "small"]);

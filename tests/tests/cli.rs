@@ -1,0 +1,220 @@
+//! The command line: exit codes, messages, help.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use ktape_tests::binary::ktape;
+use ktape_tests::ran::Ran;
+use ktape_tests::recorder::Folder;
+use ktape_tests::samples;
+
+/// Runs `ktape` without a trace: its exit code, and words that standard error must have.
+#[track_caller]
+fn check(args: &[&str], code: i32, words: &[&str]) {
+    let ran = Ran::ktape(args).expect(code);
+    for word in words {
+        assert!(ran.stderr.contains(word), "`{word}` in: {}", ran.stderr);
+    }
+    if code != 0 {
+        assert!(ran.stdout.is_empty(), "answers only on standard output: {}", ran.text());
+    }
+}
+
+fn sample() -> PathBuf {
+    samples::path("waits")
+}
+
+#[test]
+fn usage_errors_are_2_and_name_what_is_known() {
+    check(&[], 2, &["Usage"]);
+    check(&["nonsense"], 2, &["nonsense"]);
+    check(&["report", "nonsense"], 2, &["nonsense"]);
+    check(&["record", "-e", "nonsense", "--", "true"], 2, &["nonsense", "sched", "ktape probes"]);
+    check(&["record", "-e", "sched/nonsense=1/", "--", "true"], 2, &["nonsense", "stacks"]);
+    check(&["record", "-e", "sched/stacks=maybe/", "--", "true"], 2, &["maybe", "long"]);
+    check(&["record", "-e", "sched/stacks/", "--", "true"], 2, &["NAME=VALUE"]);
+    check(&["record", "-m", "5000", "--", "true"], 2, &["power of two"]);
+    check(&["record", "-d", "soon", "--", "true"], 2, &["soon"]);
+    check(&["record", "--stacks", "some", "--", "true"], 2, &["some"]);
+    check(&["record", "-e", "sched", "-F", "99", "--", "true"], 2, &["cpu", "-e"]);
+    check(&["record", "--min-duration", "sched", "--", "true"], 2, &["PROBE=DURATION"]);
+    check(&["completions", "nonsense"], 2, &["nonsense", "bash"]);
+}
+
+#[test]
+fn wrong_filters_are_usage_errors_too() {
+    let trace = sample();
+    for args in [
+        &["report", "--time", "yesterday"][..],
+        &["report", "offcpu", "--min-duration", "long"],
+        &["report", "offcpu", "--cpu", "a-b"],
+        &["report", "offcpu", "--sort", "nonsense"],
+        &["report", "offcpu", "--by", "nonsense"],
+        &["report", "offcpu", "--format", "xml"],
+        &["script", "--record", "nonsense"],
+    ] {
+        let ran = Ran::on(&trace, args).expect(2);
+        let given = args[args.len() - 1];
+        assert!(ran.stderr.contains(given), "`{given}` in: {}", ran.stderr);
+        assert!(ran.stdout.is_empty());
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_1_with_their_name() {
+    let folder = Folder::new();
+    for command in [&["report"][..], &["report", "cpu"], &["info"], &["verify"], &["script"], &["export", "folded"]] {
+        let missing = folder.file("missing.ktape");
+        let ran = Ran::on(&missing, command).expect(1);
+        assert!(ran.stderr.contains("missing.ktape"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("No such file"), "{}", ran.stderr);
+        let other = folder.file("other.ktape");
+        std::fs::write(&other, b"#!/bin/sh\necho I am no trace\n").expect("a file");
+        let ran = Ran::on(&other, command).expect(1);
+        assert!(ran.stderr.contains("other.ktape"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("trace"), "{}", ran.stderr);
+        let ran = Ran::on(&folder.file("."), command).expect(1);
+        assert!(!ran.stderr.is_empty());
+        let empty = folder.file("empty.ktape");
+        std::fs::write(&empty, b"").expect("a file");
+        let ran = Ran::on(&empty, command).expect(1);
+        assert!(ran.stderr.contains("empty.ktape"), "{}", ran.stderr);
+    }
+    let mut run = Command::new(ktape());
+    let ran = Ran::of(run.args(["report", "-i", "-"]), b"no trace").expect(1);
+    assert!(!ran.stderr.is_empty());
+}
+
+/// CRC-32C, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn a_newer_format_is_refused_by_its_version() {
+    let folder = Folder::new();
+    let newer = folder.file("newer.ktape");
+    let mut bytes = std::fs::read(sample()).expect("the sample");
+    bytes[8] = 9;
+    let crc = crc32c(&bytes[..20]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    std::fs::write(&newer, &bytes).expect("a file");
+    let ran = Ran::on(&newer, &["report"]).expect(1);
+    assert!(ran.stderr.contains("newer.ktape") && ran.stderr.contains("version 9"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let trace = sample();
+    for args in [&["script"][..], &["script", "--format", "json"], &["export", "flamegraph"], &["report", "--format", "json"]] {
+        let mut child = Command::new(ktape())
+            .args(args)
+            .arg("-i")
+            .arg(&trace)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ktape runs");
+        let mut first = [0];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("an answer");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("ktape ends");
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn colours_only_for_terminals_or_on_demand() {
+    let colored = |args: &[&str], no_color: &str| {
+        let mut run = Command::new(ktape());
+        run.args(["report", "offcpu"]).args(args).arg("-i").arg(sample()).env("NO_COLOR", no_color);
+        Ran::of(&mut run, &[]).expect(0).stdout.contains(&0x1b)
+    };
+    assert!(!colored(&[], ""));
+    assert!(!colored(&["--color", "never"], ""));
+    assert!(colored(&["--color", "always"], ""));
+    // Asked for is asked for.
+    assert!(colored(&["--color", "always"], "1"));
+    // On a terminal, NO_COLOR decides.
+    let terminal = |no_color: &str| {
+        let shell = format!("{} report offcpu -i {}", ktape().display(), sample().display());
+        let mut run = Command::new("script");
+        run.args(["-qec", &shell, "/dev/null"]).env("NO_COLOR", no_color).env("TERM", "xterm");
+        Ran::of(&mut run, &[]).stdout.contains(&0x1b)
+    };
+    if Command::new("script").arg("--version").output().is_ok() {
+        assert!(terminal(""), "a terminal gets colours");
+        assert!(!terminal("1"), "but not with NO_COLOR");
+    }
+}
+
+/// The names of a command's subcommands, from its help.
+fn subcommands(help: &str) -> Vec<String> {
+    help.lines()
+        .skip_while(|line| !["Commands:", "Reports:"].contains(&line.trim()))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("    "))
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .filter(|name| name != "help")
+        .collect()
+}
+
+/// Asks a command and all below it for help; each says what it is for.
+fn help(path: &[String]) -> usize {
+    let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
+    args.push("-h");
+    let short = Ran::ktape(&args).expect(0).text();
+    let first = short.lines().next().unwrap_or_default();
+    assert!(first.len() > 10 && !first.starts_with("Usage"), "{path:?} has no first sentence: {short}");
+    assert!(short.contains("Usage: ktape"), "{path:?}: {short}");
+    args.pop();
+    args.push("--help");
+    let long = Ran::ktape(&args).expect(0).text();
+    assert!(long.contains("Usage: ktape"), "{path:?}: {long}");
+    let below = subcommands(&short);
+    1 + below.iter().map(|name| help(&[path, &[name.clone()]].concat())).sum::<usize>()
+}
+
+#[test]
+fn everything_has_help() {
+    let pages = help(&[]);
+    // All commands, all reports, both exports.
+    assert!(pages > 12 + ktape_analyze::reports::REPORTS.len(), "{pages} pages");
+    assert!(Ran::ktape(&["--version"]).expect(0).text().starts_with("ktape "));
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = Ran::ktape(&["completions", shell]).expect(0).text();
+        assert!(script.contains("ktape") && script.contains("report"), "{shell}");
+    }
+    let page = Ran::ktape(&["man"]).expect(0).text();
+    assert!(page.contains(".TH ktape 1"), "{page}");
+    let folder = Folder::new();
+    let path = folder.file("man");
+    std::fs::create_dir(&path).expect("a folder");
+    Ran::ktape(&["man", "--dir", path.to_str().expect("UTF-8")]).expect(0);
+    assert!(path.join("ktape.1").exists());
+    let pages = std::fs::read_dir(&path).expect("the folder").count();
+    assert!(pages > 8, "{pages} manual pages");
+    // What groff says of a page that it cannot read.
+    if Command::new("man").arg("--version").output().is_ok() {
+        let mut run = Command::new("man");
+        let ran = Ran::of(run.args(["-l", "--warnings"]).arg(path.join("ktape.1")), &[]);
+        assert!(ran.code() != 0 || ran.text().contains("ktape"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn verify_is_0_for_whole_traces() {
+    for name in samples::names() {
+        let ran = Ran::on(&samples::path(&name), &["verify"]).expect(0);
+        assert!(ran.text().contains("complete"), "{name}: {}", ran.text());
+    }
+}

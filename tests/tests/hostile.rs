@@ -1,0 +1,294 @@
+//! Damaged and lying traces against everything that reads them.
+//!
+//! `ktape-format` cuts a small trace at every byte and flips 100 000 others; here the whole of the
+//! analysis runs: bytes are changed, and, behind valid checksums, values. In a process of its own
+//! that may have 512 MiB of address space.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use clap::Command as Clap;
+use ktape_analyze::answer::Answer;
+use ktape_analyze::export::{Of, StackExport, flamegraph};
+use ktape_analyze::query::FilterArgs;
+use ktape_analyze::render::{self, Style};
+use ktape_analyze::reports::REPORTS;
+use ktape_analyze::run::{Query, run};
+use ktape_analyze::script::{Form, Script, script};
+use ktape_format::{Batch, Column, Decoder, Options, TextColumn, Trace, Writer, recover, verify};
+use ktape_tests::facts::report;
+use ktape_tests::ran::Ran;
+use ktape_tests::random::Random;
+use ktape_tests::recorder::Folder;
+use ktape_tests::samples;
+
+/// Damaged files per sample, and lying ones.
+const DAMAGED: u64 = 700;
+const LYING: u64 = 150;
+
+/// Tells this program to be the process with little memory.
+const CHILD: &str = "KTAPE_HOSTILE_CHILD";
+
+#[track_caller]
+fn no_escape(what: &str, bytes: &[u8]) {
+    assert!(!bytes.contains(&0x1b), "an escape sequence in {what}");
+}
+
+fn rendered(what: &str, answer: &Answer) {
+    no_escape(what, &render::text(answer, Style::Plain));
+    no_escape(what, &render::csv(answer));
+    no_escape(what, &render::folded(answer));
+    let json = render::json(answer);
+    no_escape(what, &json);
+    if let Err(error) = serde_json::from_slice::<serde_json::Value>(&json) {
+        panic!("the JSON of {what} is none: {error}");
+    }
+}
+
+/// Everything that can be asked of a trace. Errors are answers, panics are not.
+fn ask_all(path: &Path) -> usize {
+    let trace = match Trace::open(path) {
+        Ok(trace) => trace,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return 0;
+        }
+    };
+    let mut answers = 0;
+    for entry in REPORTS {
+        for threads in [1, 2] {
+            let matches = entry.augment(Clap::new("report")).get_matches_from(["report"]);
+            let query = Query { threads, ..Query::default() };
+            if let Ok(answer) = entry.run(&matches, &trace, &query) {
+                rendered(entry.name, &answer);
+                answers += 1;
+            }
+        }
+    }
+    for of in [Of::Cpu, Of::Offcpu] {
+        if let Ok(answer) = run(&StackExport { of }, &trace, &Query::default()) {
+            let folded = render::folded(&answer);
+            no_escape("folded", &folded);
+            if let Ok(svg) = flamegraph(&folded, of) {
+                no_escape("the flame graph", &svg);
+            }
+        }
+    }
+    rendered("info", &ktape_analyze::info::info(&trace));
+    for format in [Form::Text, Form::Json] {
+        let mut lines = Vec::new();
+        let how = Script { record: Vec::new(), format, stacks: true };
+        if script(&trace, &FilterArgs::default(), &how, &mut lines).is_ok() {
+            no_escape("script", &lines);
+        }
+    }
+    for problem in verify(&trace) {
+        assert!(problem.to_string().contains("offset"), "{problem}");
+    }
+    for dangling in ktape_analyze::dangling::dangling(&trace) {
+        assert!(!dangling.to_string().is_empty());
+    }
+    let mut saved = Vec::new();
+    if recover(path, &mut saved).is_ok() {
+        assert!(Trace::from_stream(&saved[..]).is_ok(), "what recover writes can be read");
+    }
+    answers
+}
+
+/// A copy with some bytes wrong, doubled, gone or cut off.
+fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..1 + random.below(4) {
+        let at = random.below(bytes.len());
+        let len = 1 + random.below(64).min(bytes.len() - at - 1);
+        match random.below(6) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at..at + len].fill(0),
+            2 => bytes[at..at + len].fill(0xff),
+            3 => bytes[at..at + len].iter_mut().for_each(|byte| *byte = random.below(256) as u8),
+            4 => drop(bytes.drain(at..at + len)),
+            _ if random.below(4) == 0 => bytes.truncate(at + 1),
+            _ => {
+                let part = bytes[at..at + len].to_vec();
+                let to = random.below(bytes.len());
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+    bytes
+}
+
+/// A valid trace in which some values are lies, and texts are attacks on terminals.
+fn lying(trace: &Trace, random: &mut Random) -> Vec<u8> {
+    let attack = "\u{1b}]0;owned\u{7}\u{1b}[2J<script>alert(1)</script>;,\"\n\r\t\0";
+    let mut meta = trace.meta().clone();
+    if random.below(2) == 0 {
+        meta.host.hostname.push_str(attack);
+        meta.host.kernel.push_str(attack);
+        meta.command_line.push(attack.to_owned());
+        meta.notes.push((attack.to_owned(), attack.to_owned()));
+        for probe in &mut meta.probes {
+            probe.name.push_str(attack);
+            probe.reason.push_str(attack);
+        }
+        meta.start.realtime = u64::MAX;
+        meta.host.cpus = u32::MAX;
+    }
+    let mut writer = Writer::new(Vec::new(), meta, Options::default()).expect("a header");
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    for (index, chunk) in trace.chunks().iter().enumerate() {
+        let record = trace.record_by_id(chunk.record).expect("a record");
+        let names: Vec<&str> = record.fields.iter().map(|field| field.name.as_str()).collect();
+        decoder.read(trace, index, &names, &mut batch).expect("a readable chunk");
+        // A definition that is gone leaves its ids dangling.
+        if random.below(20) == 0 {
+            continue;
+        }
+        let columns = batch.names().map(str::to_owned).collect::<Vec<_>>();
+        let columns = columns
+            .into_iter()
+            .enumerate()
+            .map(|(at, name)| {
+                let mut column = batch.column(at).clone();
+                if random.below(4) == 0 {
+                    lie(&mut column, attack.as_bytes(), random);
+                }
+                (name, column)
+            })
+            .collect();
+        let batch = Batch::from_columns(chunk.record, chunk.ring, columns);
+        writer.columns(record, chunk.ring, &batch).expect("written to memory");
+    }
+    writer.finish().expect("written to memory").0
+}
+
+fn lie(column: &mut Column, attack: &[u8], random: &mut Random) {
+    let values = [0, 1, 2, 255, u64::from(u16::MAX), u64::from(u32::MAX), 1 << 63, u64::MAX];
+    let (which, every) = (values[random.below(values.len())], 1 + random.below(9));
+    let mut wrong = |at: usize| (at % every == 0).then(|| {
+        if random.below(2) == 0 { which } else { random.below(1 << 31) as u64 }
+    });
+    macro_rules! lie {
+        ($values:expr, $ty:ty) => {
+            for (at, value) in $values.iter_mut().enumerate() {
+                if let Some(lie) = wrong(at) {
+                    *value = lie as $ty;
+                }
+            }
+        };
+    }
+    match column {
+        Column::U8(values) => lie!(values, u8),
+        Column::U16(values) => lie!(values, u16),
+        Column::U32(values) => lie!(values, u32),
+        Column::U64(values) => lie!(values, u64),
+        Column::I32(values) => lie!(values, i32),
+        Column::I64(values) => lie!(values, i64),
+        Column::Text(texts) => {
+            let mut lies = TextColumn::default();
+            let old = texts.texts();
+            for at in 0..old.len() {
+                let text = [old.get(at), if wrong(at).is_some() { attack } else { b"" }].concat();
+                lies.push(&text);
+            }
+            *texts = lies;
+        }
+    }
+}
+
+/// The small samples: what reads them reads the others, and thousands of rounds take their time.
+fn small() -> Vec<String> {
+    let mut names = samples::names();
+    names.retain(|name| samples::path(name).metadata().expect("the sample").len() < 200_000);
+    assert!(!names.is_empty(), "no sample below 200 kB");
+    names
+}
+
+fn child() {
+    let folder = Folder::new();
+    let path = folder.file("hostile.ktape");
+    let (mut files, mut answers) = (0, 0);
+    for name in small() {
+        let whole = samples::path(&name);
+        let bytes = std::fs::read(&whole).expect("the sample");
+        let trace = Trace::open(&whole).expect("the sample");
+        for seed in 0..DAMAGED + LYING {
+            let mut random = Random::new(seed);
+            let hostile = match seed < DAMAGED {
+                true => damaged(&bytes, &mut random),
+                false => lying(&trace, &mut random),
+            };
+            std::fs::write(&path, hostile).expect("a file");
+            let asked = std::panic::catch_unwind(|| ask_all(&path));
+            answers += asked.unwrap_or_else(|_| panic!("sample {name}, seed {seed}"));
+            files += 1;
+        }
+    }
+    let mut line = String::new();
+    let _ = writeln!(line, "{files} hostile traces, {answers} answers");
+    std::fs::write(std::env::var_os(CHILD).expect("the path of the result"), line).expect("a file");
+}
+
+#[test]
+fn nothing_panics_hangs_grows_or_talks_to_the_terminal() {
+    if std::env::var_os(CHILD).is_some() {
+        return child();
+    }
+    let folder = Folder::new();
+    let result = folder.file("result");
+    let mut run = Command::new("sh");
+    // One arena: those of glibc reserve 64 MiB of addresses for each thread.
+    run.args(["-c", "ulimit -v 524288; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--exact", "nothing_panics_hangs_grows_or_talks_to_the_terminal", "--nocapture"])
+        .env(CHILD, &result)
+        .env("MALLOC_ARENA_MAX", "1");
+    let ran = Ran::of(&mut run, &[]).expect(0);
+    let said = std::fs::read_to_string(&result).expect("the result");
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("{} in {:?}\n", said.trim(), ran.elapsed).as_bytes(),
+    );
+}
+
+/// The answer without what tells of the damage, which differs.
+fn facts_of(path: &Path, name: &str) -> String {
+    let mut answer = report(path, &[name]);
+    let object = answer.as_object_mut().expect("an object");
+    object.remove("notes");
+    answer.to_string()
+}
+
+#[test]
+fn damage_is_named_by_its_offset_and_the_rest_is_saved() {
+    let folder = Folder::new();
+    let (broken, saved) = (folder.file("broken.ktape"), folder.file("saved.ktape"));
+    let whole = samples::path("waits");
+    let trace = Trace::open(&whole).expect("the sample");
+    let bytes = std::fs::read(&whole).expect("the sample");
+    let of = |name: &str| trace.record(name).expect("a record").id;
+    // A byte within the first chunk of waits; the end in the middle of the last one.
+    let first = trace.chunks().iter().find(|chunk| chunk.record == of("off_cpu"));
+    let first = first.expect("a chunk of waits");
+    let mut flipped = bytes.clone();
+    flipped[(first.offset + u64::from(first.len) - 5) as usize] ^= 0x40;
+    let last = trace.chunks().last().expect("chunks");
+    let cut = bytes[..(last.offset + u64::from(last.len) / 2) as usize].to_vec();
+    for (damaged, offset) in [(flipped, first.offset), (cut, last.offset)] {
+        let _ = std::fs::remove_file(&saved);
+        std::fs::write(&broken, &damaged).expect("a file");
+        let verified = Ran::on(&broken, &["verify"]).expect(1).text();
+        assert!(verified.contains(&offset.to_string()), "offset {offset} in: {verified}");
+        let said = Ran::on(&broken, &["recover", "-o", saved.to_str().expect("UTF-8")]).expect(1);
+        assert!(said.text().contains("lost"), "{}", said.text());
+        let verified = Ran::on(&saved, &["verify"]);
+        // What referred to the lost part dangles; the file itself is whole.
+        assert!(verified.text().starts_with("complete") || verified.text().contains("\ncomplete"), "{}", verified.text());
+        for entry in REPORTS.iter().filter(|entry| entry.name != "overview") {
+            assert_eq!(facts_of(&saved, entry.name), facts_of(&broken, entry.name), "{}", entry.name);
+        }
+        let again = Ran::on(&broken, &["recover", "-o", saved.to_str().expect("UTF-8")]).expect(1);
+        assert!(again.stderr.contains("saved.ktape"), "it overwrites nothing: {}", again.stderr);
+    }
+}

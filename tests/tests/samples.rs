@@ -1,0 +1,79 @@
+//! The committed traces show what their workloads said.
+
+use ktape_format::{State, Trace, verify};
+use ktape_tests::facts::{number, off_by, report, rows_where};
+use ktape_tests::samples;
+use ktape_tests::workload::{lines, number as parse};
+use serde_json::json;
+
+#[test]
+fn each_is_whole_small_and_told_of() {
+    let readme = samples::path("README").with_extension("md");
+    let readme = std::fs::read_to_string(readme).expect("samples/README.md");
+    for name in samples::names() {
+        let path = samples::path(&name);
+        let trace = Trace::open(&path).expect("a trace");
+        assert!(matches!(trace.state(), State::Complete), "{name}");
+        assert_eq!(verify(&trace), [], "{name}");
+        assert!(trace.size() < 1 << 20, "{name}: {} bytes", trace.size());
+        assert!(readme.contains(&format!("{name}.ktape")), "{name} is not in samples/README.md");
+        assert!(!samples::counts(&name).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn waits_are_as_long_as_their_threads_said() {
+    let answer = report(&samples::path("waits"), &["offcpu", "--by", "thread"]);
+    let counts = samples::counts("waits");
+    for name in ["sleeper", "reader", "writer", "holder", "locker"] {
+        let words = &lines(&counts, name)[0];
+        let [tid, voluntary, involuntary, waited] = [1, 3, 4, 5].map(|at| parse(&words[at]));
+        let row = rows_where(&answer, "threads", "tid", &json!(tid))[0];
+        let total = number(row, "total_time_ns");
+        assert!(off_by(total, waited) <= 2.0, "{name}: {total} ns, its own clock {waited} ns");
+        // Its creation is a wait, too; and it may have been preempted after its last look.
+        let count = number(row, "count") - (voluntary + involuntary);
+        assert!((1..=3).contains(&count), "{name}: {row}");
+    }
+}
+
+#[test]
+fn calls_are_as_many_as_their_processes_made() {
+    for words in ["child", "parent"].iter().flat_map(|who| lines(&samples::counts("calls"), who)) {
+        let (pid, call, count, errors) = (&words[1], &words[2], parse(&words[3]), parse(&words[4]));
+        let answer = report(&samples::path("calls"), &["syscalls", "--pid", pid]);
+        let row = rows_where(&answer, "syscalls", "syscall", &json!(call))[0];
+        assert_eq!((number(row, "count"), number(row, "errors")), (count, errors), "{call} of {pid}");
+    }
+}
+
+#[test]
+fn every_short_lived_process_is_in_the_tree() {
+    let tree = report(&samples::path("forks"), &["tree"]);
+    let counts = samples::counts("forks");
+    let parent = parse(&lines(&counts, "parent")[0][1]);
+    let children = lines(&counts, "child");
+    assert_eq!(children.len(), 53);
+    for words in children {
+        let [pid, of, status] = [1, 2, 3].map(|at| parse(&words[at]));
+        let row = rows_where(&tree, "processes", "pid", &json!(pid))[0];
+        assert_eq!(row["comm"], json!(format!("short-{of}")), "{row}");
+        assert_eq!(row["parent_pid"], json!(parent), "{row}");
+        assert_eq!(row["exit_code"], json!(status), "{row}");
+    }
+}
+
+#[test]
+fn the_transactions_of_pgbench_are_in_its_system_calls() {
+    let counts = samples::counts("pgbench");
+    // "number of transactions actually processed: N"
+    let line = counts.lines().find(|line| line.contains("actually processed")).expect("the count");
+    let digits = line.rsplit(' ').next().expect("a word").split('/').next().expect("a number");
+    let transactions = parse(digits);
+    // Each of the seven queries of a transaction is one message to the server and one answer.
+    let answer = report(&samples::path("pgbench"), &["syscalls", "--comm", "pgbench"]);
+    let sent = rows_where(&answer, "syscalls", "syscall", &json!("sendto"));
+    let sent = number(sent[0], "count");
+    assert!(sent >= 7 * transactions, "{sent} messages for {transactions} transactions");
+    assert!(sent <= 7 * transactions + 200, "{sent} messages for {transactions} transactions");
+}
