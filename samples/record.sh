@@ -1,0 +1,102 @@
+#!/bin/sh
+# Records all samples anew, and what their workloads said, as NAME.ktape and NAME.txt.
+#
+#   sudo samples/record.sh [NAME..]        KTAPE=path/to/ktape (default: target/release/ktape)
+#
+# Needs root, a C compiler, make, and for pgbench PostgreSQL with its contrib programs (Debian:
+# postgresql). Afterwards: cargo xtask bless.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+ktape=$(realpath "${KTAPE:-$here/../target/release/ktape}")
+work=$(mktemp -d /tmp/ktape-samples.XXXXXX)
+chmod 755 "$work"
+server=
+stop() {
+	[ -z "$server" ] || runuser -u postgres -- "$server/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null || true
+	rm -rf "$work"
+}
+trap stop EXIT
+
+# record NAME COMMAND-LINE: the command line as it is told, run in the working folder.
+record() {
+	name=$1
+	shift
+	echo "$name: ktape record $*"
+	{
+		echo "# ktape record $*"
+		echo "# kernel $(uname -r), $(date -u +%Y-%m-%d)"
+	} >"$here/$name.txt"
+	(cd "$work" && "$ktape" record -o "$work/$name.ktape" "$@") >>"$here/$name.txt" 2>"$work/stderr" || {
+		cat "$work/stderr" >&2
+		exit 1
+	}
+	cat "$work/stderr" >&2
+	cat "$work/$name.ktape" >"$here/$name.ktape"
+	"$ktape" verify -i "$here/$name.ktape"
+	size=$(stat -c %s "$here/$name.ktape")
+	[ "$size" -lt 1048576 ] || echo "$name.ktape has $size bytes: 1 MiB is the most" >&2
+}
+
+workload() {
+	cc -O1 -g -fno-omit-frame-pointer -pthread -o "$work/$1" "$here/../tests/workloads/$1.c"
+}
+
+sample_waits() {
+	workload waits
+	record waits -e all -- ./waits
+}
+
+sample_calls() {
+	workload calls
+	record calls -e all -- ./calls
+}
+
+sample_forks() {
+	workload forks
+	record forks -e all -F 997 -- "$work/forks"
+}
+
+# A library of 23 files and a program that uses them all.
+sample_build() {
+	mkdir "$work/build"
+	objects=
+	calls=
+	for number in $(seq 1 23); do
+		{
+			echo '#include <stdio.h>'
+			echo '#include <stdlib.h>'
+			echo "static int order(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }"
+			for part in $(seq 1 12); do
+				echo "int part_${number}_$part(int *v, int n) { int s = $part; for (int i = 0; i < n; i++) { v[i] = v[i] * 31 + s; s ^= v[i] >> 3; } qsort(v, n, sizeof(int), order); return s; }"
+			done
+			echo "int file_$number(void) { int v[64] = { $number }; int s = 0; $(for part in $(seq 1 12); do printf 's += part_%s_%s(v, 64); ' "$number" "$part"; done) return s; }"
+		} >"$work/build/file_$number.c"
+		objects="$objects file_$number.o"
+		calls="$calls int file_$number(void); s += file_$number();"
+	done
+	printf '#include <stdio.h>\nint main(void) { int s = 0; %s printf("%%d\\n", s); return 0; }\n' "$calls" >"$work/build/main.c"
+	printf 'CFLAGS = -O2\nprogram: main.o%s\n\t$(CC) -o $@ $^\n' "$objects" >"$work/build/Makefile"
+	record build -e all -F 199 -- make -s -j4 -C build
+	echo "compiled 24" >>"$here/build.txt"
+}
+
+sample_pgbench() {
+	server=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+	mkdir "$work/pg"
+	chown postgres: "$work/pg"
+	as() { (cd "$work/pg" && runuser -u postgres -- "$@"); }
+	as "$server/initdb" -D "$work/pg/data" -A trust >/dev/null
+	as "$server/pg_ctl" -w -D "$work/pg/data" -l "$work/pg/log" \
+		-o "-c listen_addresses= -k $work/pg -c shared_buffers=256MB" start >/dev/null
+	as "$server/pgbench" -h "$work/pg" -i -s 10 -q postgres 2>/dev/null
+	as "$server/psql" -h "$work/pg" -qc checkpoint postgres
+	# The server and the client are the user's: nothing else of the host is recorded.
+	record pgbench -a -u "$(id -u postgres)" -e all -F 499 -- \
+		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 1499 postgres
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench
+for sample; do
+	"sample_$sample"
+done
