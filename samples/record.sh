@@ -11,6 +11,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 ktape=$(realpath "${KTAPE:-$here/../target/release/ktape}")
 work=$(mktemp -d /tmp/ktape-samples.XXXXXX)
 chmod 755 "$work"
+# The trace tells the command line: let it be that of a user who has ktape installed.
+mkdir "$work/bin"
+ln -s "$ktape" "$work/bin/ktape"
+PATH="$work/bin:$PATH"
+ktape=ktape
 server=
 stop() {
 	[ -z "$server" ] || runuser -u postgres -- "$server/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null || true
@@ -93,7 +98,7 @@ sample_pgbench() {
 	as "$server/psql" -h "$work/pg" -qc checkpoint postgres
 	# The server and the client are the user's: nothing else of the host is recorded.
 	record pgbench -a -u "$(id -u postgres)" -e all -F 499 -- \
-		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 1499 postgres
+		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 997 postgres
 }
 
 [ $# -gt 0 ] || set -- waits calls forks build pgbench

@@ -43,7 +43,11 @@ fn calls_are_as_many_as_their_processes_made() {
         let (pid, call, count, errors) = (&words[1], &words[2], parse(&words[3]), parse(&words[4]));
         let answer = report(&samples::path("calls"), &["syscalls", "--pid", pid]);
         let row = rows_where(&answer, "syscalls", "syscall", &json!(call))[0];
-        assert_eq!((number(row, "count"), number(row, "errors")), (count, errors), "{call} of {pid}");
+        assert_eq!(
+            (number(row, "count"), number(row, "errors")),
+            (count, errors),
+            "{call} of {pid}"
+        );
     }
 }
 
@@ -76,4 +80,15 @@ fn the_transactions_of_pgbench_are_in_its_system_calls() {
     let sent = number(sent[0], "count");
     assert!(sent >= 7 * transactions, "{sent} messages for {transactions} transactions");
     assert!(sent <= 7 * transactions + 200, "{sent} messages for {transactions} transactions");
+}
+
+#[test]
+fn every_compiler_of_the_build_is_in_the_tree() {
+    let tree = report(&samples::path("build"), &["tree"]);
+    let compiled = parse(&lines(&samples::counts("build"), "compiled")[0][1]);
+    for name in ["cc1", "as"] {
+        let found = rows_where(&tree, "processes", "comm", &json!(name)).len() as u64;
+        assert_eq!(found, compiled, "processes named {name}");
+    }
+    assert_eq!(rows_where(&tree, "processes", "comm", &json!("make")).len(), 1);
 }

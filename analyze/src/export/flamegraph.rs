@@ -16,6 +16,12 @@ pub fn flamegraph(folded: &[u8], of: Of) -> Result<Vec<u8>> {
     if text.is_empty() {
         return Err(Error::FlameGraph("the trace has no stacks in this window".to_owned()));
     }
+    // inferno adds the weights up without looking.
+    let weights = text.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    let sum = weights.map(u128::from).sum::<u128>();
+    if sum > u128::from(u64::MAX >> 1) {
+        return Err(Error::FlameGraph("the weights of the stacks add up to more than 2^63".into()));
+    }
     let mut options = Options::default();
     let (title, count) = match of {
         Of::Cpu => ("CPU", "ns or cycles"),

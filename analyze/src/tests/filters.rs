@@ -113,8 +113,11 @@ fn pruned_chunks_hold_nothing_that_passes() {
     let tape = busy(9, 400);
     for filter in [time("200us,400us"), FilterArgs { pid: vec![104], ..FilterArgs::default() }] {
         let query = Query { filter, threads: 1 };
-        let answer =
-            |trace| run(&Report { by: By::Thread }, &trace, &query).expect("an answer").blocks;
+        let answer = |trace| {
+            run(&Report { by: By::Thread, ..Report::default() }, &trace, &query)
+                .expect("an answer")
+                .blocks
+        };
         let expected = answer(tape.trace());
         for seed in 0..5 {
             assert_eq!(answer(tape.cut(seed)), expected);

@@ -19,7 +19,8 @@ fn tape() -> Tape {
 #[test]
 fn names_cannot_leave_their_place() {
     let query = Query { filter: FilterArgs::default(), threads: 1 };
-    let answer = run(&Report { by: By::Thread }, &tape().trace(), &query).expect("an answer");
+    let answer = run(&Report { by: By::Thread, ..Report::default() }, &tape().trace(), &query)
+        .expect("an answer");
     let shown = "\\x1b]0;x\\x07,\"\\x0a\\xff\\xe2\\x80\\xae=1+1";
     let page = String::from_utf8(text(&answer, Style::Plain)).expect("UTF-8");
     assert!(page.contains(shown), "{page}");
@@ -37,7 +38,8 @@ fn names_cannot_leave_their_place() {
 fn sort_and_top_apply_to_main_tables() {
     let query = Query::default();
     let tape = crate::testing::busy(3, 300);
-    let mut answer = run(&Report { by: By::Thread }, &tape.trace(), &query).expect("an answer");
+    let mut answer = run(&Report { by: By::Thread, ..Report::default() }, &tape.trace(), &query)
+        .expect("an answer");
     answer.sort("tid:asc").expect("a column");
     answer.top(3);
     let found: serde_json::Value = serde_json::from_slice(&json(&answer)).expect("JSON");

@@ -30,7 +30,7 @@ fn tape() -> Tape {
 }
 
 fn check(by: By, key: &str, expected: Value) {
-    let found = answer(&Report { by }, &tape(), FilterArgs::default());
+    let found = answer(&Report { by, ..Report::default() }, &tape(), FilterArgs::default());
     assert_eq!(found[key], expected, "{found:#}");
 }
 
@@ -57,7 +57,8 @@ fn processes_have_totals_by_class() {
 
 #[test]
 fn threads_have_theirs() {
-    let found = answer(&Report { by: By::Thread }, &tape(), FilterArgs::default());
+    let found =
+        answer(&Report { by: By::Thread, ..Report::default() }, &tape(), FilterArgs::default());
     let row = |at: usize| {
         let row = &found["threads"][at];
         (row["tid"].as_u64(), row["total_time_ns"].as_u64(), row["count"].as_u64())
@@ -108,7 +109,8 @@ fn stacks_are_summed_by_what_they_read() {
         let end = START + 1000;
         tape.off_cpu(OffCpu { end, duration, tid, tgid: 10, kstack, ustack, ..OffCpu::default() });
     }
-    let found = answer(&Report { by: By::Stack }, &tape, FilterArgs::default());
+    let found =
+        answer(&Report { by: By::Stack, ..Report::default() }, &tape, FilterArgs::default());
     let row = |at: usize| (&found["stacks"][at]["stack"], &found["stacks"][at]["total_time_ns"]);
     assert_eq!(row(0), (&json!("app;main;wait;syscall_[k];schedule_[k]"), &json!(700)));
     assert_eq!(row(1), (&json!("app;[no stack]"), &json!(50)));

@@ -8,10 +8,11 @@ use super::recorder::{Programs, Recorder, Tool};
 use super::results::{Results, Run, Runs};
 use super::table::{self, Values};
 use super::workload::Workload;
-use super::{acceptance, capture_bars, tools, trace_cmd};
+use super::{acceptance, capture_bars, idle, tools, trace_cmd};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -29,6 +30,15 @@ pub struct Args {
     #[arg(long)]
     quick: bool,
 }
+
+/// How far apart two runs of a load alone may be, as a ratio.
+const STEADY: f64 = 1.1;
+
+/// How often a pair of recorders is measured again because they were farther apart.
+const RETRIES: usize = 3;
+
+/// How long to wait for the machine to be idle before each pair.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts to measure the time to the first event from.
 const STARTS: usize = 5;
@@ -92,6 +102,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     drop(postgres);
+    idle::wait(PATIENCE);
     let starts = starts(&recorders, &programs, folder.path());
     acceptance::print("Recording: the bars", &capture_bars::bars(&all, &starts));
     Ok(())
@@ -106,7 +117,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs a load with each recorder in turn, with none before every two and after the last.
+    /// Runs a load with each recorder in turn, two at a time between runs with none.
     fn load(
         &self,
         load: Workload,
@@ -119,36 +130,51 @@ impl Bench<'_> {
             failed: missing.clone(),
         };
         let recorders = recorders.iter().map(started).collect();
-        let mut results = Results { workload: load, nothing: Vec::new(), recorders };
+        let mut results = Results::new(load, recorders);
         self.alone(load).context("the load fails without a recorder")?;
         for round in 0..rounds {
             eprintln!("{}: round {} of {rounds}", load.name(), round + 1);
             let count = results.recorders.len();
             let order: Vec<usize> = (0..count).map(|at| (at + round * 3) % count).collect();
-            let mut before = self.alone(load)?;
-            results.nothing.push(before);
             for pair in order.chunks(2) {
-                let samples: Vec<_> = pair
-                    .iter()
-                    .map(|&at| (at, self.recorded(load, &results.recorders[at])))
-                    .collect();
-                let after = self.alone(load)?;
-                results.nothing.push(after);
-                for (at, sample) in samples {
-                    let runs = &mut results.recorders[at];
-                    match sample {
-                        None => {}
-                        Some(Ok(sample)) => {
-                            let slowdown = sample.load_s / f64::midpoint(before, after);
-                            runs.runs.push(Run { sample, slowdown });
-                        }
-                        Some(Err(error)) => runs.failed = Some(format!("{error:#}")),
-                    }
-                }
-                before = after;
+                self.pair(load, pair, &mut results)?;
             }
         }
         Ok(results)
+    }
+
+    /// Runs the load alone, with each recorder of a pair, and alone again.
+    ///
+    /// When the two runs alone differ, something else was busy: all four are thrown away and done
+    /// again. What the recorders did has no part in that choice.
+    fn pair(&self, load: Workload, pair: &[usize], results: &mut Results) -> Result<()> {
+        for tries in 0..=RETRIES {
+            idle::wait(PATIENCE);
+            let before = self.alone(load)?;
+            let samples: Vec<_> =
+                pair.iter().map(|&at| (at, self.recorded(load, &results.recorders[at]))).collect();
+            let after = self.alone(load)?;
+            let steady = before.max(after) <= before.min(after) * STEADY;
+            if !steady && tries < RETRIES {
+                results.repeated += 1;
+                continue;
+            }
+            results.unsteady += usize::from(!steady);
+            results.nothing.extend([before, after]);
+            for (at, sample) in samples {
+                let runs = &mut results.recorders[at];
+                match sample {
+                    None => {}
+                    Some(Ok(sample)) => {
+                        let slowdown = sample.load_s / f64::midpoint(before, after);
+                        runs.runs.push(Run { sample, slowdown });
+                    }
+                    Some(Err(error)) => runs.failed = Some(format!("{error:#}")),
+                }
+            }
+            break;
+        }
+        Ok(())
     }
 
     fn alone(&self, load: Workload) -> Result<f64> {

@@ -9,6 +9,7 @@ mod capture;
 mod capture_bars;
 mod count;
 mod first_event;
+mod idle;
 mod load;
 mod measure;
 mod postgres;

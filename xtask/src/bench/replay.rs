@@ -5,12 +5,12 @@ use super::process::Process;
 use super::recorder::{Programs, Tool};
 use super::recordings::{self, Kind, Recording};
 use super::table::{self, Values};
-use super::tools;
+use super::{idle, tools};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -22,6 +22,9 @@ pub struct Args {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 }
+
+/// How long to wait for the machine to be idle before each run.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A whole process, or two with a pipe between them, on a recording.
 struct Report {
@@ -69,6 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
                 continue;
             }
             eprintln!("round {} of {}: {}", round + 1, args.rounds, report.what);
+            idle::wait(PATIENCE);
             match report.once(folder.path()) {
                 Ok(used) => report.runs.push(used),
                 Err(error) => report.failed = Some(format!("{error:#}")),

@@ -19,6 +19,10 @@ pub struct Results {
     /// The load's seconds with no recorder.
     pub nothing: Vec<f64>,
     pub recorders: Vec<Runs>,
+    /// How many pairs of recorders were measured again, because something else was busy.
+    pub repeated: usize,
+    /// How many were kept although something else was busy, after too many repetitions.
+    pub unsteady: usize,
 }
 
 /// All runs of a recorder.
@@ -98,18 +102,26 @@ const HEADS: &[&str] = &[
 ];
 
 impl Results {
+    /// Nothing measured yet.
+    pub fn new(workload: Workload, recorders: Vec<Runs>) -> Self {
+        Self { workload, nothing: Vec::new(), recorders, repeated: 0, unsteady: 0 }
+    }
+
     pub fn of(&self, recorder: Recorder) -> Option<&Runs> {
         self.recorders.iter().find(|runs| runs.recorder == recorder && !runs.runs.is_empty())
     }
 
     /// Prints a row for each recorder that ran, and why others did not.
     pub fn print(&self, command_line: &str) {
-        let nothing: Values = self.nothing.iter().copied().collect();
         println!("\n## {}: {command_line}", self.workload.name());
         let (unit, scale) =
             if self.workload.needs_postgres() { ("us per transaction", 1e6) } else { ("s", 1.0) };
         let scaled: Values = self.nothing.iter().map(|seconds| seconds * scale).collect();
-        println!("nothing: {} {unit}, {} runs", scaled.show(3), nothing.len());
+        println!("nothing: {} {unit}, {} runs", scaled.show(3), scaled.len());
+        println!(
+            "{} pairs repeated because the runs with nothing differed, {} kept although they did",
+            self.repeated, self.unsteady
+        );
         let ran = self.recorders.iter().filter(|runs| !runs.runs.is_empty());
         let rows: Vec<_> = ran.map(Runs::row).collect();
         table::print(HEADS, &rows);
