@@ -134,7 +134,7 @@ pub(crate) fn is_whole(flags: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{WaitClass, WaitClasses};
-    use ktape_schema::{fact_flag, off_cpu_state as state};
+    use ktape_schema::off_cpu_state as state;
 
     fn check(arch: &str, state: u8, syscall: u16, expected: WaitClass) {
         assert_eq!(

@@ -23,17 +23,20 @@ fn each_is_whole_small_and_told_of() {
 
 #[test]
 fn waits_are_as_long_as_their_threads_said() {
-    let answer = report(&samples::path("waits"), &["offcpu", "--by", "thread"]);
+    let path = samples::path("waits");
+    let start = Trace::open(&path).expect("the sample").meta().start.mono;
     let counts = samples::counts("waits");
     for name in ["sleeper", "reader", "writer", "holder", "locker"] {
         let words = &lines(&counts, name)[0];
-        let [tid, voluntary, involuntary, waited] = [1, 3, 4, 5].map(|at| parse(&words[at]));
+        let value = |at: usize| parse(&words[at]);
+        let (tid, switches, from, to, cpu) =
+            (value(1), value(3) + value(4), value(6), value(7), value(8));
+        let time = format!("{}ns,{}ns", from - start, to - start);
+        let answer = report(&path, &["offcpu", "--by", "thread", "--time", &time]);
         let row = rows_where(&answer, "threads", "tid", &json!(tid))[0];
-        let total = number(row, "total_time_ns");
-        assert!(off_by(total, waited) <= 2.0, "{name}: {total} ns, its own clock {waited} ns");
-        // Its creation is a wait, too; and it may have been preempted after its last look.
-        let count = number(row, "count") - (voluntary + involuntary);
-        assert!((1..=3).contains(&count), "{name}: {row}");
+        assert_eq!(number(row, "count"), switches, "{name}");
+        let (total, off_cpu) = (number(row, "total_time_ns"), to - from - cpu);
+        assert!(off_by(total, off_cpu) <= 2.0, "{name}: {total} ns, by its own clocks {off_cpu} ns");
     }
 }
 
