@@ -24,6 +24,8 @@ struct Program {
 struct Waiting {
     row: TaskStart,
     comm: Vec<u8>,
+    /// Its end, if that has come: facts of it may still lie in a ring.
+    exit: Option<TaskExit>,
 }
 
 /// The threads of the host, and which of them the trace defines.
@@ -40,8 +42,7 @@ pub(crate) struct Tasks {
     kthreads: TidSet,
     programs: FxHashMap<u32, Program>,
     waiting: FxHashMap<u32, Waiting>,
-    /// Waiting threads that have ended: facts of them may still lie in a ring until the next
-    /// [`Tasks::take_gone`].
+    /// Waiting threads that have ended, until the next [`Tasks::take_gone`].
     ended: Vec<u32>,
     /// Forks before this time are in the snapshot already, if their thread is.
     snapshot_end: u64,
@@ -105,7 +106,7 @@ impl Tasks {
         self.told.remove(row.tid);
         self.subjects.remove(row.tid);
         if self.only_named && !family && row.tid != self.command {
-            self.waiting.insert(row.tid, Waiting { row, comm });
+            self.waiting.insert(row.tid, Waiting { row, comm, exit: None });
         } else {
             self.tell(row, &comm, true, tape);
         }
@@ -194,18 +195,19 @@ impl Tasks {
 
     /// A thread ended.
     pub(crate) fn exit(&mut self, exit: &WireExit, tape: &mut Tape) {
-        if self.waiting.contains_key(&exit.tid) {
+        let row = TaskExit {
+            time: exit.time,
+            start: exit.start,
+            run: exit.run,
+            tid: exit.tid,
+            tgid: exit.tgid,
+            code: exit.code,
+            live: exit.live,
+        };
+        if let Some(waiting) = self.waiting.get_mut(&exit.tid) {
+            waiting.exit = Some(row);
             self.ended.push(exit.tid);
         } else {
-            let row = TaskExit {
-                time: exit.time,
-                start: exit.start,
-                run: exit.run,
-                tid: exit.tid,
-                tgid: exit.tgid,
-                code: exit.code,
-                live: exit.live,
-            };
             tape.define(TaskExit::DESC, &row.encode());
         }
         if exit.live == 0 {
@@ -252,6 +254,9 @@ impl Tasks {
         for tid in [tgid, tid] {
             if let Some(waiting) = self.waiting.remove(&tid) {
                 self.tell(waiting.row, &waiting.comm, subject, tape);
+                if let Some(exit) = waiting.exit {
+                    tape.define(TaskExit::DESC, &exit.encode());
+                }
             }
         }
         if !self.told.contains(tid) {
