@@ -240,6 +240,8 @@ impl Session<'_> {
                 written = Instant::now();
             }
             if counted.elapsed() >= COUNT_EVERY {
+                // Before what is known of ended threads is dropped.
+                self.reader.write(now)?;
                 let lost = self.count(kernel, now)?;
                 counted = Instant::now();
                 progress(&Progress {

@@ -198,7 +198,7 @@ fn help(path: &[String]) -> usize {
     let long = Ran::ktape(&args).expect(0).text();
     assert!(long.contains("Usage: ktape"), "{path:?}: {long}");
     let below = subcommands(&short);
-    1 + below.iter().map(|name| help(&[path, &[name.clone()]].concat())).sum::<usize>()
+    1 + below.iter().map(|name| help(&[path, std::slice::from_ref(name)].concat())).sum::<usize>()
 }
 
 #[test]

@@ -36,7 +36,10 @@ fn waits_are_as_long_as_their_threads_said() {
         let row = rows_where(&answer, "threads", "tid", &json!(tid))[0];
         assert_eq!(number(row, "count"), switches, "{name}");
         let (total, off_cpu) = (number(row, "total_time_ns"), to - from - cpu);
-        assert!(off_by(total, off_cpu) <= 2.0, "{name}: {total} ns, by its own clocks {off_cpu} ns");
+        assert!(
+            off_by(total, off_cpu) <= 2.0,
+            "{name}: {total} ns, by its own clocks {off_cpu} ns"
+        );
     }
 }
 

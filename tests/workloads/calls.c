@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Exactly known numbers of system calls at full speed: three threads and one
  * child. Only calls that neither the loader nor the C library makes by itself.
@@ -24,18 +25,18 @@ struct job {
 
 static int small, zero, null;
 static char byte;
-static struct iovec one = { &byte, 1 };
+static struct iovec one = {&byte, 1};
 
 /* All primes; no two alike, so that a mix-up shows. */
 static struct job jobs[4][2] = {
-	{ { "getppid", SYS_getppid, 0, 0, 0, 100003, 1009, 0 },
-	  { "fchdir", SYS_fchdir, -1, 0, 0, 10007, 503, EBADF } },
-	{ { "readv", SYS_readv, 0, 0, 1, 50021, 1013, 0 },
-	  { "faccessat", SYS_faccessat, AT_FDCWD, 0, 0, 20011, 509, ENOENT } },
-	{ { "writev", SYS_writev, 0, 0, 1, 30011, 1019, 0 },
-	  { "tgkill", SYS_tgkill, 0, 0, 0, 5003, 521, EINVAL } },
-	{ { "getpgid", SYS_getpgid, 0, 0, 0, 13007, 1021, 0 },
-	  { "sched_yield", SYS_sched_yield, 0, 0, 0, 3001, 523, 0 } },
+	{{"getppid", SYS_getppid, 0, 0, 0, 100003, 1009, 0},
+	 {"fchdir", SYS_fchdir, -1, 0, 0, 10007, 503, EBADF}},
+	{{"readv", SYS_readv, 0, 0, 1, 50021, 1013, 0},
+	 {"faccessat", SYS_faccessat, AT_FDCWD, 0, 0, 20011, 509, ENOENT}},
+	{{"writev", SYS_writev, 0, 0, 1, 30011, 1019, 0},
+	 {"tgkill", SYS_tgkill, 0, 0, 0, 5003, 521, EINVAL}},
+	{{"getpgid", SYS_getpgid, 0, 0, 0, 13007, 1021, 0},
+	 {"sched_yield", SYS_sched_yield, 0, 0, 0, 3001, 523, 0}},
 };
 
 static long times(const struct job *job)
@@ -62,8 +63,8 @@ static void *work(void *argument)
 static void print(const char *who, struct job *pair)
 {
 	for (int i = 0; i < 2; i++)
-		printf("%s %d %s %ld %ld\n", who, getpid(), pair[i].name, times(&pair[i]),
-		       pair[i].error ? times(&pair[i]) : 0);
+		printf("%s %d %s %ld %ld\n", who, getpid(), pair[i].name,
+		       times(&pair[i]), pair[i].error ? times(&pair[i]) : 0);
 	fflush(stdout);
 }
 
@@ -89,7 +90,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (int i = 0; i < 3; i++)
-		must(pthread_create(&threads[i], NULL, work, jobs[i]) == 0, "pthread_create");
+		must(pthread_create(&threads[i], NULL, work, jobs[i]) == 0,
+		     "pthread_create");
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	waitpid(child, NULL, 0);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* Clocks and counters of the calling thread, for the workloads. */
 #ifndef WORKLOADS_CLOCK_H
 #define WORKLOADS_CLOCK_H
@@ -23,7 +24,7 @@ static inline uint64_t now_ns(void)
 
 __attribute__((noinline, unused)) static void sleep_us(long us)
 {
-	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
+	struct timespec time = {us / 1000000, us % 1000000 * 1000};
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Many short-lived processes: 53 children, four at a time, each of which execs
  * this program again, takes a name of its own, burns CPU for 20 ms and exits

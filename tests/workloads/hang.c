@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * A thread that never comes back from its wait.
  *
@@ -34,12 +35,14 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	must(pipe(never) == 0, "pipe");
-	/* With an argument: hang only that many milliseconds after the start. */
+	/* With an argument: hang only that many milliseconds after the start.
+	 */
 	if (argc > 1)
 		sleep_us(atol(argv[1]) * 1000);
 	pthread_create(&thread, NULL, hang, NULL);
 	sleep_us(50000);
-	printf("hung %d %d %llu\n", getpid(), tid, (unsigned long long)now_ns());
+	printf("hung %d %d %llu\n", getpid(), tid,
+	       (unsigned long long)now_ns());
 	fflush(stdout);
 	sleep_us(60000000);
 	return 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * A process to filter by: two named threads, "loop-one" and "loop-two", and,
  * with the argument "child", a child process "loop-child"; all sleep 5 ms at a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Two threads that spin on CPU 0 for two seconds.
  *
@@ -22,7 +23,9 @@ static struct stat_line schedstat(int tid)
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", tid);
 	FILE *file = fopen(path, "r");
-	must(file && fscanf(file, "%llu %llu %llu", &line.cpu, &line.runq, &line.slices) == 3, path);
+	must(file && fscanf(file, "%llu %llu %llu", &line.cpu, &line.runq,
+			    &line.slices) == 3,
+	     path);
 	fclose(file);
 	return line;
 }
@@ -43,8 +46,9 @@ static void *spin(void *argument)
 	uint64_t to = now_ns();
 	struct stat_line after = schedstat(tid);
 
-	snprintf(line, 256, "spinner %d %llu %llu %llu %llu %llu\n", tid, after.cpu - before.cpu,
-		 after.runq - before.runq, after.slices - before.slices, (unsigned long long)from,
+	snprintf(line, 256, "spinner %d %llu %llu %llu %llu %llu\n", tid,
+		 after.cpu - before.cpu, after.runq - before.runq,
+		 after.slices - before.slices, (unsigned long long)from,
 		 (unsigned long long)to);
 	return NULL;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Threads that wait for known times: a sleeper, a pipe's reader and its
  * writer, a mutex's holder and a locker. Each prints what it knows of itself:
@@ -51,12 +52,12 @@ __attribute__((noinline)) static void lock_once(void)
 	__asm__ volatile("");
 }
 
-#define TIMED(self, wait)                                  \
-	do {                                               \
-		uint64_t before = now_ns();                \
-		wait;                                      \
-		(self)->waited += now_ns() - before;       \
-		(self)->planned++;                         \
+#define TIMED(self, wait)                                                      \
+	do {                                                                   \
+		uint64_t before = now_ns();                                    \
+		wait;                                                          \
+		(self)->waited += now_ns() - before;                           \
+		(self)->planned++;                                             \
 	} while (0)
 
 static void sleeper(struct self *self)
@@ -124,18 +125,19 @@ int main(void)
 {
 	/* Readers first: nothing is written before somebody waits for it. */
 	struct self all[] = {
-		{ .name = "reader", .work = reader },
-		{ .name = "locker", .work = locker },
-		{ .name = "sleeper", .work = sleeper },
-		{ .name = "writer", .work = writer },
-		{ .name = "holder", .work = holder },
+	    {.name = "reader", .work = reader},
+	    {.name = "locker", .work = locker},
+	    {.name = "sleeper", .work = sleeper},
+	    {.name = "writer", .work = writer},
+	    {.name = "holder", .work = holder},
 	};
 	enum { COUNT = sizeof(all) / sizeof(*all) };
 	pthread_t threads[COUNT];
 
 	must(pipe(data) == 0 && pipe(turn) == 0, "pipe");
 	for (int i = 0; i < COUNT; i++) {
-		must(pthread_create(&threads[i], NULL, start, &all[i]) == 0, "pthread_create");
+		must(pthread_create(&threads[i], NULL, start, &all[i]) == 0,
+		     "pthread_create");
 		sleep_us(2000);
 	}
 	for (int i = 0; i < COUNT; i++)
@@ -143,9 +145,11 @@ int main(void)
 	for (int i = 0; i < COUNT; i++) {
 		struct self *s = &all[i];
 
-		printf("%s %d %ld %ld %ld %llu %llu %llu %llu\n", s->name, s->tid, s->planned,
-		       s->to.voluntary - s->from.voluntary, s->to.involuntary - s->from.involuntary,
-		       (unsigned long long)s->waited, (unsigned long long)s->from.mono,
+		printf("%s %d %ld %ld %ld %llu %llu %llu %llu\n", s->name,
+		       s->tid, s->planned, s->to.voluntary - s->from.voluntary,
+		       s->to.involuntary - s->from.involuntary,
+		       (unsigned long long)s->waited,
+		       (unsigned long long)s->from.mono,
 		       (unsigned long long)s->to.mono,
 		       (unsigned long long)(s->to.cpu - s->from.cpu));
 	}
