@@ -12,7 +12,7 @@ use crate::context::{Context, UNKNOWN};
 pub struct Place {
     /// What kind of code.
     pub kind: FrameKind,
-    /// Index into [`StackNames::names`].
+    /// Index into `StackNames::names`.
     pub name: u32,
     /// String id of the path of its module; 0 when unknown.
     pub module: u32,
