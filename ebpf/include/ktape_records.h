@@ -16,6 +16,7 @@
 #define KTAPE_OFF_CPU_FLAGS_OPEN 1
 #define KTAPE_OFF_CPU_FLAGS_BEGAN_BEFORE 2
 #define KTAPE_OFF_CPU_FLAGS_LATE_STACK 4
+#define KTAPE_OFF_CPU_FLAGS_END_ESTIMATED 8
 struct ktape_off_cpu {
 	__u64 end;
 	__u64 duration;

@@ -109,59 +109,6 @@ static __always_inline void learn(struct place *place, __u64 waited)
 		place->credit--;
 }
 
-static __always_inline void leave(void *ctx, struct cpu_state *cpu,
-				  struct task_struct *prev, __u32 raw,
-				  __u64 now)
-{
-	struct thread_state *thread;
-	struct stack_buffer *buf;
-	struct user_regs regs = { .syscall = -1 };
-	struct place *place;
-	bool user;
-	__u32 at;
-
-	if (raw & TASK_EXIT_OR_DEAD)
-		return;
-	if (!current_wanted(prev->tgid, prev->pid))
-		return;
-	thread = thread_of(prev, true);
-	if (!thread)
-		return;
-	user = !(prev->flags & PF_KTHREAD);
-	if (user)
-		read_user_regs(prev, &regs);
-	thread->off_ts = now;
-	thread->cpu = bpf_get_smp_processor_id();
-	thread->syscall = regs.syscall < 0 || regs.syscall > 0xfffe ?
-			  0xffff : regs.syscall;
-	thread->state = state_of(raw, prev);
-	if (!raw && regs.syscall == NR_SCHED_YIELD)
-		thread->state = KTAPE_OFF_CPU_STATE_YIELDED;
-	thread->flags = 0;
-	thread->kstack = 0;
-	thread->ustack = 0;
-	if (sched_stacks == STACKS_NONE)
-		return;
-
-	at = (__u32)(regs.sp >> 3) ^ (__u32)regs.ip ^ thread->syscall ^
-	     (raw ? 0 : 0x55555555);
-	at = (at * 0x9e3779b1U) >> 29;
-	thread->place = at;
-	place = &thread->places[at & (PLACES - 1)];
-	if (!will_be_long(cpu, thread, place, now))
-		return;
-	buf = stack_buffer(STACK_SCHED);
-	if (!buf)
-		return;
-	cpu->stacks_taken++;
-	thread->kstack = intern_kernel_stack(
-		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
-		KTAPE_WIRE_STACK_FLAGS_PROGRAM);
-	if (user)
-		thread->ustack = intern_user_stack(buf, regs.ip, regs.sp,
-						   regs.fp);
-}
-
 /* The part of a wait in which the thread could have run. */
 static __always_inline __u64 runq_of(struct thread_state *thread, __u64 now)
 {
@@ -198,11 +145,30 @@ static __always_inline void fill(struct ktape_off_cpu *fact,
 	fact->flags = thread->flags;
 }
 
+/* The wait of a thread ended at `now`. */
+static __always_inline void end_wait(struct cpu_state *cpu,
+				     struct thread_state *thread,
+				     struct task_struct *task, __u64 now)
+{
+	struct ktape_off_cpu *fact;
+
+	if (now - thread->off_ts >= sched_min_ns) {
+		fact = reserve_fact(cpu, KTAPE_OFF_CPU, sizeof(*fact));
+		if (fact) {
+			fill(fact, thread, task, now);
+			fact->cpu = bpf_get_smp_processor_id();
+			submit_fact(cpu, fact, sizeof(*fact));
+		}
+	}
+	thread->off_ts = 0;
+	thread->wake_ts = 0;
+	thread->on_ts = now;
+}
+
 static __always_inline void arrive(struct cpu_state *cpu,
 				   struct task_struct *next, __u64 now)
 {
 	struct thread_state *thread = thread_of(next, false);
-	struct ktape_off_cpu *fact;
 	struct stack_buffer *buf;
 	__u64 waited;
 
@@ -227,17 +193,83 @@ static __always_inline void arrive(struct cpu_state *cpu,
 			}
 		}
 	}
-	if (waited >= sched_min_ns) {
-		fact = reserve_fact(cpu, KTAPE_OFF_CPU, sizeof(*fact));
-		if (fact) {
-			fill(fact, thread, next, now);
-			fact->cpu = bpf_get_smp_processor_id();
-			submit_fact(cpu, fact, sizeof(*fact));
-		}
-	}
-	thread->off_ts = 0;
-	thread->wake_ts = 0;
-	thread->on_ts = now;
+	end_wait(cpu, thread, next, now);
+}
+
+/*
+ * A thread leaves that was not seen to come: the switch was one away from a
+ * task in whose context no program runs, such as the agent of some virtual
+ * machines. The scheduler knows how long its turn was.
+ */
+static __always_inline void arrived_unseen(struct cpu_state *cpu,
+					   struct thread_state *thread,
+					   struct task_struct *task, __u64 now)
+{
+	__u64 ran = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	__u64 least = thread->off_ts;
+
+	if (thread->wake_ts > least)
+		least = thread->wake_ts;
+	if (now < least)
+		now = least;
+	thread->flags |= KTAPE_OFF_CPU_FLAGS_END_ESTIMATED;
+	end_wait(cpu, thread, task, ran < now - least ? now - ran : least);
+}
+
+static __always_inline void leave(void *ctx, struct cpu_state *cpu,
+				  struct task_struct *prev, __u32 raw,
+				  __u64 now)
+{
+	struct thread_state *thread;
+	struct stack_buffer *buf;
+	struct user_regs regs = { .syscall = -1 };
+	struct place *place;
+	bool user, dead;
+	__u32 at;
+
+	dead = raw & TASK_EXIT_OR_DEAD;
+	if (!dead && !current_wanted(prev->tgid, prev->pid))
+		return;
+	thread = thread_of(prev, !dead);
+	if (!thread)
+		return;
+	if (thread->off_ts)
+		arrived_unseen(cpu, thread, prev, now);
+	if (dead)
+		return;
+	user = !(prev->flags & PF_KTHREAD);
+	if (user)
+		read_user_regs(prev, &regs);
+	thread->off_ts = now;
+	thread->cpu = bpf_get_smp_processor_id();
+	thread->syscall = regs.syscall < 0 || regs.syscall > 0xfffe ?
+			  0xffff : regs.syscall;
+	thread->state = state_of(raw, prev);
+	if (!raw && regs.syscall == NR_SCHED_YIELD)
+		thread->state = KTAPE_OFF_CPU_STATE_YIELDED;
+	thread->flags = 0;
+	thread->kstack = 0;
+	thread->ustack = 0;
+	if (sched_stacks == STACKS_NONE)
+		return;
+
+	at = (__u32)(regs.sp >> 3) ^ (__u32)regs.ip ^ thread->syscall ^
+	     (raw ? 0 : 0x55555555);
+	at = (at * 0x9e3779b1U) >> 29;
+	thread->place = at;
+	place = &thread->places[at & (PLACES - 1)];
+	if (!will_be_long(cpu, thread, place, now))
+		return;
+	buf = stack_buffer(STACK_SCHED);
+	if (!buf)
+		return;
+	cpu->stacks_taken++;
+	thread->kstack = intern_kernel_stack(
+		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
+		KTAPE_WIRE_STACK_FLAGS_PROGRAM);
+	if (user)
+		thread->ustack = intern_user_stack(buf, regs.ip, regs.sp,
+						   regs.fp);
 }
 
 /* Since 5.18 (commit 9c2136be0878) the state is the last argument. */

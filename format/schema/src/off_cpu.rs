@@ -42,8 +42,12 @@ pub mod fact_flag {
     pub const BEGAN_BEFORE: u16 = 2;
     /// The kernel stack was taken at the end of the wait, not at its start.
     pub const LATE_STACK: u16 = 4;
+    /// The switch to it was not seen, only the next one away from it; `end` is reckoned from the time
+    /// that the scheduler counted for the turn between them (`se.sum_exec_runtime`).
+    pub const END_ESTIMATED: u16 = 8;
     /// The names of all of them.
-    pub const NAMES: &[(u64, &str)] = &[(1, "open"), (2, "began_before"), (4, "late_stack")];
+    pub const NAMES: &[(u64, &str)] =
+        &[(1, "open"), (2, "began_before"), (4, "late_stack"), (8, "end_estimated")];
 }
 
 crate::record! {
