@@ -8,7 +8,7 @@ use super::recorder::{Programs, Recorder, Tool};
 use super::results::{Results, Run, Runs};
 use super::table::{self, Values};
 use super::workload::Workload;
-use super::{acceptance, capture_bars, idle, tools, trace_cmd};
+use super::{acceptance, capture_bars, idle, tools, trace_cmd, turns};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
@@ -80,6 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
         .filter(|each| args.workload.is_empty() || args.workload.contains(each))
         .collect();
     let postgres = loads.iter().any(|load| load.needs_postgres()).then(Postgres::start);
+    let selects = loads.contains(&Workload::PgbenchSelect);
     let mut all = Vec::new();
     for load in loads {
         let postgres = match &postgres {
@@ -101,10 +102,23 @@ pub fn run(args: &Args) -> Result<()> {
             Err(error) => println!("\n## {}: LEFT OUT: {error:#}", load.name()),
         }
     }
+    let ready = recorders.iter().filter(|(_, missing)| missing.is_none());
+    let ready: Vec<Recorder> = ready.map(|(recorder, _)| *recorder).collect();
+    let mut losses = turns::Losses::new();
+    if let Some(Ok(postgres)) = &postgres
+        && selects
+        && !args.quick
+    {
+        idle::wait(PATIENCE);
+        match turns::measure(&ready, &programs, postgres, folder.path()) {
+            Ok(found) => losses = found,
+            Err(error) => println!("\n## pgbench-select in turns: LEFT OUT: {error:#}"),
+        }
+    }
     drop(postgres);
     idle::wait(PATIENCE);
-    let starts = starts(&recorders, &programs, folder.path());
-    acceptance::print("Recording: the bars", &capture_bars::bars(&all, &starts));
+    let starts = starts(&ready, &programs, folder.path());
+    acceptance::print("Recording: the bars", &capture_bars::bars(&all, &losses, &starts));
     Ok(())
 }
 
@@ -200,13 +214,12 @@ impl Bench<'_> {
 
 /// Measures and prints the time to the first event.
 fn starts(
-    recorders: &[(Recorder, Option<String>)],
+    recorders: &[Recorder],
     programs: &Programs,
     folder: &Path,
 ) -> Vec<(Recorder, Result<Values>)> {
-    let ready =
-        recorders.iter().filter(|(each, missing)| each.writes_events() && missing.is_none());
-    let ready: Vec<Recorder> = ready.map(|(recorder, _)| *recorder).collect();
+    let ready: Vec<Recorder> =
+        recorders.iter().copied().filter(|each| each.writes_events()).collect();
     println!("\n## From exec to the first event, ms, {STARTS} starts each");
     let found = first_event::measure(&ready, programs, folder, STARTS);
     let mut rows = Vec::new();

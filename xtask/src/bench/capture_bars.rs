@@ -4,6 +4,7 @@ use super::acceptance::Bar;
 use super::recorder::Recorder;
 use super::results::{Results, Runs};
 use super::table::Values;
+use super::turns::Losses;
 use super::workload::Workload;
 use anyhow::Result;
 
@@ -11,10 +12,11 @@ use anyhow::Result;
 type Starts = [(Recorder, Result<Values>)];
 
 /// Compares what was measured with the bars.
-pub fn bars(all: &[Results], starts: &Starts) -> Vec<Bar> {
+pub fn bars(all: &[Results], losses: &Losses, starts: &Starts) -> Vec<Bar> {
     let measured = Measured { all };
     let mut bars = storm(&measured);
-    bars.extend(pgbench(&measured));
+    bars.extend(stacks(&measured));
+    bars.extend(transactions(losses));
     bars.extend(bytes(&measured));
     bars.extend(memory(&measured));
     bars.extend(cpu(&measured));
@@ -92,7 +94,7 @@ fn cost(what: &str, ours: f64, name: &str, peer: f64, limit: f64) -> Bar {
     )
 }
 
-fn pgbench(measured: &Measured<'_>) -> Vec<Bar> {
+fn stacks(measured: &Measured<'_>) -> Vec<Bar> {
     let mut bars = Vec::new();
     for load in [Workload::PgbenchSelect, Workload::PgbenchTpcb] {
         let what = format!("{}: waits of 1 ms or more with both stacks", load.name());
@@ -108,21 +110,22 @@ fn pgbench(measured: &Measured<'_>) -> Vec<Bar> {
             None => Bar::unmeasured(what, needs(&[load.name(), "ktape-sched"])),
         });
     }
+    bars
+}
+
+fn transactions(losses: &Losses) -> Vec<Bar> {
+    let loss = |wanted| {
+        let (_, values) = losses.iter().find(|(recorder, _)| *recorder == wanted)?;
+        values.median()
+    };
+    let mut bars = Vec::new();
     for (recorder, limit) in [(Recorder::KtapeCheap, 4.0), (Recorder::KtapeSched, 6.0)] {
         let what = format!("pgbench-select: {} loses few transactions", recorder.name());
-        let loss = |recorder| {
-            let slowdown = measured.slowdown(Workload::PgbenchSelect, recorder)?;
-            Some((1.0 - 1.0 / slowdown) * 100.0)
-        };
         bars.push(match loss(recorder) {
             Some(lost) => {
-                let peer = |peer| loss(peer).map_or("-".to_owned(), |lost| format!("{lost:.1} %"));
-                let text = format!(
-                    "{lost:.1} %, limit {limit} % (perf {}, perf-g {}, trace-cmd {})",
-                    peer(Recorder::Perf),
-                    peer(Recorder::PerfG),
-                    peer(Recorder::TraceCmd)
-                );
+                let perf =
+                    loss(Recorder::Perf).map_or("-".to_owned(), |lost| format!("{lost:.1} %"));
+                let text = format!("{lost:.1} %, limit {limit} % (perf {perf})");
                 Bar::measured(what, text, lost <= limit)
             }
             None => Bar::unmeasured(what, needs(&["pgbench-select", recorder.name()])),

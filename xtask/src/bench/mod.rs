@@ -21,6 +21,7 @@ mod results;
 mod table;
 mod tools;
 mod trace_cmd;
+mod turns;
 mod workload;
 
 use anyhow::Result;

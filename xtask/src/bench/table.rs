@@ -15,8 +15,14 @@ impl FromIterator<f64> for Values {
 impl Values {
     /// The middle one, or the mean of the middle two.
     pub fn median(&self) -> Option<f64> {
-        let last = self.0.len().checked_sub(1)?;
-        Some(f64::midpoint(self.0[last / 2], self.0[last - last / 2]))
+        self.quantile(0.5)
+    }
+
+    /// The value that the given part of them do not exceed, between two of them if need be.
+    pub fn quantile(&self, part: f64) -> Option<f64> {
+        let place = part * self.0.len().checked_sub(1)? as f64;
+        let (below, above) = (self.0[place.floor() as usize], self.0[place.ceil() as usize]);
+        Some(below + (above - below) * place.fract())
     }
 
     pub fn min(&self) -> Option<f64> {
@@ -86,5 +92,12 @@ mod tests {
         check(&[4.0, 1.0], "2.5 1.0..4.0");
         check(&[9.0, 1.0, 4.0], "4.0 1.0..9.0");
         check(&[9.0, 1.0, 4.0, 5.0], "4.5 1.0..9.0");
+    }
+
+    #[test]
+    fn quartiles() {
+        let values = Values::from_iter([5.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!((values.quantile(0.25), values.quantile(0.75)), (Some(2.0), Some(4.0)));
+        assert_eq!(Values::from_iter([1.0, 3.0]).quantile(0.25), Some(1.5));
     }
 }

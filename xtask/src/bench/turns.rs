@@ -1,0 +1,167 @@
+//! What recorders cost a database, in short turns within one long run of it.
+//!
+//! Two runs of pgbench differ by a tenth with nothing else on the machine, which hides a cost of some
+//! percent. Within a run, the transactions of a turn with a recorder are compared with those of the
+//! turns before and after it.
+
+use super::measure;
+use super::postgres::Postgres;
+use super::process::Process;
+use super::recorder::{Programs, Recorder};
+use super::table::{self, Values};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
+
+/// Turns of each recorder.
+const TURNS: usize = 40;
+
+/// How long transactions are counted in a turn.
+const TURN: Duration = Duration::from_millis(600);
+
+/// Between the recorder's start and its turn.
+const SETTLE: Duration = Duration::from_millis(400);
+
+/// Between the recorder's end and the next turn without one, and before the first turn.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The recorders that the bars are about, and what they are compared with.
+const MEASURED: &[Recorder] =
+    &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::KtapeDefault, Recorder::Perf];
+
+/// The share of the transactions that each recorder costs, in percent, one value per turn.
+pub type Losses = Vec<(Recorder, Values)>;
+
+/// Measures and prints the losses with those of `recorders` that are of interest.
+pub fn measure(
+    recorders: &[Recorder],
+    programs: &Programs,
+    postgres: &Postgres,
+    folder: &Path,
+) -> Result<Losses> {
+    let measured: Vec<Recorder> =
+        MEASURED.iter().copied().filter(|each| recorders.contains(each)).collect();
+    let log = tempfile::Builder::new().prefix("ktape-bench-log").tempdir()?;
+    // Each pair of turns takes a recorder's start and end on top, 1.3 s with perf.
+    let longest = 2 * TURN + SETTLE + PAUSE + Duration::from_millis(1300);
+    let seconds = (longest * (TURNS * measured.len()) as u32).as_secs() + 5;
+    let mut pgbench = postgres.pgbench();
+    pgbench.args(["-n", "-S", "-l", "-T", &seconds.to_string()]);
+    pgbench.arg("--log-prefix").arg(log.path().join("log"));
+    let pgbench = Process::start(pgbench.stdout(Stdio::null()), log.path())?;
+    sleep(10 * PAUSE);
+
+    let mut turns = Vec::new();
+    let mut without = vec![turn()];
+    for round in 0..TURNS {
+        eprintln!("pgbench-select: turn {} of {TURNS}", round + 1);
+        for at in 0..measured.len() {
+            let recorder = measured[(at + round) % measured.len()];
+            let file = folder.join("recording");
+            let running = measure::start(recorder, programs, &file, &[])?;
+            sleep(SETTLE);
+            turns.push((recorder, turn()));
+            measure::end(running, recorder.tool())?;
+            measure::clear(folder)?;
+            sleep(PAUSE);
+            without.push(turn());
+        }
+    }
+    ensure!(pgbench.is_alive(), "pgbench ended before the last turn: {}", pgbench.complaint());
+    // It writes the rest of its log when it ends by itself.
+    pgbench.wait()?;
+    let log = Log::read(log.path())?;
+    let losses: Losses = measured
+        .iter()
+        .map(|&recorder| {
+            let own = turns.iter().enumerate().filter(|(_, (each, _))| *each == recorder);
+            let loss = own.map(|(at, (_, turn))| {
+                let alone = f64::midpoint(log.rate(&without[at]), log.rate(&without[at + 1]));
+                (1.0 - log.rate(turn) / alone) * 100.0
+            });
+            (recorder, loss.filter(|loss| loss.is_finite()).collect())
+        })
+        .collect();
+
+    println!("\n## pgbench-select, recorders in turns of {TURN:?} within one run of {seconds} s");
+    let alone: Values = without.iter().map(|turn| log.rate(turn)).collect();
+    println!("nothing: {} transactions per second, {} turns", alone.show(0), alone.len());
+    let rows: Vec<_> = losses
+        .iter()
+        .map(|(recorder, loss)| {
+            let quartile =
+                |part| loss.quantile(part).map_or("-".into(), |loss| format!("{loss:.1}"));
+            vec![
+                recorder.name().to_owned(),
+                loss.len().to_string(),
+                quartile(0.5),
+                quartile(0.25),
+                quartile(0.75),
+            ]
+        })
+        .collect();
+    table::print(&["recorder", "n", "lost %", "first quartile", "third quartile"], &rows);
+    Ok(losses)
+}
+
+/// From when to when transactions are counted, in microseconds of the wall clock.
+struct Turn {
+    begin: u64,
+    end: u64,
+}
+
+fn turn() -> Turn {
+    let now = || {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default().as_micros() as u64
+    };
+    let begin = now();
+    sleep(TURN);
+    Turn { begin, end: now() }
+}
+
+/// When each transaction ended, in microseconds of the wall clock.
+struct Log(Vec<u64>);
+
+impl Log {
+    /// Reads what the threads of pgbench have written, one file each.
+    fn read(folder: &Path) -> Result<Self> {
+        let mut ends = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log.")) {
+                let text = std::fs::read_to_string(&path).context("cannot read pgbench's log")?;
+                ends.extend(text.lines().filter_map(end_of));
+            }
+        }
+        ends.sort_unstable();
+        Ok(Self(ends))
+    }
+
+    /// Transactions per second.
+    fn rate(&self, turn: &Turn) -> f64 {
+        let before = |time| self.0.partition_point(|&end| end < time);
+        (before(turn.end) - before(turn.begin)) as f64 * 1e6 / (turn.end - turn.begin) as f64
+    }
+}
+
+/// Reads `client transaction latency script seconds microseconds`.
+fn end_of(line: &str) -> Option<u64> {
+    let mut words = line.split(' ').skip(4).map(str::parse::<u64>);
+    Some(words.next()?.ok()? * 1_000_000 + words.next()?.ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Log, Turn, end_of};
+
+    #[test]
+    fn rates() {
+        assert_eq!(end_of("0 199 2241 0 1175850568 995598"), Some(1_175_850_568_995_598));
+        assert_eq!(end_of("0 199 2241"), None);
+        let log = Log(vec![9, 10, 14, 20]);
+        assert_eq!(log.rate(&Turn { begin: 10, end: 20 }), 200_000.0);
+    }
+}
