@@ -213,10 +213,11 @@ impl Kernel {
         Ok(rows)
     }
 
-    /// The collector of a probe's totals.
-    pub(crate) fn totals(&mut self, probe: &Probe) -> Result<Option<Box<dyn Collect>>> {
-        let Some(totals) = probe.totals else { return Ok(None) };
-        Ok(Some((totals.collector)(take(&mut self.ebpf, totals.map)?)?))
+    /// The collectors of a probe's totals.
+    pub(crate) fn totals(&mut self, probe: &Probe) -> Result<Vec<Box<dyn Collect>>> {
+        let Some(totals) = probe.totals else { return Ok(Vec::new()) };
+        let maps = totals.maps.iter();
+        maps.map(|map| (totals.collector)(take(&mut self.ebpf, map)?)).collect()
     }
 
     /// Loads the program that [`Kernel::kernel_names`] asks.

@@ -201,12 +201,12 @@ impl Knob {
     }
 }
 
-/// Turns the rows of a map into facts; called every second and at the stop.
+/// Turns the rows of maps into facts; called every second and at the stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Totals {
-    /// The map's name in the object.
-    pub map: &'static str,
-    /// Makes the collector.
+    /// The names of the maps in the object.
+    pub maps: &'static [&'static str],
+    /// Makes the collector of one of them.
     pub collector: fn(aya::maps::Map) -> crate::error::Result<Box<dyn Collect>>,
 }
 

@@ -36,6 +36,18 @@ struct {
 	__type(value, struct call_totals);
 } calls SEC(".maps");
 
+/*
+ * Rows are allocated from a small stock that the kernel refills in the
+ * background, so a burst of new ones can find it empty. Those go here, where
+ * all rows are allocated beforehand.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct call_key);
+	__type(value, struct call_totals);
+} more_calls SEC(".maps");
+
 /* The call that a thread is in. */
 struct call_state {
 	__u64 start;	/* 0: in none that was seen to begin */
@@ -128,6 +140,13 @@ static __always_inline struct call_totals *totals_of(struct cpu_state *cpu,
 		return totals;
 	bpf_map_update_elem(&calls, &key, &none, BPF_NOEXIST);
 	totals = bpf_map_lookup_elem(&calls, &key);
+	if (totals)
+		return totals;
+	totals = bpf_map_lookup_elem(&more_calls, &key);
+	if (totals)
+		return totals;
+	bpf_map_update_elem(&more_calls, &key, &none, BPF_NOEXIST);
+	totals = bpf_map_lookup_elem(&more_calls, &key);
 	if (!totals)
 		cpu->counters[KTAPE_SYSCALL_COUNT].lost++;
 	return totals;

@@ -33,6 +33,9 @@ impl Answer {
         if found {
             return Ok(());
         }
+        if keys.is_empty() {
+            return Err(wrong(by, "this report has an order of its own".to_owned()));
+        }
         keys.sort_unstable();
         keys.dedup();
         Err(wrong(by, format!("there is no such column; there are {}", keys.join(", "))))

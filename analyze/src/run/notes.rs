@@ -51,7 +51,7 @@ fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
         ""
     };
     let text = format!(
-        "LOST {} of {} {record} facts ({}) in this window: the rings were full{whose}",
+        "LOST {} of {} {record} facts ({}) in this window: the kernel's buffers were full{whose}",
         loss.lost,
         loss.produced,
         percent.plain()

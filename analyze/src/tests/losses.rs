@@ -33,23 +33,29 @@ fn every_answer_says_what_its_window_lost() {
     let time = |text: &str| FilterArgs { time: Some(text.into()), ..FilterArgs::default() };
     check(
         FilterArgs::default(),
-        Some("warning: LOST 25 of 330 off_cpu facts (7.58 %) in this window: the rings were full"),
+        Some(
+            "warning: LOST 25 of 330 off_cpu facts (7.58 %) in this window: the kernel's buffers were full",
+        ),
     );
     check(
         time("1.2s,1.3s"),
-        Some("warning: LOST 25 of 120 off_cpu facts (20.83 %) in this window: the rings were full"),
+        Some(
+            "warning: LOST 25 of 120 off_cpu facts (20.83 %) in this window: the kernel's buffers were full",
+        ),
     );
     check(time("0s,1s"), None);
     let cpu = FilterArgs { cpu: vec!["1".into()], ..FilterArgs::default() };
     check(
         cpu,
-        Some("warning: LOST 5 of 30 off_cpu facts (16.67 %) in this window: the rings were full"),
+        Some(
+            "warning: LOST 5 of 30 off_cpu facts (16.67 %) in this window: the kernel's buffers were full",
+        ),
     );
     let pid = FilterArgs { pid: vec![10], ..FilterArgs::default() };
     check(
         pid,
         Some(
-            "warning: LOST 25 of 330 off_cpu facts (7.58 %) in this window: the rings were full; \
+            "warning: LOST 25 of 330 off_cpu facts (7.58 %) in this window: the kernel's buffers were full; \
              whose they were is not known, the filters cannot tell",
         ),
     );

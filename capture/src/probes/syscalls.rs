@@ -41,7 +41,7 @@ pub(super) const PROBE: Probe = Probe {
             default: 1,
         },
     ],
-    totals: Some(Totals { map: "calls", collector }),
+    totals: Some(Totals { maps: &["calls", "more_calls"], collector }),
 };
 
 const BUCKETS: usize = 40;
@@ -60,7 +60,7 @@ struct Calls {
 }
 
 fn collector(map: Map) -> Result<Box<dyn Collect>> {
-    let map = PerCpuHashMap::try_from(map).map_err(Error::kernel("open the map `calls`"))?;
+    let map = PerCpuHashMap::try_from(map).map_err(Error::kernel("open a map of system calls"))?;
     let now = crate::clock::monotonic();
     Ok(Box::new(Calls { map, seen: FxHashMap::default(), last: now, gone: FxHashSet::default() }))
 }
