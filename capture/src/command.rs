@@ -1,10 +1,14 @@
 //! The launched command: held until the recording is ready, then followed to its end.
 
 use crate::error::{Error, Result};
-use std::ffi::OsString;
+use crate::privileges;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::thread::JoinHandle;
 
@@ -19,6 +23,31 @@ pub(crate) struct Launched {
     pub(crate) ended: PipeReader,
 }
 
+/// Says why a command cannot be run before anything is done for it: execvp(3) looks for a name
+/// without a slash in PATH.
+fn find(name: &OsStr) -> io::Result<()> {
+    let executable = |path: &Path| -> io::Result<()> {
+        let meta = std::fs::metadata(path)?;
+        if meta.is_file() && meta.permissions().mode() & 0o111 != 0 {
+            return Ok(());
+        }
+        Err(io::ErrorKind::PermissionDenied.into())
+    };
+    if name.as_bytes().contains(&b'/') {
+        return executable(Path::new(name));
+    }
+    let paths = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let mut result = Err(io::ErrorKind::NotFound.into());
+    for folder in std::env::split_paths(&paths) {
+        match executable(&folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => result = Err(error),
+            Err(_) => {}
+            Ok(()) => return Ok(()),
+        }
+    }
+    result
+}
+
 impl Launched {
     /// Forks the command; it waits before its exec until [`Launched::release`].
     #[expect(unsafe_code, reason = "pre_exec is the only place between fork and exec")]
@@ -26,6 +55,7 @@ impl Launched {
     /// `stdout_taken`: the trace goes to standard output, so the command's goes to standard error.
     pub(crate) fn hold(command: &[OsString], stdout_taken: bool) -> Result<Launched> {
         let name = command[0].to_string_lossy().into_owned();
+        find(&command[0]).map_err(|source| Error::Command { command: name.clone(), source })?;
         let pipe = || io::pipe().map_err(Error::io("make", "a pipe"));
         let (pid_reader, pid_writer) = pipe()?;
         let (go_reader, go_writer) = pipe()?;
@@ -60,6 +90,8 @@ impl Launched {
             .name("command".into())
             .spawn(move || {
                 let child = run.spawn();
+                // Capabilities are a thread's own.
+                privileges::drop_unneeded().ok();
                 drop((go_reader, pid_writer));
                 let status = child.and_then(|mut child: Child| child.wait());
                 drop(ended_writer);

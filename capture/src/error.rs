@@ -32,6 +32,11 @@ pub enum Error {
         /// The capabilities that this process lacks.
         missing: String,
     },
+    /// In a container with process numbers of its own.
+    #[error(
+        "this is not the host's pid namespace, so no process would have its right name: run on the host, or in a container that shares it (docker run --pid=host)"
+    )]
+    Namespace,
     /// A probe that was asked for by name cannot run here.
     #[error("probe {probe} cannot run on this host: {reason}")]
     Probe {

@@ -43,7 +43,7 @@ pub(crate) struct Kernel {
     ksym_cursor: Array<MapData, u32>,
     /// Open until the programs are loaded; dropped with them.
     _ring_array: RingArray,
-    /// One fact ring per possible CPU.
+    /// One fact ring per CPU that was online at the start. What another one makes is lost, and counted.
     pub(crate) facts: Vec<Ring>,
     /// The ring of definitions.
     pub(crate) definitions: Ring,
@@ -79,22 +79,28 @@ pub(crate) struct Attached {
 }
 
 impl Kernel {
-    /// Loads the object. Nothing is attached yet.
+    /// Loads the object, with fact rings for the given CPUs. Nothing is attached yet.
     ///
     /// The loader parses the kernel's BTF (15 MB in memory), and so does the attachment: one after
     /// the other, never both.
     pub(crate) fn load(
         globals: &[Global],
-        cpus: u32,
+        possible_cpus: u32,
+        cpus: &[u32],
         ring_bytes: u32,
         definition_bytes: u32,
         recent: bool,
     ) -> Result<Kernel> {
-        let object =
-            if recent { ktape_ebpf::object() } else { ktape_ebpf::object_for_old_kernels() };
+        let object = if recent {
+            ktape_ebpf::object()
+        } else {
+            ktape_ebpf::object_for_old_kernels().ok_or_else(|| {
+                Error::Load("on this architecture they need kernel 5.17 or later".into(), "")
+            })?
+        };
         let mut loader = EbpfLoader::new();
         loader.allow_unsupported_maps();
-        loader.map_max_entries("facts", cpus);
+        loader.map_max_entries("facts", possible_cpus);
         loader.map_max_entries("definitions", definition_bytes);
         for global in globals {
             loader.override_global(global.symbol, global.bytes.as_slice(), true);
@@ -134,6 +140,29 @@ impl Kernel {
         self.targets.insert(key, 1, 0).map_err(Error::kernel("add a target"))
     }
 
+    /// Has the kernel verify what will probably be attached, which takes longer than attaching it.
+    /// Whatever fails here fails again in [`Kernel::attach`], which tells.
+    pub(crate) fn prepare(&mut self, probe: &Probe, btf: &Btf) {
+        for point in probe.attach {
+            let first = point.alternatives.first();
+            if let Some((how, Ok(program))) = first.map(|how| (how, self.program(how.program()))) {
+                load(program, how, btf).ok();
+            }
+        }
+        for open in probe.open {
+            self.load_open(open, btf).ok();
+        }
+    }
+
+    fn load_open(&mut self, open: &OpenFacts, btf: &Btf) -> std::result::Result<(), String> {
+        let program = self.program(open.program)?;
+        if program.fd().is_ok() {
+            return Ok(());
+        }
+        let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
+        iter.load("task", btf).map_err(|error| text(&error))
+    }
+
     /// Attaches a probe, all of it or nothing; the error is the reason.
     pub(crate) fn attach(
         &mut self,
@@ -149,9 +178,7 @@ impl Kernel {
             self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached)?;
         }
         for open in probe.open {
-            let program = self.program(open.program)?;
-            let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
-            iter.load("task", btf).map_err(|error| text(&error))?;
+            self.load_open(open, btf)?;
         }
         self.links.append(&mut links);
         Ok(attached)
@@ -171,7 +198,9 @@ impl Kernel {
         let mut reasons = Vec::new();
         for alternative in point.alternatives {
             let program = self.program(alternative.program())?;
-            match attach(program, alternative, btf, cpus, freq, cycles) {
+            let made = load(program, alternative, btf)
+                .and_then(|()| attach(program, alternative, cpus, freq, cycles));
+            match made {
                 Ok(mut made) => {
                     links.append(&mut made);
                     attached.points.push(match alternative {
@@ -291,10 +320,32 @@ fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map> {
     })
 }
 
+macro_rules! typed {
+    ($kind:ty, $program:expr) => {{
+        let program: &mut $kind = $program.try_into().map_err(|error| text(&error))?;
+        program
+    }};
+}
+
+/// Has the kernel verify a program, unless it has.
+fn load(program: &mut Program, how: &Attach, btf: &Btf) -> std::result::Result<(), String> {
+    if program.fd().is_ok() {
+        return Ok(());
+    }
+    let loaded = match *how {
+        Attach::TpBtf { tracepoint, .. } => typed!(BtfTracePoint, program).load(tracepoint, btf),
+        Attach::Fentry { function, .. } => typed!(FEntry, program).load(function, btf),
+        Attach::Fexit { function, .. } => typed!(FExit, program).load(function, btf),
+        Attach::Kprobe { .. } => typed!(KProbe, program).load(),
+        Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
+        Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
+    };
+    loaded.map_err(|error| text(&error))
+}
+
 fn attach(
     program: &mut Program,
     how: &Attach,
-    btf: &Btf,
     cpus: &[u32],
     freq: u64,
     cycles: bool,
@@ -304,46 +355,34 @@ fn attach(
     ) -> std::result::Result<Vec<Link>, String> {
         link.map(|link| vec![Box::new(link) as Link]).map_err(|error| text(&error))
     }
-    macro_rules! typed {
-        ($kind:ty) => {{
-            let program: &mut $kind = program.try_into().map_err(|error| text(&error))?;
-            program
-        }};
-    }
     match *how {
-        Attach::TpBtf { tracepoint, .. } => {
-            let program = typed!(BtfTracePoint);
-            program.load(tracepoint, btf).map_err(|error| text(&error))?;
+        Attach::TpBtf { .. } => {
+            let program = typed!(BtfTracePoint, program);
             let id = program.attach().map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
-        Attach::Fentry { function, .. } => {
-            let program = typed!(FEntry);
-            program.load(function, btf).map_err(|error| text(&error))?;
+        Attach::Fentry { .. } => {
+            let program = typed!(FEntry, program);
             let id = program.attach().map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
-        Attach::Fexit { function, .. } => {
-            let program = typed!(FExit);
-            program.load(function, btf).map_err(|error| text(&error))?;
+        Attach::Fexit { .. } => {
+            let program = typed!(FExit, program);
             let id = program.attach().map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
         Attach::Kprobe { function, .. } => {
-            let program = typed!(KProbe);
-            program.load().map_err(|error| text(&error))?;
+            let program = typed!(KProbe, program);
             let id = program.attach(function, 0).map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
         Attach::Tracepoint { category, name, .. } => {
-            let program = typed!(TracePoint);
-            program.load().map_err(|error| text(&error))?;
+            let program = typed!(TracePoint, program);
             let id = program.attach(category, name).map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
         Attach::Sampling { .. } => {
-            let program = typed!(PerfEvent);
-            program.load().map_err(|error| text(&error))?;
+            let program = typed!(PerfEvent, program);
             let mut links: Vec<Link> = Vec::new();
             for &cpu in cpus {
                 let event = if cycles {

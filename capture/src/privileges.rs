@@ -26,8 +26,8 @@ struct Sets {
     inheritable: u32,
 }
 
-/// Drops all other capabilities of this process, for good. A command that was launched before is a
-/// process of its own and keeps its.
+/// Drops all other capabilities of the calling thread, and of those that it starts, for good. A
+/// command that was launched before is a process of its own and keeps its.
 #[expect(unsafe_code, reason = "capget(2), capset(2) and prctl(2) have no wrappers")]
 pub(crate) fn drop_unneeded() -> Result<()> {
     let failed = |what| move |source| Error::Io { action: "drop", path: what, source };
@@ -61,7 +61,7 @@ pub(crate) fn drop_unneeded() -> Result<()> {
         set.permitted &= mask;
         set.inheritable &= mask;
     }
-    // SAFETY: as above; capset affects the calling thread only, and threads started from here on.
+    // SAFETY: as above.
     let set = unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) };
     if set != 0 {
         return Err(failed("privileges".into())(std::io::Error::last_os_error()));

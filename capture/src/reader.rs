@@ -104,14 +104,15 @@ impl Reader {
     /// Empties all rings once. Returns whether one of them may hold more.
     pub(crate) fn turn(&mut self, kernel: &mut Kernel, now: u64) -> Result<bool> {
         let mut more = false;
-        for cpu in 0..kernel.facts.len() {
+        for at in 0..kernel.facts.len() {
             // A ring can outpace one chunk: write in between.
             let tape = &mut self.tape;
-            let taken = kernel.facts[cpu].drain(ITEMS_PER_TURN, |record, bytes| {
+            let cpu = kernel.facts[at].cpu;
+            let taken = kernel.facts[at].drain(ITEMS_PER_TURN, |record, bytes| {
                 if let Some(desc) = by_id(record)
                     && bytes.len() >= desc.size
                 {
-                    tape.fact(desc, cpu as u16, &bytes[..desc.size]);
+                    tape.fact(desc, cpu, &bytes[..desc.size]);
                 }
             });
             more |= taken == ITEMS_PER_TURN;
@@ -249,9 +250,9 @@ impl Reader {
 
     /// Keeps memory bounded however many stacks there are.
     pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) {
-        if self.stacks.is_large() {
+        if self.stacks.trim_memory() {
             self.name(kernel);
-            self.stacks.forget();
+            self.stacks.forget_frames();
         }
     }
 

@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 /// A ring that this process reads.
 pub(crate) struct Ring {
     ring: RingBuf<MapData>,
+    /// Whose facts it holds; of no meaning for definitions.
+    pub(crate) cpu: u16,
 }
 
 /// In front of each item: the record's id and a spare word (`struct item` of ktape.bpf.h).
@@ -37,14 +39,14 @@ impl AsRawFd for Ring {
 /// The array through which the programs find their CPU's ring.
 pub(crate) type RingArray = ArrayOfMaps<MapData, RingBuf<MapData>>;
 
-/// Makes a fact ring for each possible CPU and puts it into the array of rings.
+/// Makes a fact ring for each of these CPUs and puts it into the array of rings.
 ///
 /// The array comes back, too: the programs name it by its descriptor until they are loaded.
-pub(crate) fn per_cpu(array: Map, cpus: u32, bytes: u32) -> Result<(RingArray, Vec<Ring>)> {
+pub(crate) fn per_cpu(array: Map, cpus: &[u32], bytes: u32) -> Result<(RingArray, Vec<Ring>)> {
     let what = "make a ring";
     let mut array: RingArray = array.try_into().map_err(Error::kernel(what))?;
     let mut rings = Vec::new();
-    for cpu in 0..cpus {
+    for &cpu in cpus {
         let fd = create(bytes).map_err(|error| Error::Kernel {
             action: what,
             message: format!("{error} (ring of {bytes} bytes; -m sets it)"),
@@ -52,14 +54,15 @@ pub(crate) fn per_cpu(array: Map, cpus: u32, bytes: u32) -> Result<(RingArray, V
         let data = MapData::from_fd(fd).map_err(Error::kernel(what))?;
         let ring = RingBuf::try_from(Map::RingBuf(data)).map_err(Error::kernel(what))?;
         array.set(cpu, &ring, 0).map_err(Error::kernel(what))?;
-        rings.push(Ring { ring });
+        rings.push(Ring { ring, cpu: cpu as u16 });
     }
     Ok((array, rings))
 }
 
 /// The one ring in this map.
 pub(crate) fn single(map: Map) -> Result<Ring> {
-    Ok(Ring { ring: RingBuf::try_from(map).map_err(Error::kernel("open a ring"))? })
+    let ring = RingBuf::try_from(map).map_err(Error::kernel("open a ring"))?;
+    Ok(Ring { ring, cpu: 0 })
 }
 
 /// bpf(BPF_MAP_CREATE) of a ring buffer; aya 0.14 makes rings only from an object.

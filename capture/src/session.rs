@@ -119,7 +119,8 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         Output::Stdout => PathBuf::from("(standard output)"),
     };
     let meta = meta(options, &host, &start, &probes);
-    let tape = Tape::new(sink, path, meta, options.level, kernel.facts.len())?;
+    let rings = host.possible.bound() as usize;
+    let tape = Tape::new(sink, path, meta, options.level, rings)?;
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
     let tasks = Tasks::new(!setup::whole_host(options), pid);
     let mut session = Session {
@@ -149,21 +150,22 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         kernel.set_moment(Moment::Release, clock::monotonic())?;
         command.release()?;
     }
-    let failure = session.run(&mut kernel, &signals, command.as_ref(), progress);
-    kernel.detach();
+    let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
     let duration = session.began.elapsed();
     let stop = clock::now();
-    if let Some(command) = &command {
-        command.terminate();
-    }
-
-    let finished = match failure {
-        Ok(()) => session.stop(kernel, &attached, &stop),
+    let ended = ended.and_then(|()| session.read_open(&mut kernel, &attached, stop.mono));
+    kernel.detach();
+    let finished = match ended {
+        Ok(()) => session.stop(kernel, &stop),
         Err(error) => {
             session.reader.tape.cut();
             Err(error)
         }
     };
+    // Not before: what it waits for is what was asked.
+    if let Some(command) = &command {
+        command.terminate();
+    }
     let status = command.map(Launched::wait).transpose()?;
     let (cpu, peak_bytes) = usage();
     let (outcomes, bytes, failure) = match finished {
@@ -289,21 +291,30 @@ impl Session<'_> {
         Ok(totals.iter().map(|(_, _, lost)| lost).sum())
     }
 
-    /// After the programs are detached: what is left in the rings, what is still open, names.
-    fn stop(
-        mut self,
-        mut kernel: crate::kernel::Kernel,
+    /// Stops the programs, and takes the facts that are open at that moment.
+    fn read_open(
+        &mut self,
+        kernel: &mut crate::kernel::Kernel,
         attached: &[setup::Chosen],
-        stop: &crate::proc::Anchor,
-    ) -> Result<(Vec<Outcome>, u64)> {
-        let now = stop.mono;
-        kernel.set_moment(Moment::Stop, stop.mono)?;
+        stop: u64,
+    ) -> Result<()> {
+        kernel.set_moment(Moment::Stop, stop)?;
         for open in attached.iter().flat_map(|choice| choice.probe.open) {
             let rows = kernel.read_open(open)?;
             for row in rows.chunks_exact(open.record.size) {
                 self.reader.own_fact(open.record, row);
             }
         }
+        Ok(())
+    }
+
+    /// After the programs are detached: what is left in the rings, and names.
+    fn stop(
+        mut self,
+        mut kernel: crate::kernel::Kernel,
+        stop: &crate::proc::Anchor,
+    ) -> Result<(Vec<Outcome>, u64)> {
+        let now = stop.mono;
         while self.reader.turn(&mut kernel, now)? {}
         self.reader.write(now)?;
         self.count(&kernel, now)?;

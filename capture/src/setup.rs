@@ -53,7 +53,7 @@ pub(crate) fn choose(choices: &[ProbeChoice]) -> Result<Vec<Chosen>> {
             })?;
             values[at] = probe.knobs[at].parse(text).map_err(fail)?;
         }
-        let explicit = choice.is_some_and(|choice| choice.explicit);
+        let explicit = choices.iter().any(|choice| choice.name == probe.name && choice.explicit);
         chosen.push(Chosen { probe, values, explicit });
     }
     Ok(chosen)
@@ -69,8 +69,12 @@ pub(crate) struct Setup {
     pub(crate) attached: Vec<Chosen>,
 }
 
-/// Bytes of the definition ring.
-const DEFINITION_BYTES: u32 = 2 << 20;
+/// Bytes of the definition ring for so many CPUs: what they send at the start of a recording, when
+/// every stack is new, and as much again.
+fn definition_bytes(cpus: usize) -> u32 {
+    let bytes = (cpus as u32).saturating_mul(512 << 10).next_power_of_two();
+    bytes.clamp(2 << 20, 64 << 20)
+}
 
 /// Kernel memory that other programs may hold until the ring is full is not ours to wait for: wake
 /// the reader when a ring is a sixteenth full.
@@ -85,6 +89,7 @@ pub(crate) fn attach(
     held: Option<u32>,
 ) -> Result<Setup> {
     check_permission(host)?;
+    check_namespace()?;
     let chosen = choose(&options.probes)?;
     let version = kernel_version(&host.release);
     let cycles = sideband::has_hardware_cycles();
@@ -100,6 +105,10 @@ pub(crate) fn attach(
     globals.push(half("held_tgid", held.unwrap_or(0)));
     globals.push(half("kernel_version", version.0 << 16 | version.1 << 8));
     globals.push(half("wake_bytes", (u64::from(options.ring_bytes) / WAKES_PER_RING) as u32));
+    let cpus = cpu_list(host);
+    let definitions = definition_bytes(cpus.len());
+    let waiting = u64::from(definitions) / 2;
+    globals.push(Global { symbol: "wake_definitions", bytes: waiting.to_ne_bytes().to_vec() });
     globals.push(Global { symbol: "cpu_event", bytes: vec![if cycles { 2 } else { 1 }] });
     for choice in &chosen {
         for (knob, &value) in choice.probe.knobs.iter().zip(&choice.values) {
@@ -112,8 +121,9 @@ pub(crate) fn attach(
     let mut kernel = Kernel::load(
         &globals,
         host.possible.bound(),
+        &cpus,
         options.ring_bytes,
-        DEFINITION_BYTES,
+        definitions,
         kernel::is_recent(version),
     )?;
     for (ids, thread) in [(&wanted.pids, false), (&wanted.tids, true)] {
@@ -131,7 +141,9 @@ pub(crate) fn attach(
     let btf = kernel::btf()?;
     // Without it, names come from /proc/kallsyms.
     kernel.load_names(&btf).ok();
-    let cpus = cpu_list(host);
+    for choice in &chosen {
+        kernel.prepare(choice.probe, &btf);
+    }
     let start = clock::now();
     kernel.set_moment(Moment::Start, start.mono)?;
     let mut probes = Vec::new();
@@ -225,6 +237,17 @@ fn check_permission(host: &HostFacts) -> Result<()> {
     }
 }
 
+/// The host's own pid namespace: PROC_PID_INIT_INO of include/uapi/linux/nsfs.h.
+const HOST_PIDS: &str = "pid:[4026531836]";
+
+/// The kernel programs see the host's numbers of processes; those that /proc shows must be the same.
+fn check_namespace() -> Result<()> {
+    match std::fs::read_link("/proc/self/ns/pid") {
+        Ok(own) if own.as_os_str() != HOST_PIDS => Err(Error::Namespace),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a probe can run here.
 #[derive(Debug)]
 pub struct Availability {
@@ -241,7 +264,7 @@ pub fn check() -> Result<Vec<Availability>> {
     let all = |result: std::result::Result<Vec<String>, String>| {
         PROBES.iter().map(|&probe| Availability { probe, result: result.clone() }).collect()
     };
-    if let Err(error) = check_permission(&host) {
+    if let Err(error) = check_permission(&host).and_then(|()| check_namespace()) {
         return Ok(all(Err(error.to_string())));
     }
     let version = kernel_version(&host.release);
@@ -249,14 +272,14 @@ pub fn check() -> Result<Vec<Availability>> {
     let globals =
         [Global { symbol: "self_tgid", bytes: std::process::id().to_ne_bytes().to_vec() }];
     let page = host.page_size.max(4096);
-    let loaded =
-        Kernel::load(&globals, host.possible.bound(), page, page, kernel::is_recent(version));
+    let cpus = cpu_list(&host);
+    let recent = kernel::is_recent(version);
+    let loaded = Kernel::load(&globals, host.possible.bound(), &cpus, page, page, recent);
     let mut kernel = match loaded {
         Ok(kernel) => kernel,
         Err(error) => return Ok(all(Err(crate::error::chain(&error)))),
     };
     let btf = kernel::btf()?;
-    let cpus = cpu_list(&host);
     Ok(PROBES
         .iter()
         .map(|&probe| {

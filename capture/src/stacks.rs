@@ -14,8 +14,11 @@ use rustc_hash::FxHashMap;
 
 /// Everything known of stacks.
 pub(crate) struct Stacks {
-    /// Id in the trace by the id of the kernel programs.
-    ids: Vec<u32>,
+    /// Ids in the trace by those of the kernel programs: those that came or were asked for since
+    /// there were last [`MAX_IDS`] of them, and those of the time before. The programs forget more
+    /// than that, and send what they meet again under another id.
+    ids: FxHashMap<u32, u32>,
+    old_ids: FxHashMap<u32, u32>,
     frames: Ids<(u32, u64)>,
     nodes: Ids<(u32, u32)>,
     stacks: Ids<(u32, u8, u8, u8)>,
@@ -56,13 +59,14 @@ impl<K: std::hash::Hash + Eq> Ids<K> {
 /// called it.
 const PREFIX: usize = 5;
 
-/// More ids than this are not translated: no recording makes them, and the table stays bounded.
-const MAX_IDS: u32 = 1 << 26;
+/// Four times as many as the programs' dictionary holds (`stack_ids` of stack.bpf.h).
+const MAX_IDS: usize = 1 << 17;
 
 impl Stacks {
     pub(crate) fn new(kernel: KernelCode) -> Stacks {
         Stacks {
-            ids: Vec::new(),
+            ids: FxHashMap::default(),
+            old_ids: FxHashMap::default(),
             frames: Ids::default(),
             nodes: Ids::default(),
             stacks: Ids::default(),
@@ -73,8 +77,20 @@ impl Stacks {
     }
 
     /// The id in the trace of a stack that the kernel programs call `id`; 0 if it never came.
-    pub(crate) fn translate(&self, id: u32) -> u32 {
-        self.ids.get(id as usize).copied().unwrap_or(0)
+    pub(crate) fn translate(&mut self, id: u32) -> u32 {
+        if let Some(&known) = self.ids.get(&id) {
+            return known;
+        }
+        let Some(&known) = self.old_ids.get(&id) else { return 0 };
+        self.remember(id, known);
+        known
+    }
+
+    fn remember(&mut self, id: u32, known: u32) {
+        if self.ids.len() >= MAX_IDS {
+            self.old_ids = std::mem::take(&mut self.ids);
+        }
+        self.ids.insert(id, known);
     }
 
     /// Takes a stack that the kernel programs sent; `addresses` are innermost first.
@@ -85,9 +101,6 @@ impl Stacks {
         mappings: &mut Mappings,
         tape: &mut Tape,
     ) {
-        if wire.id >= MAX_IDS {
-            return;
-        }
         let mut end = wire.end;
         let frames = if wire.side == stack_side::KERNEL {
             let program = wire.flags & wire_stack_flag::PROGRAM != 0;
@@ -116,11 +129,7 @@ impl Stacks {
             node = self.node(node, frame, tape);
         }
         let id = self.stack(node, wire, end, tape);
-        let at = wire.id as usize;
-        if at >= self.ids.len() {
-            self.ids.resize(at + 1, 0);
-        }
-        self.ids[at] = id;
+        self.remember(wire.id, id);
     }
 
     /// The addresses of a kernel stack's first frames that nobody has told the name of yet.
@@ -210,14 +219,20 @@ impl Stacks {
         id
     }
 
-    /// Whether so much is remembered that it is time to [`Stacks::forget`].
-    pub(crate) fn is_large(&self) -> bool {
-        self.nodes.known.len() > MAX_NODES
+    /// Keeps memory bounded: when there are too many stacks, forgets them; what comes again gets a
+    /// second id, and ids that the kernel programs still use stay valid. Returns whether the frames
+    /// are too many, too, and must be named and forgotten: addresses of code that is made at run
+    /// time, since no program has so much of its own.
+    pub(crate) fn trim_memory(&mut self) -> bool {
+        if self.nodes.known.len() > MAX_NODES {
+            self.nodes.known = FxHashMap::default();
+            self.stacks.known = FxHashMap::default();
+        }
+        self.frames.known.len() > MAX_NODES
     }
 
-    /// Forgets all frames, after their names were written: what comes again gets a second id. Ids
-    /// that the kernel programs still use stay valid.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets all frames, after their names were written.
+    pub(crate) fn forget_frames(&mut self) {
         self.frames.known = FxHashMap::default();
         self.nodes.known = FxHashMap::default();
         self.stacks.known = FxHashMap::default();

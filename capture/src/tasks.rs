@@ -7,7 +7,7 @@ use ktape_format::schema::{
     TaskComm, TaskExec, TaskExit, TaskRun, TaskStart, WireComm, WireExec, WireExit, WireFork,
     task_flag,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 
 /// Longest command line that is kept, in bytes.
@@ -47,7 +47,7 @@ pub(crate) struct Tasks {
     /// Forks before this time are in the snapshot already, if their thread is.
     snapshot_end: u64,
     /// Processes that ended since the last call of [`Tasks::take_gone`].
-    gone: Vec<u32>,
+    gone: FxHashSet<u32>,
     command: u32,
 }
 
@@ -136,6 +136,7 @@ impl Tasks {
             return;
         }
         if fork.tid == fork.tgid {
+            self.gone.remove(&fork.tgid);
             let program = self.programs.get(&fork.parent).cloned().unwrap_or_default();
             self.programs.insert(fork.tgid, program);
         }
@@ -162,13 +163,16 @@ impl Tasks {
             waiting.comm = name;
             waiting.row.uid = exec.uid;
         } else {
+            // As in `tell`: the command line of what only woke somebody is not told.
+            let whole = !self.only_named || self.subjects.contains(exec.tgid);
+            let mut text = |bytes: &[u8]| if whole { tape.text(bytes) } else { 0 };
             let row = TaskExec {
                 time: exec.time,
                 tgid: exec.tgid,
                 old_tid: exec.old_tid,
+                cmdline: text(&program.cmdline),
+                exe: text(&program.exe),
                 comm: tape.text(&name),
-                cmdline: tape.text(&program.cmdline),
-                exe: tape.text(&program.exe),
                 uid: exec.uid,
             };
             tape.define(TaskExec::DESC, &row.encode());
@@ -211,7 +215,7 @@ impl Tasks {
             tape.define(TaskExit::DESC, &row.encode());
         }
         if exit.live == 0 {
-            self.gone.push(exit.tgid);
+            self.gone.insert(exit.tgid);
         }
     }
 
@@ -219,20 +223,7 @@ impl Tasks {
     pub(crate) fn run_times(&self, snapshot: &Snapshot, now: u64, tape: &mut Tape) {
         for process in &snapshot.processes {
             for thread in process.threads.iter().filter(|thread| self.told.contains(thread.tid)) {
-                let path = format!("/proc/{}/task/{}/schedstat", process.tgid, thread.tid);
-                let Some(sched) = std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text))
-                else {
-                    continue;
-                };
-                let row = TaskRun {
-                    time: now,
-                    run: sched.run_ns,
-                    wait: sched.wait_ns,
-                    slices: sched.slices,
-                    tid: thread.tid,
-                    tgid: process.tgid,
-                };
-                tape.define(TaskRun::DESC, &row.encode());
+                run_time(thread.tid, process.tgid, now, tape);
             }
         }
     }
@@ -256,6 +247,9 @@ impl Tasks {
                 self.tell(waiting.row, &waiting.comm, subject, tape);
                 if let Some(exit) = waiting.exit {
                     tape.define(TaskExit::DESC, &exit.encode());
+                } else if subject {
+                    // The first reading, from which its CPU time counts.
+                    run_time(waiting.row.tid, waiting.row.tgid, now, tape);
                 }
             }
         }
@@ -280,12 +274,27 @@ impl Tasks {
     /// The processes that ended since the last call. What is kept of them is dropped.
     pub(crate) fn take_gone(&mut self) -> Vec<u32> {
         for tid in std::mem::take(&mut self.ended) {
-            self.waiting.remove(&tid);
+            // Unless its number is another thread's by now.
+            if self.waiting.get(&tid).is_some_and(|waiting| waiting.exit.is_some()) {
+                self.waiting.remove(&tid);
+            }
         }
         for tgid in &self.gone {
             self.programs.remove(tgid);
         }
-        std::mem::take(&mut self.gone)
+        let mut gone: Vec<u32> = std::mem::take(&mut self.gone).into_iter().collect();
+        gone.sort_unstable();
+        gone
+    }
+}
+
+/// The CPU time that a thread has had by now.
+fn run_time(tid: u32, tgid: u32, now: u64, tape: &mut Tape) {
+    let path = format!("/proc/{tgid}/task/{tid}/schedstat");
+    let sched = std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text));
+    if let Some(SchedStat { run_ns: run, wait_ns: wait, slices, .. }) = sched {
+        let row = TaskRun { time: now, run, wait, slices, tid, tgid };
+        tape.define(TaskRun::DESC, &row.encode());
     }
 }
 

@@ -42,6 +42,7 @@ enum {
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_RB_AVAIL_DATA = 0,
 };
 
 #define CORE __attribute__((preserve_access_index))
@@ -77,11 +78,17 @@ struct cred {
 	struct kuid_struct uid;
 } CORE;
 
+struct thread_info {
+	__u32 status;	/* x86: TS_COMPAT during a 32-bit system call */
+} CORE;
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int __state;
 	void *stack;
 	unsigned int flags;
 	int on_cpu;
+	int wake_cpu;	/* where it ran last */
 	struct sched_entity se;
 	struct mm_struct *mm;
 	int exit_code;
@@ -135,6 +142,7 @@ struct pt_regs {
 #define REGS_SP(r) ((r)->sp)
 #define REGS_FP(r) ((r)->bp)
 #define REGS_SYSCALL(r) ((__s32)(r)->orig_ax)
+#define TS_COMPAT 2	/* arch/x86/include/asm/thread_info.h */
 #define NR_SCHED_YIELD 24
 #define NR_EXIT 60
 #define NR_EXIT_GROUP 231

@@ -19,6 +19,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 const volatile __u32 self_tgid;		/* the recorder itself */
 const volatile __u32 kernel_version;	/* major << 16 | minor << 8 */
 const volatile __u32 wake_bytes = 256 * 1024; /* wake the reader this often */
+const volatile __u64 wake_definitions = 1 << 20; /* and when so many wait */
 
 /* The precision of a record's loss counters needs one slot per record id. */
 #define MAX_RECORDS 128
@@ -88,6 +89,15 @@ static __always_inline __u64 moment(__u32 which)
 	return time ? *time : 0;
 }
 
+/*
+ * From the stop on, the programs change nothing: iterators then read what each
+ * thread was in at that moment.
+ */
+static __always_inline bool stopped(void)
+{
+	return moment(MOMENT_STOP);
+}
+
 /* In front of every ring item. */
 struct item {
 	__u32 record;
@@ -121,6 +131,13 @@ lost:
 	return NULL;
 }
 
+/* A fact that could not even be begun. */
+static __always_inline void lose_fact(struct cpu_state *cpu, __u32 record)
+{
+	cpu->counters[record].produced++;
+	cpu->counters[record].lost++;
+}
+
 /*
  * The reader waits edge-triggered: wake it once per `wake_bytes`, not once per
  * fact. Its timeout drains the rest.
@@ -146,14 +163,18 @@ static __always_inline bool send_definition(struct item *item, __u32 record,
 					    __u64 size)
 {
 	struct cpu_state *cpu = this_cpu();
+	__u64 flags = BPF_RB_NO_WAKEUP;
 
 	if (!cpu)
 		return false;
+	if (bpf_ringbuf_query(&definitions, BPF_RB_AVAIL_DATA) >
+	    wake_definitions)
+		flags = BPF_RB_FORCE_WAKEUP;
 	item->record = record;
 	item->spare = 0;
 	__sync_fetch_and_add(&cpu->counters[record].produced, 1);
 	if (!bpf_ringbuf_output(&definitions, item, sizeof(*item) + size,
-				BPF_RB_NO_WAKEUP))
+				flags))
 		return true;
 	__sync_fetch_and_add(&cpu->counters[record].lost, 1);
 	return false;

@@ -267,14 +267,27 @@ static __always_inline __u32 intern_user_stack(struct stack_buffer *buf,
 					       __u64 ip, __u64 sp, __u64 fp)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 image;
+	__u64 image, start;
 
 	walk_user(buf, ip, sp, fp);
 	image = BPF_CORE_READ(task, self_exec_id);
-	return intern_stack(buf, image << 32 | buf->head.tgid);
+	/* A pid can come back as another process with the same number. */
+	start = BPF_CORE_READ(task, group_leader, start_time);
+	return intern_stack(buf, (image << 32 | buf->head.tgid) ^ start << 20);
 }
 
-/* The registers with which a task entered the kernel; user tasks only. */
+#if defined(__TARGET_ARCH_x86)
+/* Whether a task is in a system call of the 32-bit table. */
+static __always_inline bool in_compat_call(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+#endif
+
+/*
+ * The registers with which a task entered the kernel; user tasks only. The
+ * system call is that of the native table, else negative.
+ */
 struct user_regs {
 	__u64 ip;
 	__u64 sp;
@@ -283,7 +296,10 @@ struct user_regs {
 };
 
 #if defined(KTAPE_OLD_KERNEL)
-/* x86 before 5.15: no bpf_task_pt_regs(); they lie at the top of the stack. */
+#if !defined(__TARGET_ARCH_x86)
+#error "where the registers of a task lie is known for x86 only"
+#endif
+/* Before 5.15: no bpf_task_pt_regs(); they lie at the top of the stack. */
 #define THREAD_SIZE 16384
 #define PT_REGS_SIZE 168
 static __always_inline void read_user_regs(struct task_struct *task,
@@ -292,17 +308,11 @@ static __always_inline void read_user_regs(struct task_struct *task,
 	struct pt_regs *regs;
 
 	regs = BPF_CORE_READ(task, stack) + THREAD_SIZE - PT_REGS_SIZE;
-#if defined(__TARGET_ARCH_x86)
 	out->ip = BPF_CORE_READ(regs, ip);
 	out->sp = BPF_CORE_READ(regs, sp);
 	out->fp = BPF_CORE_READ(regs, bp);
-	out->syscall = (__s32)BPF_CORE_READ(regs, orig_ax);
-#else
-	out->ip = BPF_CORE_READ(regs, pc);
-	out->sp = BPF_CORE_READ(regs, sp);
-	out->fp = BPF_CORE_READ(regs, regs[29]);
-	out->syscall = BPF_CORE_READ(regs, syscallno);
-#endif
+	out->syscall = in_compat_call(task) ? -1 :
+		       (__s32)BPF_CORE_READ(regs, orig_ax);
 }
 #else
 static __always_inline void read_user_regs(struct task_struct *task,
@@ -314,6 +324,10 @@ static __always_inline void read_user_regs(struct task_struct *task,
 	out->sp = REGS_SP(regs);
 	out->fp = REGS_FP(regs);
 	out->syscall = REGS_SYSCALL(regs);
+#if defined(__TARGET_ARCH_x86)
+	if (in_compat_call(task))
+		out->syscall = -1;
+#endif
 }
 #endif
 

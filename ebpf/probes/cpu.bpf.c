@@ -30,7 +30,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	struct cpu_state *cpu;
 
 	/* The idle task is not sampled. */
-	if (!(__u32)id || !current_wanted(id >> 32, id))
+	if (!(__u32)id || stopped() || !current_wanted(id >> 32, id))
 		return 0;
 	cpu = this_cpu();
 	buf = stack_buffer(STACK_CPU);

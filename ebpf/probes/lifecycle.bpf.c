@@ -26,16 +26,23 @@ int lifecycle_fork(__u64 *ctx)
 		struct ktape_wire_fork fork;
 	} message = {};
 	struct ktape_wire_fork *fork = &message.fork;
-	__u64 key;
+	struct cpu_state *cpu;
+	long full = 0;
 	__u8 one = 1;
+	__u64 key;
 
 	if (filter_children && child->tgid == child->pid) {
 		key = (__u64)parent->tgid << 1;
 		if (bpf_map_lookup_elem(&targets, &key)) {
 			key = (__u64)child->tgid << 1;
-			bpf_map_update_elem(&targets, &key, &one, BPF_ANY);
+			full = bpf_map_update_elem(&targets, &key, &one,
+						   BPF_ANY);
 		}
 	}
+	/* The facts of a child that is not known as a target are missing. */
+	cpu = this_cpu();
+	if (cpu && full)
+		lose_fact(cpu, KTAPE_WIRE_FORK);
 	fork->time = bpf_ktime_get_ns();
 	fork->start = child->start_time;
 	fork->tid = child->pid;
@@ -141,10 +148,13 @@ int lifecycle_exit(__u64 *ctx)
 	exit->code = task->exit_code;
 	exit->live = BPF_CORE_READ(task, signal, live.counter);
 	send_definition(&message.item, KTAPE_WIRE_EXIT, sizeof(*exit));
-	if (filter_children && !exit->live) {
-		/* Its pid may come back as another process. */
-		key = (__u64)task->tgid << 1;
+	if (filter_targets) {
+		/* Its number may come back as another thread or process. */
+		key = (__u64)task->pid << 1 | 1;
 		bpf_map_delete_elem(&targets, &key);
+		key = (__u64)task->tgid << 1;
+		if (!exit->live)
+			bpf_map_delete_elem(&targets, &key);
 	}
 	return 0;
 }

@@ -109,11 +109,17 @@ static __always_inline void learn(struct place *place, __u64 waited)
 		place->credit--;
 }
 
+/* Whether it left the CPU without waiting for anything but the CPU. */
+static __always_inline bool was_runnable(struct thread_state *thread)
+{
+	return thread->state == KTAPE_OFF_CPU_STATE_PREEMPTED ||
+	       thread->state == KTAPE_OFF_CPU_STATE_YIELDED;
+}
+
 /* The part of a wait in which the thread could have run. */
 static __always_inline __u64 runq_of(struct thread_state *thread, __u64 now)
 {
-	if (thread->state == KTAPE_OFF_CPU_STATE_PREEMPTED ||
-	    thread->state == KTAPE_OFF_CPU_STATE_YIELDED)
+	if (was_runnable(thread))
 		return now - thread->off_ts;
 	if (!thread->wake_ts)
 		return 0;
@@ -123,7 +129,7 @@ static __always_inline __u64 runq_of(struct thread_state *thread, __u64 now)
 	 */
 	if (thread->wake_ts < thread->off_ts)
 		return now - thread->off_ts;
-	return now - thread->wake_ts;
+	return thread->wake_ts < now ? now - thread->wake_ts : 0;
 }
 
 static __always_inline void fill(struct ktape_off_cpu *fact,
@@ -135,8 +141,13 @@ static __always_inline void fill(struct ktape_off_cpu *fact,
 	fact->runq = runq_of(thread, now);
 	fact->tid = task->pid;
 	fact->tgid = task->tgid;
-	fact->waker = thread->wake_ts ? thread->waker : 0;
-	fact->waker_tgid = thread->wake_ts ? thread->waker_tgid : 0;
+	if (thread->wake_ts && !was_runnable(thread)) {
+		fact->waker = thread->waker;
+		fact->waker_tgid = thread->waker_tgid;
+	} else {
+		fact->waker = 0;
+		fact->waker_tgid = 0;
+	}
 	fact->kstack = thread->kstack;
 	fact->ustack = thread->ustack;
 	fact->prev_cpu = thread->cpu;
@@ -172,8 +183,13 @@ static __always_inline void arrive(struct cpu_state *cpu,
 	struct stack_buffer *buf;
 	__u64 waited;
 
-	if (!thread || !thread->off_ts)
+	if (!thread)
 		return;
+	if (!thread->off_ts) {
+		/* Nobody asks who ended a wait that is not recorded. */
+		thread->wake_ts = 0;
+		return;
+	}
 	/* The clock may step back by some ns from one CPU to another. */
 	if (now < thread->off_ts)
 		now = thread->off_ts;
@@ -231,8 +247,11 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 	if (!dead && !current_wanted(prev->tgid, prev->pid))
 		return;
 	thread = thread_of(prev, !dead);
-	if (!thread)
+	if (!thread) {
+		if (!dead)
+			lose_fact(cpu, KTAPE_OFF_CPU);
 		return;
+	}
 	if (thread->off_ts)
 		arrived_unseen(cpu, thread, prev, now);
 	if (dead)
@@ -282,10 +301,16 @@ int sched_switch(__u64 *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	__u32 raw;
 
-	if (!cpu)
+	if (!cpu || stopped())
 		return 0;
 	if (prev->pid) {
-		if (kernel_version >= (5 << 16 | 18 << 8))
+		/*
+		 * Preempted on its way to sleep: it has set its state, but is
+		 * still on the run queue.
+		 */
+		if (ctx[0])
+			raw = 0;
+		else if (kernel_version >= (5 << 16 | 18 << 8))
 			raw = ctx[3];
 		else
 			raw = raw_state(prev);
@@ -307,7 +332,7 @@ int sched_waking(__u64 *ctx)
 	struct thread_state *thread = thread_of(task, false);
 	__u64 id;
 
-	if (!thread)
+	if (!thread || stopped())
 		return 0;
 	id = bpf_get_current_pid_tgid();
 	thread->wake_ts = bpf_ktime_get_ns();
@@ -323,13 +348,18 @@ int sched_wakeup_new(__u64 *ctx)
 	struct task_struct *task = (void *)ctx[0];
 	__u64 now = bpf_ktime_get_ns();
 	struct thread_state *thread;
+	struct cpu_state *cpu;
 	__u64 id;
 
-	if (!current_wanted(task->tgid, task->pid))
+	if (stopped() || !current_wanted(task->tgid, task->pid))
 		return 0;
 	thread = thread_of(task, true);
-	if (!thread)
+	if (!thread) {
+		cpu = this_cpu();
+		if (cpu)
+			lose_fact(cpu, KTAPE_OFF_CPU);
 		return 0;
+	}
 	id = bpf_get_current_pid_tgid();
 	thread->off_ts = now;
 	thread->wake_ts = now;
@@ -387,12 +417,13 @@ int sched_open(struct bpf_iter__task *ctx)
 			if (regs.syscall >= 0 && regs.syscall < 0xffff)
 				thread->syscall = regs.syscall;
 		}
+		thread->cpu = task->wake_cpu;
 		thread->off_ts = moment(MOMENT_START);
 		return 0;
 	}
 
 	thread = thread_of(task, false);
-	if (!thread || !thread->off_ts || thread->off_ts > stop || task->on_cpu)
+	if (!thread || !thread->off_ts || thread->off_ts > stop)
 		return 0;
 	if (stop - thread->off_ts < sched_min_ns)
 		return 0;
@@ -407,6 +438,9 @@ int sched_open(struct bpf_iter__task *ctx)
 			thread->flags |= KTAPE_OFF_CPU_FLAGS_LATE_STACK;
 		}
 	}
+	/* What woke it is only a wake-up if it has not gone to sleep since. */
+	if (thread->wake_ts < thread->off_ts && raw_state(task))
+		thread->wake_ts = 0;
 	fill(&fact, thread, task, stop);
 	fact.cpu = thread->cpu;
 	fact.flags |= KTAPE_OFF_CPU_FLAGS_OPEN;

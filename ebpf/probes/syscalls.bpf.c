@@ -9,6 +9,9 @@
 const volatile __u64 syscalls_slow_ns = 10000000;
 const volatile bool syscalls_stacks = true;
 
+/* Marks the number of a 32-bit system call on x86-64. */
+#define IA32_CALL 0x80000000U
+
 #define BUCKETS 40	/* log2 of nanoseconds: up to 18 minutes */
 
 struct call_key {
@@ -161,8 +164,13 @@ int sys_enter(__u64 *ctx)
 	struct cpu_state *cpu;
 	__u32 nr = ctx[1];
 
-	if (!current_wanted(id >> 32, id))
+	if (stopped() || !current_wanted(id >> 32, id))
 		return 0;
+#if defined(__TARGET_ARCH_x86)
+	/* The other table of an x86-64 kernel: no number means the same. */
+	if (in_compat_call((void *)bpf_get_current_task()))
+		nr |= IA32_CALL;
+#endif
 	/* These do not return. */
 	if (nr == NR_EXIT || nr == NR_EXIT_GROUP) {
 		cpu = this_cpu();
@@ -177,8 +185,12 @@ int sys_enter(__u64 *ctx)
 		return 0;
 	}
 	call = call_of_current(true);
-	if (!call)
+	if (!call) {
+		cpu = this_cpu();
+		if (cpu)
+			lose_fact(cpu, KTAPE_SYSCALL_COUNT);
 		return 0;
+	}
 	call->nr = nr;
 #if defined(__TARGET_ARCH_x86)
 	call->arg0 = BPF_CORE_READ((struct pt_regs *)ctx[0], di);
@@ -202,11 +214,12 @@ int sys_exit(__u64 *ctx)
 	__u64 now, took;
 	__u64 id;
 
-	if (!call || !call->start)
+	if (!call || !call->start || stopped())
 		return 0;
 	now = bpf_ktime_get_ns();
 	id = bpf_get_current_pid_tgid();
-	took = now - call->start;
+	/* The clock may step back by some ns from one CPU to another. */
+	took = now > call->start ? now - call->start : 0;
 	cpu = this_cpu();
 	if (!cpu)
 		return 0;
@@ -274,6 +287,7 @@ int syscalls_open(struct bpf_iter__task *ctx)
 	fact.tid = task->pid;
 	fact.tgid = task->tgid;
 	fact.nr = call->nr;
+	fact.cpu = task->wake_cpu;
 	fact.flags = KTAPE_OFF_CPU_FLAGS_OPEN;
 	fact.arg0 = call->arg0;
 	bpf_seq_write(seq, &fact, sizeof(fact));

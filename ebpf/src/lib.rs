@@ -1,8 +1,8 @@
 //! The kernel programs of ktape, as committed objects.
 //!
 //! The sources are probes/*.bpf.c; `cargo xtask bpf` compiles them into one object per
-//! architecture, so that they share their maps, and a second one for kernels before 5.17. Users need no clang; `cargo xtask bpf --check` proves that objects and sources
-//! agree.
+//! architecture, so that they share their maps, and for x86-64 a second one for kernels before 5.17.
+//! Users need no clang; `cargo xtask bpf --check` proves that objects and sources agree.
 #![forbid(unsafe_code)]
 
 /// Bytes aligned as ELF readers want them.
@@ -22,10 +22,10 @@ pub fn object() -> &'static [u8] {
     object!("../prebuilt/ktape.x86_64.o")
 }
 
-/// All programs, for kernels from 5.8 on: hash maps and plain loops in their place.
+/// All programs, for kernels from 5.10 on: hash maps and plain loops in their place.
 #[cfg(target_arch = "x86_64")]
-pub fn object_for_old_kernels() -> &'static [u8] {
-    object!("../prebuilt/ktape-old.x86_64.o")
+pub fn object_for_old_kernels() -> Option<&'static [u8]> {
+    Some(object!("../prebuilt/ktape-old.x86_64.o"))
 }
 
 /// All programs, for kernels from 5.17 on: task storage, `bpf_task_pt_regs()`, `bpf_loop()`.
@@ -34,8 +34,8 @@ pub fn object() -> &'static [u8] {
     object!("../prebuilt/ktape.aarch64.o")
 }
 
-/// All programs, for kernels from 5.8 on: hash maps and plain loops in their place.
+/// There is none: older kernels tell no program where a thread's registers are.
 #[cfg(target_arch = "aarch64")]
-pub fn object_for_old_kernels() -> &'static [u8] {
-    object!("../prebuilt/ktape-old.aarch64.o")
+pub fn object_for_old_kernels() -> Option<&'static [u8]> {
+    None
 }

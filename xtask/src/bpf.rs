@@ -18,7 +18,6 @@ const OBJECTS: &[(&str, &str, &[&str])] = &[
     // Kernels before 5.17 lack bpf_loop(), before 5.15 bpf_task_pt_regs(), before 5.11 task storage.
     ("ktape-old.x86_64", "x86", &["-DKTAPE_OLD_KERNEL"]),
     ("ktape.aarch64", "arm64", &[]),
-    ("ktape-old.aarch64", "arm64", &["-DKTAPE_OLD_KERNEL"]),
 ];
 
 pub fn run(check: bool) -> Result<()> {

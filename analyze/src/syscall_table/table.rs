@@ -5,6 +5,9 @@ use super::{aarch64, x86_64};
 /// What `off_cpu.syscall` holds when the thread was in none.
 pub const NO_SYSCALL: u32 = u16::MAX as u32;
 
+/// What the number of a call of the 32-bit table has on top (see EVENTS.md).
+const IA32_CALL: u32 = 0x8000_0000;
+
 /// The system calls of one architecture.
 #[derive(Clone, Copy, Debug)]
 pub struct SyscallTable {
@@ -29,11 +32,13 @@ impl SyscallTable {
         Some(self.names[at].1)
     }
 
-    /// The name of a system call, or `syscall_N`; `-` for [`NO_SYSCALL`].
+    /// The name of a system call, or `syscall_N`; `ia32_N` for one of the 32-bit table; `-` for
+    /// [`NO_SYSCALL`].
     pub fn name(&self, nr: u32) -> String {
         match self.get(nr) {
             Some(name) => name.to_owned(),
             None if nr == NO_SYSCALL => "-".to_owned(),
+            None if nr & IA32_CALL != 0 => format!("ia32_{}", nr & !IA32_CALL),
             None => format!("syscall_{nr}"),
         }
     }
@@ -55,6 +60,7 @@ mod tests {
     #[test]
     fn numbers_differ_by_architecture() {
         check("x86_64", 0, "read");
+        check("x86_64", 0x8000_0014, "ia32_20");
         check("x86_64", 202, "futex");
         check("x86_64", 230, "clock_nanosleep");
         check("x86_64", 232, "epoll_wait");

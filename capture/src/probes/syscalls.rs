@@ -81,7 +81,7 @@ impl Collect for Calls {
                 }
             }
             let before = self.seen.entry(key).or_insert([0; 4 + BUCKETS]);
-            if sum[0] != before[0] {
+            if sum != *before {
                 emit(key, &sum, before, now, duration, rows);
             }
             *before = sum;

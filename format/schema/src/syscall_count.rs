@@ -17,7 +17,7 @@ crate::record! {
         max: u64 [DurNs],
         /// The process.
         tgid: u32 [Tgid],
-        /// The system call.
+        /// The system call. With 0x80000000 added: a number of the 32-bit table of an x86-64 kernel.
         nr: u32 [Syscall],
     }
 }

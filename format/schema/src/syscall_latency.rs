@@ -11,7 +11,7 @@ crate::record! {
         count: u64 [Count],
         /// The process.
         tgid: u32 [Tgid],
-        /// The system call.
+        /// The system call. With 0x80000000 added: a number of the 32-bit table of an x86-64 kernel.
         nr: u32 [Syscall],
         /// floor(log2(nanoseconds)); bucket 0 also holds calls of 0 ns.
         bucket: u32 [Number],

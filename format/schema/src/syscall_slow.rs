@@ -15,7 +15,7 @@ crate::record! {
         tid: u32 [Tid],
         /// Its process.
         tgid: u32 [Tgid],
-        /// The system call.
+        /// The system call. With 0x80000000 added: a number of the 32-bit table of an x86-64 kernel.
         nr: u32 [Syscall],
         /// User stack at its return; 0 when open or none was taken.
         ustack: u32 [StackId],
