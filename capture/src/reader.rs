@@ -67,8 +67,13 @@ impl Shape {
                 .map(|field| field.offset)
                 .collect::<Vec<usize>>()
         };
-        // The n-th thread of a record belongs to its n-th process.
-        let threads = of_kind(Kind::Tid).into_iter().zip(of_kind(Kind::Tgid)).collect();
+        // The n-th thread of a record belongs to its n-th process; where there are only processes,
+        // their first threads stand for them.
+        let (mut tids, tgids) = (of_kind(Kind::Tid), of_kind(Kind::Tgid));
+        if tids.is_empty() {
+            tids.clone_from(&tgids);
+        }
+        let threads = tids.into_iter().zip(tgids).collect();
         Shape { stacks: of_kind(Kind::StackId), threads }
     }
 }

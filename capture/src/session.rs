@@ -242,8 +242,6 @@ impl Session<'_> {
                 written = Instant::now();
             }
             if counted.elapsed() >= COUNT_EVERY {
-                // Before what is known of ended threads is dropped.
-                self.reader.write(now)?;
                 let lost = self.count(kernel, now)?;
                 counted = Instant::now();
                 progress(&Progress {
@@ -276,13 +274,16 @@ impl Session<'_> {
 
     /// Reads totals and losses; returns the facts lost so far.
     fn count(&mut self, kernel: &crate::kernel::Kernel, now: u64) -> Result<u64> {
-        let gone = self.reader.tasks.take_gone();
+        let gone = self.reader.tasks.gone();
         let Session { reader, collectors, .. } = self;
         for collector in collectors {
             collector.collect(now, &gone, &mut |desc, row| {
                 reader.tape.fact(desc, crate::tape::OWN_RING, row);
             });
         }
+        // These rows may be all that names a process that has ended.
+        reader.write(now)?;
+        reader.tasks.forget_gone();
         let (_, taken) = kernel.counters()?;
         if let Some(row) = reader.coverage.window(now, taken) {
             reader.tape.define(StackCoverage::DESC, &row.encode());

@@ -42,11 +42,11 @@ pub(crate) struct Tasks {
     kthreads: TidSet,
     programs: FxHashMap<u32, Program>,
     waiting: FxHashMap<u32, Waiting>,
-    /// Waiting threads that have ended, until the next [`Tasks::take_gone`].
+    /// Waiting threads that have ended, until the next [`Tasks::forget_gone`].
     ended: Vec<u32>,
     /// Forks before this time are in the snapshot already, if their thread is.
     snapshot_end: u64,
-    /// Processes that ended since the last call of [`Tasks::take_gone`].
+    /// Processes that ended since the last call of [`Tasks::forget_gone`].
     gone: FxHashSet<u32>,
     command: u32,
 }
@@ -208,6 +208,20 @@ impl Tasks {
             code: exit.code,
             live: exit.live,
         };
+        if !self.told.contains(exit.tid) && !self.waiting.contains_key(&exit.tid) {
+            // It was there before the recording, and too short for the snapshot.
+            let row = TaskStart {
+                time: exit.start,
+                seen: exit.time,
+                tid: exit.tid,
+                tgid: exit.tgid,
+                parent: exit.parent,
+                uid: exit.uid,
+                flags: task_flag::SNAPSHOT,
+                ..TaskStart::default()
+            };
+            self.start(row, comm(exit.comm0, exit.comm1), tape);
+        }
         if let Some(waiting) = self.waiting.get_mut(&exit.tid) {
             waiting.exit = Some(row);
             self.ended.push(exit.tid);
@@ -271,20 +285,24 @@ impl Tasks {
         self.told.contains(tid)
     }
 
-    /// The processes that ended since the last call. What is kept of them is dropped.
-    pub(crate) fn take_gone(&mut self) -> Vec<u32> {
+    /// The processes that ended since the last call of [`Tasks::forget_gone`], in order.
+    pub(crate) fn gone(&self) -> Vec<u32> {
+        let mut gone: Vec<u32> = self.gone.iter().copied().collect();
+        gone.sort_unstable();
+        gone
+    }
+
+    /// Drops what is kept of ended threads, once the facts about them are written.
+    pub(crate) fn forget_gone(&mut self) {
         for tid in std::mem::take(&mut self.ended) {
             // Unless its number is another thread's by now.
             if self.waiting.get(&tid).is_some_and(|waiting| waiting.exit.is_some()) {
                 self.waiting.remove(&tid);
             }
         }
-        for tgid in &self.gone {
-            self.programs.remove(tgid);
+        for tgid in std::mem::take(&mut self.gone) {
+            self.programs.remove(&tgid);
         }
-        let mut gone: Vec<u32> = std::mem::take(&mut self.gone).into_iter().collect();
-        gone.sort_unstable();
-        gone
     }
 }
 

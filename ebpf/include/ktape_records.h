@@ -675,8 +675,12 @@ struct ktape_wire_exit {
 	__u32 tgid;
 	__u32 code;
 	__u32 live;
+	__u32 parent;
+	__u32 uid;
+	__u64 comm0;
+	__u64 comm1;
 };
-_Static_assert(sizeof(struct ktape_wire_exit) == 40,
+_Static_assert(sizeof(struct ktape_wire_exit) == 64,
 	       "size of wire_exit");
 _Static_assert(__builtin_offsetof(struct ktape_wire_exit, time) == 0,
 	       "offset of wire_exit.time");
@@ -692,5 +696,13 @@ _Static_assert(__builtin_offsetof(struct ktape_wire_exit, code) == 32,
 	       "offset of wire_exit.code");
 _Static_assert(__builtin_offsetof(struct ktape_wire_exit, live) == 36,
 	       "offset of wire_exit.live");
+_Static_assert(__builtin_offsetof(struct ktape_wire_exit, parent) == 40,
+	       "offset of wire_exit.parent");
+_Static_assert(__builtin_offsetof(struct ktape_wire_exit, uid) == 44,
+	       "offset of wire_exit.uid");
+_Static_assert(__builtin_offsetof(struct ktape_wire_exit, comm0) == 48,
+	       "offset of wire_exit.comm0");
+_Static_assert(__builtin_offsetof(struct ktape_wire_exit, comm1) == 56,
+	       "offset of wire_exit.comm1");
 
 #endif

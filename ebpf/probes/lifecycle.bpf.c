@@ -147,6 +147,10 @@ int lifecycle_exit(__u64 *ctx)
 	exit->tgid = task->tgid;
 	exit->code = task->exit_code;
 	exit->live = BPF_CORE_READ(task, signal, live.counter);
+	/* Who was created before the recording may not have been seen yet. */
+	exit->parent = BPF_CORE_READ(task, real_parent, tgid);
+	exit->uid = BPF_CORE_READ(task, real_cred, uid.val);
+	copy_comm(&exit->comm0, &exit->comm1, task);
 	send_definition(&message.item, KTAPE_WIRE_EXIT, sizeof(*exit));
 	if (filter_targets) {
 		/* Its number may come back as another thread or process. */

@@ -17,5 +17,13 @@ crate::record! {
         code: u32 [Number],
         /// `signal->live`: threads of the process that are left.
         live: u32 [Count],
+        /// The process that created its process.
+        parent: u32 [Tgid],
+        /// Real user id.
+        uid: u32 [Number],
+        /// Its name: the first 8 bytes of `comm`.
+        comm0: u64 [Number],
+        /// The last 8 bytes of `comm`.
+        comm1: u64 [Number],
     }
 }

@@ -20,6 +20,7 @@ const TESTS: &[Test] = &[
     ("waits_have_the_names_of_program_libc_and_kernel", waits::names),
     ("a_thread_that_hangs_shows_as_open", waits::hang),
     ("a_thread_that_hung_before_the_start_shows_as_open", waits::hung_before),
+    ("a_command_that_hangs_shows_as_open", waits::hung_command),
     ("answers_do_not_depend_on_threads_or_pipes", waits::same_bytes),
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),

@@ -182,6 +182,20 @@ pub(crate) fn hung_before() -> Result<(), NotRun> {
     Ok(())
 }
 
+/// The recorder ends the command only after it has seen what it waits for.
+pub(crate) fn hung_command() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("hang.ktape");
+    let program = workload("hang");
+    let args = ["-e", "sched", "-d", "700ms"];
+    let ran =
+        record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(128 + libc::SIGTERM);
+    let line = ran.text();
+    let tid = line.split_whitespace().nth(2).expect("the thread's number");
+    open_wait(&trace, parse(tid), false, 500_000_000);
+    Ok(())
+}
+
 /// The hung thread's one wait, in `stalls` and in `offcpu`.
 fn open_wait(trace: &Path, tid: u64, before: bool, least: u64) {
     let stalls = report(trace, &["stalls"]);
