@@ -48,6 +48,12 @@ pub enum Error {
     /// No probe is called that.
     #[error("there is no probe {0}: `ktape probes` lists them")]
     NoSuchProbe(String),
+    /// A list of probes without any.
+    #[error("no probe is asked for: `ktape probes` lists them")]
+    NoProbe,
+    /// A probe that cannot be chosen.
+    #[error("probe {0} is always recorded and need not be asked for")]
+    AlwaysProbe(String),
     /// No knob of the probe is called that, or its value does not fit.
     #[error("probe {probe}: {message}")]
     Knob {
@@ -75,6 +81,9 @@ pub enum Error {
         /// Why not.
         source: Box<ktape_format::Error>,
     },
+    /// Nobody reads standard output any more.
+    #[error("the reader of the trace on standard output has gone")]
+    Reader,
     /// A ring or map misbehaved.
     #[error("cannot {action}: {message}")]
     Kernel {
@@ -103,7 +112,14 @@ impl Error {
 
     /// Whether the command line asked for something that cannot be, on any host.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Error::NoSuchProbe(_) | Error::Knob { .. } | Error::Target(_))
+        matches!(
+            self,
+            Error::NoProbe
+                | Error::AlwaysProbe(_)
+                | Error::NoSuchProbe(_)
+                | Error::Knob { .. }
+                | Error::Target(_)
+        )
     }
 
     /// An [`Error::Io`] for `map_err`.

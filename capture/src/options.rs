@@ -1,7 +1,7 @@
 //! What to record, from whom, into what.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the trace goes.
@@ -45,6 +45,21 @@ pub struct Targets {
     pub not_comm: Vec<String>,
 }
 
+impl Targets {
+    /// Whether all processes and threads that were asked for by number have ended, so that nothing
+    /// will be recorded any more.
+    pub(crate) fn are_gone(&self) -> bool {
+        let mut ids = self.pids.iter().chain(&self.tids).peekable();
+        // Their children may live on.
+        !self.children && ids.peek().is_some() && ids.all(|id| !exists(*id))
+    }
+}
+
+/// Whether there is a process or thread of this number.
+pub(crate) fn exists(id: u32) -> bool {
+    Path::new(&format!("/proc/{id}")).exists()
+}
+
 /// Everything that `record` needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -62,11 +77,11 @@ pub struct Options {
     pub ring_bytes: u32,
     /// zstd level.
     pub level: i32,
-    /// End after this long.
+    /// End after this long. A launched command is ended then, too (SIGTERM).
     pub duration: Option<Duration>,
     /// Wait this long before recording (the command runs meanwhile).
     pub delay: Option<Duration>,
-    /// End when the file has grown this large, in bytes.
+    /// End when the file has grown this large, in bytes; what is pending then comes on top.
     pub max_size: Option<u64>,
     /// The command line, for the trace's header.
     pub command_line: Vec<String>,

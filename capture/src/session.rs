@@ -86,6 +86,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     let host = HostFacts::read()
         .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
     // Everything that can be refused is refused before the previous trace is moved away.
+    setup::check_host(&host)?;
     setup::choose(&options.probes)?;
     let signals = signals()?;
     let mut command = match options.command.as_slice() {
@@ -240,6 +241,9 @@ impl Session<'_> {
                 self.reader.write(now)?;
                 self.reader.forget_if_large(kernel);
                 written = Instant::now();
+                if self.options.targets.are_gone() {
+                    return Ok(());
+                }
             }
             if counted.elapsed() >= COUNT_EVERY {
                 let lost = self.count(kernel, now)?;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{self, Global, Kernel, Moment};
-use crate::options::{Options, ProbeChoice, Targets};
+use crate::options::{Options, ProbeChoice, Targets, exists};
 use crate::probe::{Needs, Probe};
 use crate::probes::{PROBES, by_name};
 use crate::proc::{Anchor, Capability, HostFacts};
@@ -28,9 +28,14 @@ impl Chosen {
 
 /// Reads the choices: names to probes, texts to values; adds what is always attached.
 pub(crate) fn choose(choices: &[ProbeChoice]) -> Result<Vec<Chosen>> {
+    if choices.is_empty() {
+        return Err(Error::NoProbe);
+    }
     for choice in choices {
-        if by_name(&choice.name).is_none_or(|probe| probe.always) {
-            return Err(Error::NoSuchProbe(choice.name.clone()));
+        match by_name(&choice.name) {
+            None => return Err(Error::NoSuchProbe(choice.name.clone())),
+            Some(probe) if probe.always => return Err(Error::AlwaysProbe(choice.name.clone())),
+            Some(_) => {}
         }
     }
     let mut chosen = Vec::new();
@@ -88,13 +93,14 @@ pub(crate) fn attach(
     command: Option<u32>,
     held: Option<u32>,
 ) -> Result<Setup> {
-    check_permission(host)?;
-    check_namespace()?;
     let chosen = choose(&options.probes)?;
     let version = kernel_version(&host.release);
     let cycles = sideband::has_hardware_cycles();
 
     let wanted = &options.targets;
+    if let Some(cpu) = wanted.cpus.iter().find(|cpu| !host.online.iter().any(|at| at == **cpu)) {
+        return Err(Error::Target(format!("there is no CPU {cpu} online")));
+    }
     let only_command = command.is_some() && !options.system_wide;
     let by_target = only_command || !wanted.pids.is_empty() || !wanted.tids.is_empty();
     let children = only_command || (wanted.children && by_target);
@@ -128,7 +134,7 @@ pub(crate) fn attach(
     )?;
     for (ids, thread) in [(&wanted.pids, false), (&wanted.tids, true)] {
         for &id in ids {
-            if !Path::new(&format!("/proc/{id}")).exists() {
+            if !exists(id) {
                 return Err(Error::Target(format!("there is no process or thread {id}")));
             }
             kernel.add_target(id, thread)?;
@@ -224,6 +230,11 @@ fn missing(probe: &Probe, version: (u32, u32)) -> Option<String> {
     })
 }
 
+/// Whether this process may record here at all.
+pub(crate) fn check_host(host: &HostFacts) -> Result<()> {
+    check_permission(host).and_then(|()| check_namespace())
+}
+
 fn check_permission(host: &HostFacts) -> Result<()> {
     let missing: Vec<&str> = [Capability::Bpf, Capability::Perfmon]
         .into_iter()
@@ -264,7 +275,7 @@ pub fn check() -> Result<Vec<Availability>> {
     let all = |result: std::result::Result<Vec<String>, String>| {
         PROBES.iter().map(|&probe| Availability { probe, result: result.clone() }).collect()
     };
-    if let Err(error) = check_permission(&host).and_then(|()| check_namespace()) {
+    if let Err(error) = check_host(&host) {
         return Ok(all(Err(error.to_string())));
     }
     let version = kernel_version(&host.release);

@@ -198,5 +198,9 @@ impl Tape {
 }
 
 fn write_error(path: &Path, source: ktape_format::Error) -> Error {
+    let io = std::error::Error::source(&source).and_then(|cause| cause.downcast_ref());
+    if io.is_some_and(|error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        return Error::Reader;
+    }
     Error::Write { path: path.to_owned(), source: Box::new(source) }
 }

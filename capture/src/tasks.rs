@@ -125,6 +125,8 @@ impl Tasks {
         self.told.insert(row.tid);
         if whole {
             self.subjects.insert(row.tid);
+        } else {
+            row.flags |= task_flag::BYSTANDER;
         }
         tape.define(TaskStart::DESC, &row.encode());
     }

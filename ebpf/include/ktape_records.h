@@ -202,6 +202,7 @@ _Static_assert(__builtin_offsetof(struct ktape_syscall_slow, arg0) == 44,
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2
 #define KTAPE_TASK_START_FLAGS_UNKNOWN 4
 #define KTAPE_TASK_START_FLAGS_COMMAND 8
+#define KTAPE_TASK_START_FLAGS_BYSTANDER 16
 struct ktape_task_start {
 	__u64 time;
 	__u64 seen;

@@ -232,6 +232,9 @@ static __always_inline void arrived_unseen(struct cpu_state *cpu,
 	end_wait(cpu, thread, task, ran < now - least ? now - ran : least);
 }
 
+/* From the wake-up of a thread on its way out to its sched_switch. */
+#define WAKE_RACE_NS 100000
+
 static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 				  struct task_struct *prev, __u32 raw,
 				  __u64 now)
@@ -256,6 +259,9 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 		arrived_unseen(cpu, thread, prev, now);
 	if (dead)
 		return;
+	/* Woken before it slept, and not just now: that ended no wait. */
+	if (thread->wake_ts && now - thread->wake_ts > WAKE_RACE_NS)
+		thread->wake_ts = 0;
 	user = !(prev->flags & PF_KTHREAD);
 	if (user)
 		read_user_regs(prev, &regs);

@@ -10,9 +10,11 @@ pub mod task_flag {
     pub const UNKNOWN: u32 = 4;
     /// Started by `ktape record -- command` (the command itself).
     pub const COMMAND: u32 = 8;
+    /// Not among those whose facts are recorded: it woke one of them.
+    pub const BYSTANDER: u32 = 16;
     /// The names of all of them.
     pub const NAMES: &[(u64, &str)] =
-        &[(1, "snapshot"), (2, "kthread"), (4, "unknown"), (8, "command")];
+        &[(1, "snapshot"), (2, "kthread"), (4, "unknown"), (8, "command"), (16, "bystander")];
 }
 
 crate::record! {
