@@ -15,7 +15,7 @@ use crate::answer::{Note, NoteKind};
 use crate::context::{Context, Needs};
 use crate::error::{Error, Result};
 use crate::query::{FilterArgs, RowFilter};
-use crate::run::gaps;
+use crate::run::{definitions, gaps};
 
 /// Text is handed on in pieces of this many bytes.
 const PIECE: usize = 1 << 16;
@@ -70,6 +70,7 @@ pub fn script(
     damages.extend_from_slice(cx.damages());
     damages.sort();
     damages.dedup();
+    notes.extend(definitions(&cx));
     notes.extend(gaps(&cx, &damages));
     if merged.unordered {
         notes.push(Note::new(

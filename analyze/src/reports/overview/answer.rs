@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ktape_schema::{fact_flag, off_cpu_state};
+use ktape_schema::{Class, fact_flag, off_cpu_state};
 
 use super::{State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, Table};
@@ -63,7 +63,7 @@ fn records(cx: &Context<'_>) -> Table {
     let mut table = Table::plain("records", &columns);
     table.rows = capture_facts::records(cx)
         .into_iter()
-        .filter(|record| record.fact)
+        .filter(|record| record.class == Class::Fact)
         .map(|record| {
             vec![
                 Cell::text(record.name),
