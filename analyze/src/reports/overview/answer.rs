@@ -9,6 +9,7 @@ use super::{State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, Table};
 use crate::capture_facts;
 use crate::context::{Context, ProcessKey, ThreadKey};
+use crate::cpu_time;
 use crate::query::Filter;
 use crate::reports::offcpu::idle_note;
 use crate::run::LogHistogram;
@@ -118,7 +119,7 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
     table
 }
 
-/// CPU time of processes within the recording, as /proc gave it.
+/// CPU time of processes within the recording, of those threads of which it is known.
 fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
     if !filter.is_all_time() || !filter.cpus.is_empty() || filter.min_duration > 0 {
         return Vec::new();
@@ -128,7 +129,7 @@ fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
         let passes = filter.passes_pid(thread.tgid)
             && filter.passes_tid(thread.tid)
             && filter.passes_name(cx, ThreadKey(index), u64::MAX);
-        let run = thread.run_recorded().filter(|_| passes).unwrap_or(0);
+        let run = cpu_time::of_thread(cx, thread).filter(|_| passes).unwrap_or(0);
         let sum = sums.entry(ProcessKey::index(thread.process)).or_default();
         *sum = sum.saturating_add(run);
     }
