@@ -323,11 +323,12 @@ fn print_summary(summary: &Summary, options: &Options) {
         }
         if outcome.lost > 0 {
             eprintln!(
-                "ktape:   LOST {} of {} {} ({:.1} %): a larger ring (-m) or a filter loses less",
+                "ktape:   LOST {} of {} {} ({:.1} %): {}",
                 outcome.lost,
                 outcome.produced,
                 outcome.record,
-                outcome.lost as f64 * 100.0 / outcome.produced as f64
+                outcome.lost as f64 * 100.0 / outcome.produced as f64,
+                remedy(outcome.record)
             );
         }
     }
@@ -336,6 +337,16 @@ fn print_summary(summary: &Summary, options: &Options) {
         summary.cpu.as_secs_f64(),
         size(summary.peak_bytes)
     );
+}
+
+/// What loses less of a record.
+fn remedy(record: &str) -> &'static str {
+    match record {
+        // They are added up in a map and go through no ring.
+        "syscall_count" => "the kernel's map of calls was full; a filter loses less",
+        _ if is_fact(record) => "a larger ring (-m) or a filter loses less",
+        _ => "some stacks or names are missing; a filter loses less",
+    }
 }
 
 fn is_fact(record: &str) -> bool {

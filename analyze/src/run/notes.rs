@@ -52,8 +52,13 @@ fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
     } else {
         ""
     };
+    // System calls are added up in a map, and a row stands for many.
+    let (what, full) = match record {
+        "syscall_count" => ("system calls".to_owned(), "map of calls was"),
+        _ => (format!("{record} facts"), "buffers were"),
+    };
     let text = format!(
-        "LOST {} of {} {record} facts ({}) in this window: the kernel's buffers were full{whose}",
+        "LOST {} of {} {what} ({}) in this window: the kernel's {full} full{whose}",
         loss.lost,
         loss.produced,
         percent.plain()

@@ -1,9 +1,10 @@
-use ktape_schema::{CpuSample, OffCpu, WireFork, WireStack};
+use ktape_schema::{CpuSample, OffCpu, SyscallCount, WireFork, WireStack};
 
 use crate::info::info;
 use crate::query::FilterArgs;
 use crate::render::{Style, text};
 use crate::reports::offcpu::OffCpu as Report;
+use crate::reports::overview::Overview;
 use crate::run::{Query, run};
 use crate::script::{Script, script};
 use crate::testing::{START, Tape};
@@ -88,4 +89,26 @@ fn lost_messages_are_told_everywhere() {
         assert!(line.contains("message"), "{line}");
         assert!(numbers.iter().all(|number| line.split_whitespace().any(|word| word == *number)));
     }
+}
+
+/// Of system calls it is calls that are counted, and no ring that loses them.
+#[test]
+fn calls_that_the_map_did_not_take() {
+    let mut tape = tape();
+    let row = SyscallCount { end: START + 9, count: 900, tgid: 10, ..Default::default() };
+    tape.fact(SyscallCount::DESC, 0, &row.encode());
+    tape.loss(SyscallCount::DESC.id, 0, START + 9, 1000, 100);
+    let query = Query { threads: 1, ..Query::default() };
+    let answer = run(&Overview::default(), &tape.trace(), &query).expect("an answer");
+    let page = String::from_utf8(text(&answer, Style::Plain)).expect("UTF-8");
+    let starting =
+        |start| page.lines().find(|line: &&str| line.starts_with(start)).expect("a line");
+    assert_eq!(
+        starting("warning: LOST 100 "),
+        "warning: LOST 100 of 1000 system calls (10.00 %) in this window: the kernel's map of calls was full",
+    );
+    let cells: Vec<&str> = starting("syscall_count").split_whitespace().collect();
+    assert_eq!(cells, ["syscall_count", "900", "1000", "100"]);
+    let cells: Vec<&str> = starting("off_cpu").split_whitespace().collect();
+    assert_eq!(cells, ["off_cpu", "1", "330", "25"]);
 }

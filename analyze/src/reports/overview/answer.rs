@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ktape_schema::{Class, fact_flag, off_cpu_state};
+use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state};
 
 use super::{State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, Table};
@@ -59,16 +59,29 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
 }
 
 fn records(cx: &Context<'_>) -> Table {
-    let columns =
-        [("record", "facts"), ("rows", "recorded"), ("produced", "produced"), ("lost", "lost")];
+    let columns = [
+        ("record", "facts"),
+        ("rows", ""),
+        ("recorded", "recorded"),
+        ("produced", "produced"),
+        ("lost", "lost"),
+    ];
     let mut table = Table::plain("records", &columns);
     table.rows = capture_facts::records(cx)
         .into_iter()
         .filter(|record| record.class == Class::Fact)
         .map(|record| {
+            // A row stands for many calls, and it is calls that are counted.
+            let recorded = match record.loss {
+                Some(loss) if record.name == SyscallCount::DESC.name => {
+                    loss.produced.saturating_sub(loss.lost)
+                }
+                _ => record.rows,
+            };
             vec![
                 Cell::text(record.name),
                 Cell::Count(record.rows),
+                Cell::Count(recorded),
                 Cell::maybe(record.loss, |loss| Cell::Count(loss.produced)),
                 Cell::maybe(record.loss, |loss| Cell::Count(loss.lost)),
             ]
