@@ -197,6 +197,8 @@ fn help(path: &[String]) -> usize {
     args.push("--help");
     let long = Ran::ktape(&args).expect(0).text();
     assert!(long.contains("Usage: ktape"), "{path:?}: {long}");
+    // What rustdoc wants escaped, people would see as it stands.
+    assert!(!long.contains(r"\["), "{path:?}: {long}");
     let below = subcommands(&short);
     1 + below.iter().map(|name| help(&[path, std::slice::from_ref(name)].concat())).sum::<usize>()
 }
