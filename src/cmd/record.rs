@@ -57,10 +57,10 @@ pub(crate) struct Args {
     /// Take stacks of waits that promise to be long (long), of all, or of none; of CPU samples unless none
     #[arg(long, value_name = "WHEN")]
     stacks: Option<String>,
-    /// Take stacks (the default); fp is the only way of unwinding yet
+    /// Take stacks, as happens anyway: an error when something else asks for none
     #[arg(short = 'g', overrides_with = "g")]
     g: bool,
-    /// How to unwind user stacks
+    /// The same as -g; fp, by frame pointers, is the only way of unwinding yet
     #[arg(long, value_name = "MODE", value_parser = ["fp"])]
     call_graph: Option<String>,
     /// Leave out facts of a probe shorter than this: sched=10us
@@ -136,6 +136,9 @@ fn options(args: Args) -> Result<Options> {
     }
     if let Some(stacks) = &args.stacks {
         set_stacks(&mut probes, stacks)?;
+    }
+    if args.g || args.call_graph.is_some() {
+        expect_stacks(&probes)?;
     }
     for choice in &args.min_duration {
         let (probe, value) = choice
@@ -248,6 +251,20 @@ fn set_stacks(choices: &mut [ProbeChoice], when: &str) -> Result<()> {
         let KnobKind::Choice(known) = knob.kind else { continue };
         let value = if known.iter().any(|(name, _)| *name == when) { when } else { "all" };
         choice.knobs.push(("stacks".to_owned(), value.to_owned()));
+    }
+    Ok(())
+}
+
+/// `-g` and `--call-graph`: every probe that has stacks takes them.
+fn expect_stacks(choices: &[ProbeChoice]) -> Result<()> {
+    for choice in choices {
+        let last = choice.knobs.iter().rev().find(|(name, _)| name == "stacks");
+        if last.is_some_and(|(_, value)| value == "none") {
+            let probe = &choice.name;
+            return Err(
+                Usage(format!("-g takes stacks, and {probe}/stacks=none/ takes none")).into()
+            );
+        }
     }
     Ok(())
 }
