@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ktape_analyze::query::cpu_range;
 use ktape_capture::{
     DEFAULT_RING_BYTES, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets, probes,
     units,
@@ -274,12 +275,7 @@ fn cpu_list(text: &str) -> Result<Vec<u32>> {
     let bad = || Usage(format!("-C takes CPUs such as 0,2-3, not {text}"));
     let mut cpus = Vec::new();
     for range in text.split(',') {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let first: u32 = first.parse().map_err(|_| bad())?;
-        let last: u32 = last.parse().map_err(|_| bad())?;
-        if first > last || last > 65535 {
-            return Err(bad().into());
-        }
+        let (first, last) = cpu_range(range).filter(|range| range.1 <= 65535).ok_or_else(bad)?;
         cpus.extend(first..=last);
     }
     Ok(cpus)

@@ -13,6 +13,7 @@ use crate::cpu_time;
 use crate::query::Filter;
 use crate::reports::offcpu::idle_note;
 use crate::run::LogHistogram;
+use crate::task_cells;
 
 pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
     let idle = state.idle;
@@ -90,23 +91,11 @@ fn records(cx: &Context<'_>) -> Table {
     table
 }
 
-/// Pid, start and name of a process: what every table begins with.
-fn named(cx: &Context<'_>, key: ProcessKey) -> Vec<Cell> {
-    let process = cx.tasks().process(key);
-    vec![
-        Cell::Pid(cx.tasks().pid(key)),
-        Cell::maybe(process, |process| Cell::Time(cx.offset(process.start))),
-        Cell::text(cx.process_comm(key)),
-    ]
-}
-
-const NAMED: [(&str, &str); 3] = [("pid", "pid"), ("start_ns", ""), ("comm", "process")];
-
 /// By samples; without any, by what the scheduler counted over the whole recording, if all of it is
 /// asked for.
 fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
     let sampled: u64 = processes.values().map(|sums| sums.samples).sum();
-    let mut columns = NAMED.to_vec();
+    let mut columns = task_cells::PROCESS.to_vec();
     let mut rows: Vec<(ProcessKey, u64)> = if sampled > 0 {
         columns.extend([("samples", "samples"), ("percentage", "share")]);
         processes.iter().map(|(key, sums)| (*key, sums.samples)).collect()
@@ -123,7 +112,7 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
         .into_iter()
         .take(TOP)
         .map(|(key, value)| {
-            let mut row = named(cx, key);
+            let mut row = task_cells::process(cx, key);
             row.push(if sampled > 0 { Cell::Count(value) } else { Cell::DurNs(value) });
             row.push(Cell::Percent { part: value, whole });
             row
@@ -153,7 +142,7 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
     let mut rows: Vec<_> = processes.iter().filter(|(_, sums)| sums.waits > 0).collect();
     rows.sort_by_key(|(key, sums)| (Reverse(sums.off_cpu), cx.tasks().pid(**key), **key));
     let whole = rows.iter().map(|(_, sums)| sums.off_cpu).fold(0, u64::saturating_add);
-    let mut columns = NAMED.to_vec();
+    let mut columns = task_cells::PROCESS.to_vec();
     columns.extend([
         ("count", "waits"),
         ("total_time_ns", "off-CPU"),
@@ -167,7 +156,7 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
         .into_iter()
         .take(TOP)
         .map(|(key, sums)| {
-            let mut row = named(cx, *key);
+            let mut row = task_cells::process(cx, *key);
             row.extend([
                 Cell::Count(sums.waits),
                 Cell::DurNs(sums.off_cpu),
