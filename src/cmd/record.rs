@@ -335,11 +335,13 @@ fn print_summary(summary: &Summary, options: &Options) {
             eprintln!("ktape:   {:<16} {:>12}", outcome.record, outcome.recorded);
         }
         if outcome.lost > 0 {
+            // One row stands for many of them.
+            let calls = outcome.record == "syscall_count";
             eprintln!(
                 "ktape:   LOST {} of {} {} ({:.1} %): {}",
                 outcome.lost,
                 outcome.produced,
-                outcome.record,
+                if calls { "system calls" } else { outcome.record },
                 outcome.lost as f64 * 100.0 / outcome.produced as f64,
                 remedy(outcome.record)
             );

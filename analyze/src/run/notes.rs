@@ -40,7 +40,8 @@ pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
     state(cx).into_iter().chain(damages(unreadable)).collect()
 }
 
-fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
+/// What was lost of a record in the window, on the CPUs that are asked for.
+pub(crate) fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
     let id = record_id(cx.trace(), record)?;
     let loss = cx.losses().within(id, filter.from, filter.to, |cpu| filter.passes_cpu(cpu));
     if loss.lost == 0 {
