@@ -1,7 +1,9 @@
 //! What every account of a trace says: host, time, probes, records.
 
+use std::collections::BTreeMap;
+
 use ktape_format::{ProbeState, State};
-use ktape_schema::{Class, Type};
+use ktape_schema::{Class, Type, by_id};
 
 use crate::answer::{Cell, Facts, Table};
 use crate::context::{Context, Loss};
@@ -74,7 +76,8 @@ pub(crate) fn probes(cx: &Context<'_>) -> Table {
 #[derive(Clone, Debug)]
 pub(crate) struct RecordUse {
     pub(crate) name: String,
-    pub(crate) fact: bool,
+    /// A wire message has no rows; it is here because some were lost.
+    pub(crate) class: Class,
     pub(crate) chunks: u64,
     pub(crate) rows: u64,
     /// In the file.
@@ -87,6 +90,7 @@ pub(crate) struct RecordUse {
 /// All records that the trace has rows of or lost some of, facts first, by id.
 pub(crate) fn records(cx: &Context<'_>) -> Vec<RecordUse> {
     let mut uses: Vec<RecordUse> = Vec::new();
+    let mut losses: BTreeMap<u32, Loss> = cx.losses().totals().into_iter().collect();
     let mut schemas: Vec<_> = cx.meta().schema.iter().collect();
     schemas.sort_by_key(|schema| (schema.class, schema.id));
     for schema in schemas {
@@ -100,12 +104,15 @@ pub(crate) fn records(cx: &Context<'_>) -> Vec<RecordUse> {
         }
         let mut found = RecordUse {
             name: schema.name.clone(),
-            fact: schema.class == Class::Fact as u8,
+            class: match schema.class == Class::Fact as u8 {
+                true => Class::Fact,
+                false => Class::Definition,
+            },
             chunks: 0,
             rows: 0,
             bytes: 0,
             raw_bytes: 0,
-            loss: cx.losses().counts(schema.id).then(|| cx.losses().total(schema.id)),
+            loss: losses.remove(&schema.id.into()),
         };
         for chunk in cx.trace().chunks().iter().filter(|chunk| chunk.record == schema.id) {
             found.chunks += 1;
@@ -117,5 +124,20 @@ pub(crate) fn records(cx: &Context<'_>) -> Vec<RecordUse> {
             uses.push(found);
         }
     }
+    uses.extend(losses.into_iter().filter(|(_, loss)| loss.lost > 0).map(|(id, loss)| RecordUse {
+        name: name(id),
+        class: Class::Wire,
+        chunks: 0,
+        rows: 0,
+        bytes: 0,
+        raw_bytes: 0,
+        loss: Some(loss),
+    }));
     uses
+}
+
+/// The name of a record that the file's schema does not list.
+fn name(id: u32) -> String {
+    let known = u16::try_from(id).ok().and_then(by_id);
+    known.map_or_else(|| format!("record {id}"), |desc| desc.name.to_owned())
 }

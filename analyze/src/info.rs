@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ktape_format::Trace;
-use ktape_schema::{stack_end, stack_side, stack_unwind};
+use ktape_schema::{Class, stack_end, stack_side, stack_unwind};
 
 use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind, Show, Table};
 use crate::capture_facts::{self, RecordUse};
@@ -31,7 +31,7 @@ pub fn info(trace: &Trace) -> Answer {
 fn file(trace: &Trace, uses: &[RecordUse]) -> Facts {
     let sum = |value: fn(&RecordUse) -> u64| uses.iter().map(value).fold(0, u64::saturating_add);
     let rows = sum(|record| record.rows);
-    let facts = uses.iter().filter(|record| record.fact);
+    let facts = uses.iter().filter(|record| record.class == Class::Fact);
     let (fact_rows, fact_bytes) = facts
         .fold((0u64, 0u64), |(rows, bytes), record| (rows + record.rows, bytes + record.bytes));
     let damages = trace.state().damages();
@@ -88,7 +88,11 @@ fn records(uses: &[RecordUse]) -> Table {
         .map(|record| {
             vec![
                 Cell::text(&record.name),
-                Cell::text(if record.fact { "fact" } else { "definition" }),
+                Cell::text(match record.class {
+                    Class::Fact => "fact",
+                    Class::Definition => "definition",
+                    Class::Wire => "message",
+                }),
                 Cell::Count(record.chunks),
                 Cell::Count(record.rows),
                 Cell::Bytes(record.bytes),

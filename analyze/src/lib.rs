@@ -29,6 +29,7 @@ pub mod stack_names;
 pub mod symbolize;
 pub mod syscall_class;
 pub mod syscall_table;
+mod task_cells;
 pub mod wait_class;
 
 pub use error::{Error, Result};

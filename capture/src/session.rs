@@ -43,11 +43,11 @@ pub struct Progress {
 pub struct Outcome {
     /// Its name.
     pub record: &'static str,
-    /// Rows in the file; for system calls: calls in its rows.
+    /// Rows in the file. One of `syscall_count` stands for many calls, which the other two count.
     pub recorded: u64,
     /// What the kernel programs made.
     pub produced: u64,
-    /// What found the ring full.
+    /// What found the ring full, or for system calls the map.
     pub lost: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::bytes::{Cursor, put_varint};
 use crate::chunk::{self, ChunkInfo, Tgids};
+use crate::codec::{unzigzag, zigzag};
 use crate::frame::{Packer, Unpacker};
 use crate::limits::{END, INDEX, MAX_CHUNK, MAX_CHUNKS};
 
@@ -40,7 +41,7 @@ pub(crate) fn encode(
         put_varint(&mut soft, chunk.record.into());
         put_varint(&mut soft, chunk.ring.into());
         put_varint(&mut soft, chunk.rows.into());
-        put_varint(&mut soft, zigzag(chunk.first.wrapping_sub(before)));
+        put_varint(&mut soft, zigzag(chunk.first.wrapping_sub(before) as i64));
         put_varint(&mut soft, chunk.last.wrapping_sub(chunk.first));
         before = chunk.first;
         soft.push(chunk.tgids.code());
@@ -141,18 +142,9 @@ fn entry(cursor: &mut Cursor<'_>, offset: u64, before: u64) -> Option<ChunkInfo>
     let record = u16::try_from(cursor.varint()?).ok()?;
     let ring = u16::try_from(cursor.varint()?).ok()?;
     let rows = u32::try_from(cursor.varint()?).ok()?;
-    let first = before.wrapping_add(unzigzag(cursor.varint()?));
+    let first = before.wrapping_add(unzigzag(cursor.varint()?) as u64);
     let last = first.wrapping_add(cursor.varint()?);
     let code = cursor.u8()?;
     let tgids = Tgids::read(code, cursor)?;
     Some(ChunkInfo { offset, len, record, ring, rows, first, last, tgids })
-}
-
-/// A signed difference as an unsigned number that is small when the difference is.
-fn zigzag(value: u64) -> u64 {
-    (value << 1) ^ (value as i64 >> 63) as u64
-}
-
-fn unzigzag(value: u64) -> u64 {
-    (value >> 1) ^ 0u64.wrapping_sub(value & 1)
 }

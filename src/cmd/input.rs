@@ -18,12 +18,29 @@ pub(crate) struct Input {
     input: PathBuf,
 }
 
-impl Input {
-    /// The same, or this file where one is given.
-    pub(crate) fn or(&self, file: Option<&Path>) -> Self {
-        file.map_or_else(|| self.clone(), |file| Self { input: file.to_owned() })
+/// Which trace to read, for commands that take its name without -i, too.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct InputOrFile {
+    #[command(flatten)]
+    input: Input,
+    /// The trace, as an alternative to -i.
+    #[arg(value_name = "FILE", conflicts_with = "input")]
+    file: Option<PathBuf>,
+}
+
+impl InputOrFile {
+    /// The one that was given.
+    pub(crate) fn input(&self) -> Input {
+        self.file.clone().map_or_else(|| self.input.clone(), |input| Input { input })
     }
 
+    /// Opens it.
+    pub(crate) fn open(&self) -> anyhow::Result<Trace> {
+        self.input().open()
+    }
+}
+
+impl Input {
     /// Opens it.
     pub(crate) fn open(&self) -> anyhow::Result<Trace> {
         if self.input == Path::new(DEFAULT) && !self.input.exists() {

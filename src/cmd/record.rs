@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ktape_analyze::query::cpu_range;
 use ktape_capture::{
     DEFAULT_RING_BYTES, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets, probes,
     units,
@@ -57,10 +58,10 @@ pub(crate) struct Args {
     /// Take stacks of waits that promise to be long (long), of all, or of none; of CPU samples unless none
     #[arg(long, value_name = "WHEN")]
     stacks: Option<String>,
-    /// Take stacks (the default); fp is the only way of unwinding yet
+    /// Take stacks, as happens anyway: an error when something else asks for none
     #[arg(short = 'g', overrides_with = "g")]
     g: bool,
-    /// How to unwind user stacks
+    /// The same as -g; fp, by frame pointers, is the only way of unwinding yet
     #[arg(long, value_name = "MODE", value_parser = ["fp"])]
     call_graph: Option<String>,
     /// Leave out facts of a probe shorter than this: sched=10us
@@ -136,6 +137,9 @@ fn options(args: Args) -> Result<Options> {
     }
     if let Some(stacks) = &args.stacks {
         set_stacks(&mut probes, stacks)?;
+    }
+    if args.g || args.call_graph.is_some() {
+        expect_stacks(&probes)?;
     }
     for choice in &args.min_duration {
         let (probe, value) = choice
@@ -252,17 +256,26 @@ fn set_stacks(choices: &mut [ProbeChoice], when: &str) -> Result<()> {
     Ok(())
 }
 
+/// `-g` and `--call-graph`: every probe that has stacks takes them.
+fn expect_stacks(choices: &[ProbeChoice]) -> Result<()> {
+    for choice in choices {
+        let last = choice.knobs.iter().rev().find(|(name, _)| name == "stacks");
+        if last.is_some_and(|(_, value)| value == "none") {
+            let probe = &choice.name;
+            return Err(
+                Usage(format!("-g takes stacks, and {probe}/stacks=none/ takes none")).into()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Reads `0,2-3`.
 fn cpu_list(text: &str) -> Result<Vec<u32>> {
     let bad = || Usage(format!("-C takes CPUs such as 0,2-3, not {text}"));
     let mut cpus = Vec::new();
     for range in text.split(',') {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let first: u32 = first.parse().map_err(|_| bad())?;
-        let last: u32 = last.parse().map_err(|_| bad())?;
-        if first > last || last > 65535 {
-            return Err(bad().into());
-        }
+        let (first, last) = cpu_range(range).filter(|range| range.1 <= 65535).ok_or_else(bad)?;
         cpus.extend(first..=last);
     }
     Ok(cpus)
@@ -322,12 +335,15 @@ fn print_summary(summary: &Summary, options: &Options) {
             eprintln!("ktape:   {:<16} {:>12}", outcome.record, outcome.recorded);
         }
         if outcome.lost > 0 {
+            // One row stands for many of them.
+            let calls = outcome.record == "syscall_count";
             eprintln!(
-                "ktape:   LOST {} of {} {} ({:.1} %): a larger ring (-m) or a filter loses less",
+                "ktape:   LOST {} of {} {} ({:.1} %): {}",
                 outcome.lost,
                 outcome.produced,
-                outcome.record,
-                outcome.lost as f64 * 100.0 / outcome.produced as f64
+                if calls { "system calls" } else { outcome.record },
+                outcome.lost as f64 * 100.0 / outcome.produced as f64,
+                remedy(outcome.record)
             );
         }
     }
@@ -336,6 +352,16 @@ fn print_summary(summary: &Summary, options: &Options) {
         summary.cpu.as_secs_f64(),
         size(summary.peak_bytes)
     );
+}
+
+/// What loses less of a record.
+fn remedy(record: &str) -> &'static str {
+    match record {
+        // They are added up in a map and go through no ring.
+        "syscall_count" => "the kernel's map of calls was full; a filter loses less",
+        _ if is_fact(record) => "a larger ring (-m) or a filter loses less",
+        _ => "some stacks or names are missing; a filter loses less",
+    }
 }
 
 fn is_fact(record: &str) -> bool {

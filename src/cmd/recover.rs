@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use ktape_analyze::render::escape_text;
 use ktape_format::recover;
 
-use super::input::Input;
+use super::input::InputOrFile;
 use super::output;
 
 /// Write a valid trace of all that can be read of a damaged or unfinished one, and say what was lost;
@@ -19,17 +19,14 @@ use super::output;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
-    input: Input,
-    /// The trace, as an alternative to -i.
-    #[arg(value_name = "FILE", conflicts_with = "input")]
-    file: Option<std::path::PathBuf>,
+    trace: InputOrFile,
     /// Write the new trace to this file, which must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let input = args.input.or(args.file.as_deref());
+    let input = args.trace.input();
     if input.is_stdin() {
         bail!("recover reads files only: save standard input to a file first");
     }

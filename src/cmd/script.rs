@@ -1,14 +1,13 @@
 //! `ktape script`: the rows of a trace, one by one.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ktape_analyze::query::FilterArgs;
 use ktape_analyze::render::escape_text;
 use ktape_analyze::script::{Script, script};
 
-use super::input::Input;
+use super::input::InputOrFile;
 
 /// Write the facts of a trace one by one, in order of time over all CPUs: text or NDJSON.
 ///
@@ -17,18 +16,15 @@ use super::input::Input;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
-    input: Input,
+    trace: InputOrFile,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
     script: Script,
-    /// The trace, as an alternative to -i.
-    #[arg(value_name = "FILE", conflicts_with = "input")]
-    file: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let trace = args.input.or(args.file.as_deref()).open()?;
+    let trace = args.trace.open()?;
     let mut out = std::io::stdout().lock();
     let notes = script(&trace, &args.filter, &args.script, &mut out)?;
     for note in notes {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use ktape_analyze::symbolize::{Symbolize, symbolize};
 
-use super::input::Input;
+use super::input::InputOrFile;
 use super::output::Output;
 
 /// Write a trace with inlined functions, source files and lines, from files found by build-id; then
@@ -20,10 +20,7 @@ use super::output::Output;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
-    input: Input,
-    /// The trace, as an alternative to -i.
-    #[arg(value_name = "FILE", conflicts_with = "input")]
-    file: Option<PathBuf>,
+    trace: InputOrFile,
     /// Write the new trace to this file. One that is there is replaced when the new one is whole.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -34,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let input = args.input.or(args.file.as_deref());
+    let input = args.trace.input();
     let (path, output) = (input.path(), args.output.as_path());
     if !input.is_stdin() && is_same(path, output) {
         bail!("{} is the trace itself: write to another file", output.display());

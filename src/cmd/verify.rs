@@ -6,24 +6,21 @@ use std::process::ExitCode;
 use ktape_analyze::render::escape_text;
 use ktape_format::{State, verify};
 
-use super::input::Input;
+use super::input::InputOrFile;
 use super::output;
 
 /// Check every byte of a trace, and say what is wrong and where; exit 1 when something is.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
-    input: Input,
-    /// The trace, as an alternative to -i.
-    #[arg(value_name = "FILE", conflicts_with = "input")]
-    file: Option<std::path::PathBuf>,
+    trace: InputOrFile,
 }
 
 /// Problems shown one by one.
 const SHOWN: usize = 100;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let trace = args.input.or(args.file.as_deref()).open()?;
+    let trace = args.trace.open()?;
     let mut problems: Vec<String> = verify(&trace).iter().map(ToString::to_string).collect();
     problems.extend(ktape_analyze::dangling::dangling(&trace).iter().map(ToString::to_string));
     let mut out = String::new();

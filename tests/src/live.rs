@@ -32,6 +32,7 @@ pub fn needs_program(name: &str, package: &str) -> Result<(), NotRun> {
 
 /// Runs the tests whose names contain the first argument, lists those that could not run with the
 /// reason, and fails when a test failed. With `KTAPE_LIVE=must` one that could not run is a failure.
+/// A host that has BTF and root and yet cannot record is always one.
 pub fn main(tests: &[Test]) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let out = |text: String| {
@@ -47,7 +48,16 @@ pub fn main(tests: &[Test]) -> ExitCode {
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(&**part)))
         .collect();
     out(format!("\nrunning {} live tests", chosen.len()));
-    let host = host();
+    let host = match host() {
+        Host::Records => Ok(()),
+        Host::Cannot(reason) => Err(reason),
+        Host::Fails(reason) => {
+            let failed = chosen.len().max(1);
+            out(format!("\nlive: 0 passed, {failed} failed, 0 not run"));
+            out(format!("failed: ktape record, before all tests: {reason}"));
+            return ExitCode::FAILURE;
+        }
+    };
     let (mut passed, mut failed, mut not_run) = (0, Vec::new(), Vec::new());
     for (name, test) in chosen {
         let began = Instant::now();
@@ -82,18 +92,31 @@ pub fn main(tests: &[Test]) -> ExitCode {
 }
 
 /// Whether this host can record at all.
-fn host() -> Result<(), String> {
+enum Host {
+    Records,
+    /// It lacks something, and says what.
+    Cannot(String),
+    /// It has all that recording needs, and yet `ktape record` fails.
+    Fails(String),
+}
+
+/// What a kernel must have that ktape can record.
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+fn host() -> Host {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let root = status
         .lines()
         .find_map(|line| line.strip_prefix("Uid:"))
         .is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"));
     if !root {
-        return Err("recording needs root: run the tests as root, or with sudo -E".to_owned());
+        let reason = "recording needs root: run the tests as root, or with sudo -E";
+        return Host::Cannot(reason.to_owned());
     }
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     if Command::new(&compiler).arg("--version").output().is_err() {
-        return Err(format!("the workloads need a C compiler ({})", compiler.display()));
+        let reason = format!("the workloads need a C compiler ({})", compiler.display());
+        return Host::Cannot(reason);
     }
     let trace = std::env::temp_dir().join(format!("ktape-live-{}.ktape", std::process::id()));
     let ran = Ran::ktape(&[
@@ -107,9 +130,11 @@ fn host() -> Result<(), String> {
         trace.to_str().unwrap_or_default(),
     ]);
     let _ = std::fs::remove_file(&trace);
+    let reason = ran.stderr.trim().replace('\n', "; ");
     match ran.code() {
-        0 => Ok(()),
-        // Root, and yet no BPF: a container, or a kernel that lacks it.
-        _ => Err(ran.stderr.trim().replace('\n', "; ")),
+        0 => Host::Records,
+        _ if std::path::Path::new(BTF).exists() => Host::Fails(reason),
+        // A container, or a kernel that lacks BPF.
+        _ => Host::Cannot(reason),
     }
 }

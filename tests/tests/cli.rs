@@ -37,6 +37,10 @@ fn usage_errors_are_2_and_name_what_is_known() {
     check(&["record", "-m", "5000", "--", "true"], 2, &["power of two"]);
     check(&["record", "-d", "soon", "--", "true"], 2, &["soon"]);
     check(&["record", "--stacks", "some", "--", "true"], 2, &["some"]);
+    check(&["record", "-g", "--stacks", "none", "--", "true"], 2, &["-g", "stacks=none"]);
+    check(&["record", "-g", "-e", "sched/stacks=none/", "--", "true"], 2, &["-g", "sched"]);
+    check(&["record", "--call-graph", "fp", "--stacks", "none"], 2, &["-g", "stacks=none"]);
+    check(&["record", "--call-graph", "dwarf", "--", "true"], 2, &["dwarf", "fp"]);
     check(&["record", "-e", "sched", "-F", "99", "--", "true"], 2, &["cpu", "-e"]);
     check(&["record", "--min-duration", "sched", "--", "true"], 2, &["PROBE=DURATION"]);
     check(&["completions", "nonsense"], 2, &["nonsense", "bash"]);
@@ -197,6 +201,8 @@ fn help(path: &[String]) -> usize {
     args.push("--help");
     let long = Ran::ktape(&args).expect(0).text();
     assert!(long.contains("Usage: ktape"), "{path:?}: {long}");
+    // What rustdoc wants escaped, people would see as it stands.
+    assert!(!long.contains(r"\["), "{path:?}: {long}");
     let below = subcommands(&short);
     1 + below.iter().map(|name| help(&[path, std::slice::from_ref(name)].concat())).sum::<usize>()
 }

@@ -68,14 +68,20 @@ impl Losses {
         loss
     }
 
-    /// Produced and lost over the whole recording.
-    pub fn total(&self, record: u16) -> Loss {
-        self.within(record, 0, u64::MAX, |_| true)
-    }
-
-    /// Whether any counter was sampled for a record.
-    pub fn counts(&self, record: u16) -> bool {
-        self.samples.iter().any(|sample| sample.record == u32::from(record))
+    /// Produced and lost over the whole recording, of each record that has counters, by id. Those
+    /// of messages from the kernel are among them, though no row of the file is such a message.
+    pub fn totals(&self) -> Vec<(u32, Loss)> {
+        let mut totals: Vec<(u32, Loss)> = Vec::new();
+        for series in self.samples.chunk_by(|a, b| (a.record, a.cpu) == (b.record, b.cpu)) {
+            let Some(last) = series.last() else { continue };
+            if totals.last().is_none_or(|total| total.0 != last.record) {
+                totals.push((last.record, Loss::default()));
+            }
+            let Some((_, sum)) = totals.last_mut() else { continue };
+            sum.produced = sum.produced.saturating_add(last.produced);
+            sum.lost = sum.lost.saturating_add(last.lost);
+        }
+        totals
     }
 
     /// When the counters of a record were read last, over its CPUs the earliest.
@@ -105,6 +111,15 @@ mod tests {
         samples.sort_unstable();
         let found = Losses { samples }.within(1, from, to, |cpu| cpus.contains(&cpu));
         assert_eq!(found, Loss { produced, lost }, "{from}..{to}");
+    }
+
+    #[test]
+    fn totals_are_the_last_counters_of_all_cpus() {
+        let sample = |record, cpu, time, lost| Sample { record, cpu, time, produced: 100, lost };
+        let samples =
+            vec![sample(1, 0, 10, 1), sample(1, 0, 20, 2), sample(1, 1, 5, 4), sample(67, 0, 9, 0)];
+        let loss = |produced, lost| Loss { produced, lost };
+        assert_eq!(Losses { samples }.totals(), [(1, loss(200, 6)), (67, loss(100, 0))]);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `Tasks`: the threads and processes of a trace, found by number and time.
 
-use ktape_schema::task_flag;
-
 use super::strings::UNKNOWN;
 
 /// A thread for good, whatever becomes of its number: an index into [`Tasks::threads`], or the bare
@@ -76,16 +74,6 @@ pub struct Thread {
     pub last_usage: Option<Usage>,
     /// Its names with the time from which each holds, by time.
     pub names: Vec<(u64, u32)>,
-}
-
-impl Thread {
-    /// CPU time within the recording, ns: the last reading minus the first one, if the thread was
-    /// there before it. `None` when it was not read.
-    pub fn run_recorded(&self) -> Option<u64> {
-        let older = self.seen > self.start || self.flags & task_flag::UNKNOWN != 0;
-        let first = self.first_usage.filter(|_| older).map_or(0, |first| first.run);
-        Some(self.last_usage?.run.saturating_sub(first))
-    }
 }
 
 /// A program that a process ran from some time on.

@@ -1,6 +1,6 @@
 //! `FilterArgs`: the filters as the command line has them.
 
-use super::{Filter, Glob, Moment, parse_duration};
+use super::{Filter, Glob, Moment, cpu_range, parse_duration};
 use crate::context::{Context, ThreadKey};
 use crate::error::{Error, Result};
 
@@ -62,7 +62,7 @@ impl FilterArgs {
             None => (0, u64::MAX),
         };
         let mut cpus =
-            self.cpu.iter().map(|text| cpu_range(text)).collect::<Result<Vec<(u32, u32)>>>()?;
+            self.cpu.iter().map(|text| cpus(text)).collect::<Result<Vec<(u32, u32)>>>()?;
         cpus.sort_unstable();
         let min_duration = match &self.min_duration {
             Some(text) => {
@@ -115,12 +115,9 @@ fn window(text: &str, cx: &Context<'_>) -> Result<(u64, u64)> {
     Ok((from, to))
 }
 
-fn cpu_range(text: &str) -> Result<(u32, u32)> {
-    let wrong = || option("--cpu", text, "write CPU numbers and ranges, like 0,2-3".to_owned());
-    let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let low = low.trim().parse().map_err(|_| wrong())?;
-    let high = high.trim().parse().map_err(|_| wrong())?;
-    if low > high { Err(wrong()) } else { Ok((low, high)) }
+fn cpus(text: &str) -> Result<(u32, u32)> {
+    let reason = "write CPU numbers and ranges, like 0,2-3";
+    cpu_range(text).ok_or_else(|| option("--cpu", text, reason.to_owned()))
 }
 
 /// Per thread of the trace: which of its names pass.

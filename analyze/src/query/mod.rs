@@ -1,5 +1,6 @@
 //! Which facts a question is about: the filters of the command line.
 
+mod cpu_range;
 mod duration;
 mod filter;
 mod filter_args;
@@ -7,6 +8,7 @@ mod glob;
 mod moment;
 mod row_filter;
 
+pub use cpu_range::cpu_range;
 pub use duration::parse_duration;
 pub use filter::Filter;
 pub use filter_args::FilterArgs;

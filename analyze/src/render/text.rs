@@ -7,6 +7,7 @@ use super::units;
 use crate::answer::{
     Answer, Block, Cell, Column, Facts, FrameKind, Histogram, Note, Show, Stacks, Table,
 };
+use crate::run::Bucket;
 
 /// Whether text is coloured (ANSI SGR).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,8 +155,7 @@ impl Page {
         const BAR: u128 = 40;
         self.title(&histogram.title);
         let most = histogram.buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0).max(1);
-        let rows: Vec<Vec<String>> = histogram
-            .buckets
+        let rows: Vec<Vec<String>> = without_gaps(&histogram.buckets)
             .iter()
             .map(|bucket| {
                 let bar = (u128::from(bucket.count) * BAR).div_ceil(u128::from(most));
@@ -200,6 +200,24 @@ impl Page {
     }
 }
 
+/// Without the empty buckets before the first that counts and after the last; three or more between
+/// two that count are one line.
+fn without_gaps(buckets: &[Bucket]) -> Vec<Bucket> {
+    let mut out: Vec<Bucket> = Vec::new();
+    for run in buckets.chunk_by(|a, b| (a.count == 0) == (b.count == 0)) {
+        match run {
+            [first, _, .., last] if first.count == 0 => {
+                out.push(Bucket { high: last.high, ..*first });
+            }
+            _ => out.extend_from_slice(run),
+        }
+    }
+    let filled = |bucket: &Bucket| bucket.count > 0;
+    let first = out.iter().position(filled).unwrap_or(out.len());
+    let end = out.iter().rposition(filled).map_or(first, |last| last + 1);
+    out[first..end].to_vec()
+}
+
 /// Numbers to the right. A column without any value follows its header: left.
 fn is_right(table: &Table, column: usize) -> bool {
     table
@@ -226,4 +244,29 @@ fn columns<'a>(cells: impl Iterator<Item = &'a str>, wide: &[usize], right: &[bo
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_gaps;
+    use crate::run::Bucket;
+
+    /// Counts of buckets as wide as 1; what is left, as (low, high, count).
+    fn check(counts: &[u64], expected: &[(u64, u64, u64)]) {
+        let bucket = |(at, &count)| Bucket { low: at, high: at, count };
+        let buckets: Vec<Bucket> = (0..).zip(counts).map(bucket).collect();
+        let found = without_gaps(&buckets);
+        let found: Vec<_> =
+            found.iter().map(|found| (found.low, found.high, found.count)).collect();
+        assert_eq!(found, expected, "{counts:?}");
+    }
+
+    #[test]
+    fn a_histogram_shows_no_long_gaps() {
+        check(&[], &[]);
+        check(&[0, 0], &[]);
+        check(&[0, 0, 0, 0, 5, 0], &[(4, 4, 5)]);
+        check(&[2, 0, 0, 3], &[(0, 0, 2), (1, 1, 0), (2, 2, 0), (3, 3, 3)]);
+        check(&[2, 0, 0, 0, 3, 0, 0, 0, 0], &[(0, 0, 2), (1, 3, 0), (4, 4, 3)]);
+    }
 }

@@ -10,6 +10,7 @@ use crate::answer::{Answer, Block, Cell, Facts, Histogram, Table, Unit};
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::query::Filter;
 use crate::run::{LogHistogram, Read, Report, Slots};
+use crate::task_cells;
 
 /// Run-queue latency: how long runnable threads waited for a CPU.
 ///
@@ -174,14 +175,7 @@ fn table(by: By, cx: &Context<'_>, parts: Vec<(u64, Delays)>) -> Table {
             .map(|(key, delays)| {
                 let key = ThreadKey(key);
                 let (tid, pid) = (tasks.tid(key), tasks.tgid(key));
-                let start = tasks.thread(key).map(|thread| Cell::Time(cx.offset(thread.start)));
-                let cells = vec![
-                    Cell::Tid(tid),
-                    Cell::Pid(pid),
-                    start.unwrap_or(Cell::None),
-                    Cell::text(cx.thread_comm(key)),
-                ];
-                (cells, (pid, tid, key.0), delays)
+                (task_cells::thread(cx, key), (pid, tid, key.0), delays)
             })
             .collect(),
         By::Process => {
@@ -190,13 +184,7 @@ fn table(by: By, cx: &Context<'_>, parts: Vec<(u64, Delays)>) -> Table {
                 sums.entry(tasks.process_of(ThreadKey(key))).or_default().merge(&delays);
             }
             let row = |(key, delays): (ProcessKey, Delays)| {
-                let start = tasks.process(key).map(|process| Cell::Time(cx.offset(process.start)));
-                let cells = vec![
-                    Cell::Pid(tasks.pid(key)),
-                    start.unwrap_or(Cell::None),
-                    Cell::text(cx.process_comm(key)),
-                ];
-                (cells, (tasks.pid(key), 0, key.0), delays)
+                (task_cells::process(cx, key), (tasks.pid(key), 0, key.0), delays)
             };
             sums.into_iter().map(row).collect()
         }
@@ -204,13 +192,8 @@ fn table(by: By, cx: &Context<'_>, parts: Vec<(u64, Delays)>) -> Table {
     rows.sort_by_key(|(_, id, delays)| (Reverse(delays.total), *id));
     let (key, title, mut columns) = match by {
         By::Cpu => ("cpus", "By CPU", vec![("cpu", "cpu")]),
-        By::Thread => {
-            let columns = vec![("tid", "tid"), ("pid", "pid"), ("start_ns", ""), ("comm", "thread")];
-            ("threads", "By thread", columns)
-        }
-        By::Process => {
-            ("processes", "By process", vec![("pid", "pid"), ("start_ns", ""), ("comm", "process")])
-        }
+        By::Thread => ("threads", "By thread", task_cells::THREAD.to_vec()),
+        By::Process => ("processes", "By process", task_cells::PROCESS.to_vec()),
     };
     columns.extend(LATENCY.map(|(key, label, _)| (key, label)));
     let mut table = Table::main(key, &columns);

@@ -13,7 +13,7 @@ pub use driver::{Query, run};
 pub use entry::Entry;
 pub use histogram::{Bucket, LogHistogram};
 pub use longest::Longest;
-pub(crate) use notes::gaps;
+pub(crate) use notes::{definitions, gaps, loss};
 pub use report::{Read, Report};
 pub use slots::Slots;
 pub use stack_sums::{StackKey, StackSums, Sum};

@@ -1,10 +1,11 @@
 //! What every answer must say about its own gaps: losses, damage, filters that could not apply.
 
 use ktape_format::{ProbeState, State};
+use ktape_schema::{Class, by_id};
 
 use super::Read;
 use crate::answer::{Cell, Note, NoteKind};
-use crate::context::{Context, Damage, record_id};
+use crate::context::{Context, Damage, Loss, record_id};
 use crate::query::Filter;
 
 /// The notes of an answer that read `reads` through `filter`.
@@ -19,6 +20,7 @@ pub(super) fn of(
     for read in reads {
         notes.extend(loss(cx, filter, read.record));
     }
+    notes.extend(definitions(cx));
     notes.extend(gaps(cx, unreadable));
     for read in reads {
         notes.extend(missing(cx, read));
@@ -38,7 +40,8 @@ pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
     state(cx).into_iter().chain(damages(unreadable)).collect()
 }
 
-fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
+/// What was lost of a record in the window, on the CPUs that are asked for.
+pub(crate) fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
     let id = record_id(cx.trace(), record)?;
     let loss = cx.losses().within(id, filter.from, filter.to, |cpu| filter.passes_cpu(cpu));
     if loss.lost == 0 {
@@ -50,8 +53,13 @@ fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
     } else {
         ""
     };
+    // System calls are added up in a map, and a row stands for many.
+    let (what, full) = match record {
+        "syscall_count" => ("system calls".to_owned(), "map of calls was"),
+        _ => (format!("{record} facts"), "buffers were"),
+    };
     let text = format!(
-        "LOST {} of {} {record} facts ({}) in this window: the kernel's buffers were full{whose}",
+        "LOST {} of {} {what} ({}) in this window: the kernel's {full} full{whose}",
         loss.lost,
         loss.produced,
         percent.plain()
@@ -60,6 +68,49 @@ fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
         ("record", Cell::text(record)),
         ("lost", Cell::Count(loss.lost)),
         ("produced", Cell::Count(loss.produced)),
+    ];
+    Some(Note { kind: NoteKind::Loss, text, facts })
+}
+
+/// What was lost of that which gives facts their meaning. It may have been lost before the window
+/// and be missing in it, so this counts the whole recording.
+pub(crate) fn definitions(cx: &Context<'_>) -> Option<Note> {
+    let mut sum = Loss::default();
+    let mut kinds = Vec::new();
+    for (id, loss) in cx.losses().totals() {
+        let ours = u16::try_from(id).ok().and_then(by_id);
+        let listed = cx.meta().schema.iter().find(|schema| u32::from(schema.id) == id);
+        let class = listed.map(|schema| schema.class).or(ours.map(|desc| desc.class as u8));
+        if class == Some(Class::Fact as u8) {
+            continue;
+        }
+        sum.produced = sum.produced.saturating_add(loss.produced);
+        sum.lost = sum.lost.saturating_add(loss.lost);
+        let kind = match ours.map(|desc| desc.name) {
+            Some("wire_stack") => "stacks",
+            Some("wire_fork") => "starts of threads",
+            Some("wire_exec") => "programs of processes",
+            Some("wire_comm") => "names of threads",
+            Some("wire_exit") => "ends of threads",
+            _ => "others",
+        };
+        if loss.lost > 0 && !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    if sum.lost == 0 {
+        return None;
+    }
+    let text = format!(
+        "LOST {} of {} definitions ({}): some threads or stacks may be unnamed or missing",
+        sum.lost,
+        sum.produced,
+        kinds.join(", ")
+    );
+    let facts = vec![
+        ("lost", Cell::Count(sum.lost)),
+        ("produced", Cell::Count(sum.produced)),
+        ("kinds", Cell::List(kinds.into_iter().map(Cell::text).collect())),
     ];
     Some(Note { kind: NoteKind::Loss, text, facts })
 }

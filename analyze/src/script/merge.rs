@@ -7,7 +7,7 @@ use ktape_format::{Batch, ChunkInfo, Decoder, RecordSchema};
 use ktape_schema::Type;
 
 use super::layout::Layout;
-use crate::context::{Context, Damage};
+use crate::context::{Context, Damage, what};
 use crate::error::Result;
 use crate::query::RowFilter;
 
@@ -149,7 +149,7 @@ impl Opener<'_> {
         let columns: Vec<&str> = job.schema.fields.iter().map(|field| &*field.name).collect();
         self.decoder
             .read(trace, chunk, &columns, &mut batch)
-            .map_err(|error| Damage { offset: info.offset, what: error.to_string() })?;
+            .map_err(|error| Damage { offset: info.offset, what: what(&error) })?;
         job.filter.apply(info, &mut batch, &mut self.keep);
         let mut order: Vec<(u64, u32)> =
             (0..batch.rows()).map(|row| (job.layout.time(&batch, row), row as u32)).collect();

@@ -18,9 +18,9 @@ pub struct Script {
 /// How a row is written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// thread pid/tid \[cpu\] seconds since the start: record: field=value ..
+    /// `thread pid/tid [cpu] seconds since the start: record: field=value ..`
     #[default]
     Text,
-    /// {"record": .., "comm": .., "start": .., field: value, ..}
+    /// `{"record": .., "comm": .., "start": .., field: value, ..}`
     Json,
 }

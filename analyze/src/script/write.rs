@@ -15,7 +15,7 @@ use crate::answer::{Note, NoteKind};
 use crate::context::{Context, Needs};
 use crate::error::{Error, Result};
 use crate::query::{FilterArgs, RowFilter};
-use crate::run::gaps;
+use crate::run::{definitions, gaps, loss};
 
 /// Text is handed on in pieces of this many bytes.
 const PIECE: usize = 1 << 16;
@@ -55,21 +55,13 @@ pub fn script(
     })?;
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Write)?;
 
-    let mut notes = Vec::new();
-    for job in &jobs {
-        let loss =
-            cx.losses().within(job.schema.id, filter.from, filter.to, |cpu| filter.passes_cpu(cpu));
-        if loss.lost > 0 {
-            notes.push(Note::new(
-                NoteKind::Loss,
-                format!("LOST {} of {} {} facts", loss.lost, loss.produced, job.schema.name),
-            ));
-        }
-    }
+    let mut notes: Vec<Note> =
+        jobs.iter().filter_map(|job| loss(&cx, &filter, &job.schema.name)).collect();
     let mut damages = merged.damages;
     damages.extend_from_slice(cx.damages());
     damages.sort();
     damages.dedup();
+    notes.extend(definitions(&cx));
     notes.extend(gaps(&cx, &damages));
     if merged.unordered {
         notes.push(Note::new(

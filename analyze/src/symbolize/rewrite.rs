@@ -6,7 +6,7 @@ use ktape_format::{Batch, Decoder, Options, RecordSchema, Trace, Writer};
 use ktape_schema::{StringText, Symbol, Type};
 use rustc_hash::FxHashSet;
 
-use crate::context::Damage;
+use crate::context::{Damage, what};
 use crate::error::{Error, Result};
 
 /// What is new in a trace.
@@ -43,7 +43,7 @@ pub(super) fn rewrite(trace: &Trace, change: &Change, out: impl Write) -> Result
         };
         let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
         if let Err(error) = decoder.read(trace, index, &columns, &mut batch) {
-            damages.push(Damage { offset: chunk.offset, what: error.to_string() });
+            damages.push(Damage { offset: chunk.offset, what: what(&error) });
             continue;
         }
         if chunk.record == Symbol::DESC.id {

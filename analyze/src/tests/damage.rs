@@ -1,9 +1,11 @@
 use ktape_format::Trace;
 use serde_json::Value;
 
+use crate::query::FilterArgs;
 use crate::render::json;
 use crate::reports::REPORTS;
 use crate::run::{Entry, Query, run};
+use crate::script::{Script, script};
 use crate::testing::{Random, busy};
 
 fn report(entry: &Entry, trace: &Trace) -> Vec<u8> {
@@ -29,8 +31,8 @@ fn an_unfinished_trace_says_so() {
     assert!(kinds(&cut).contains(&"unfinished".to_owned()), "{:?}", kinds(&cut));
 }
 
-#[test]
-fn a_damaged_chunk_is_named_and_the_rest_is_answered() {
+/// A trace with bytes changed in its chunk of waits.
+fn damaged() -> Vec<u8> {
     let bytes = busy(2, 200).bytes(None);
     let trace = Trace::from_stream(&bytes[..]).expect("a trace");
     let off_cpu = ktape_schema::OffCpu::DESC.id;
@@ -38,8 +40,27 @@ fn a_damaged_chunk_is_named_and_the_rest_is_answered() {
     let mut bad = bytes.clone();
     let middle = chunk.offset as usize + chunk.len as usize * 3 / 4;
     bad[middle..middle + 16].iter_mut().for_each(|byte| *byte ^= 0x55);
-    let trace = Trace::from_stream(&bad[..]).expect("a trace");
+    bad
+}
+
+#[test]
+fn a_damaged_chunk_is_named_and_the_rest_is_answered() {
+    let trace = Trace::from_stream(&damaged()[..]).expect("a trace");
     assert!(kinds(&trace).contains(&"damage".to_owned()), "{:?}", kinds(&trace));
+}
+
+#[test]
+fn warnings_do_not_depend_on_where_the_trace_lies() {
+    let bytes = damaged();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.ktape");
+    std::fs::write(&path, &bytes).expect("a file");
+    let notes = |trace: Trace| {
+        script(&trace, &FilterArgs::default(), &Script::default(), &mut Vec::new()).expect("rows")
+    };
+    let piped = notes(Trace::from_stream(&bytes[..]).expect("a trace"));
+    assert!(!piped.is_empty());
+    assert_eq!(notes(Trace::open(&path).expect("a trace")), piped);
 }
 
 #[test]

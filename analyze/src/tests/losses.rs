@@ -1,9 +1,12 @@
-use ktape_schema::{CpuSample, OffCpu};
+use ktape_schema::{CpuSample, OffCpu, SyscallCount, WireFork, WireStack};
 
+use crate::info::info;
 use crate::query::FilterArgs;
 use crate::render::{Style, text};
 use crate::reports::offcpu::OffCpu as Report;
+use crate::reports::overview::Overview;
 use crate::run::{Query, run};
+use crate::script::{Script, script};
 use crate::testing::{START, Tape};
 
 fn tape() -> Tape {
@@ -59,4 +62,53 @@ fn every_answer_says_what_its_window_lost() {
              whose they were is not known, the filters cannot tell",
         ),
     );
+}
+
+#[test]
+fn lost_messages_are_told_everywhere() {
+    let mut tape = tape();
+    tape.loss(WireStack::DESC.id, 0, START + 1, 3000, 10);
+    tape.loss(WireFork::DESC.id, 0, START + 1, 400, 2);
+    tape.loss(99, 0, START + 1, 5, 1);
+    let trace = tape.trace();
+    let note = "LOST 13 of 3405 definitions (stacks, starts of threads, others): some threads or \
+                stacks may be unnamed or missing";
+    // Before the window, too: the definitions are missing in it.
+    let filter = FilterArgs { time: Some("1.2s,1.3s".into()), ..FilterArgs::default() };
+    let query = Query { filter: filter.clone(), threads: 1 };
+    let answer = run(&Report::default(), &trace, &query).expect("an answer");
+    assert!(answer.notes.iter().any(|found| found.text == note), "{:?}", answer.notes);
+    let notes = script(&trace, &filter, &Script::default(), &mut Vec::new()).expect("rows");
+    assert!(notes.iter().any(|found| found.text == note), "{notes:?}");
+
+    let page = String::from_utf8(text(&info(&trace), Style::Plain)).expect("UTF-8");
+    for (record, numbers) in
+        [("wire_stack", ["3000", "10"]), ("wire_fork", ["400", "2"]), ("record 99", ["5", "1"])]
+    {
+        let line = page.lines().find(|line| line.starts_with(record)).expect(record);
+        assert!(line.contains("message"), "{line}");
+        assert!(numbers.iter().all(|number| line.split_whitespace().any(|word| word == *number)));
+    }
+}
+
+/// Of system calls it is calls that are counted, and no ring that loses them.
+#[test]
+fn calls_that_the_map_did_not_take() {
+    let mut tape = tape();
+    let row = SyscallCount { end: START + 9, count: 900, tgid: 10, ..Default::default() };
+    tape.fact(SyscallCount::DESC, 0, &row.encode());
+    tape.loss(SyscallCount::DESC.id, 0, START + 9, 1000, 100);
+    let query = Query { threads: 1, ..Query::default() };
+    let answer = run(&Overview::default(), &tape.trace(), &query).expect("an answer");
+    let page = String::from_utf8(text(&answer, Style::Plain)).expect("UTF-8");
+    let starting =
+        |start| page.lines().find(|line: &&str| line.starts_with(start)).expect("a line");
+    assert_eq!(
+        starting("warning: LOST 100 "),
+        "warning: LOST 100 of 1000 system calls (10.00 %) in this window: the kernel's map of calls was full",
+    );
+    let cells: Vec<&str> = starting("syscall_count").split_whitespace().collect();
+    assert_eq!(cells, ["syscall_count", "900", "1000", "100"]);
+    let cells: Vec<&str> = starting("off_cpu").split_whitespace().collect();
+    assert_eq!(cells, ["off_cpu", "1", "330", "25"]);
 }

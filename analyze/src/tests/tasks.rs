@@ -1,6 +1,7 @@
 use ktape_schema::{TaskComm, TaskExec, TaskExit, TaskRun, TaskStart};
 
 use crate::context::{Context, Needs, ThreadKey};
+use crate::cpu_time;
 use crate::testing::{START, Tape};
 
 #[test]
@@ -85,14 +86,16 @@ fn cpu_time_is_that_of_the_recording() {
     let mut tape = Tape::new();
     tape.thread(10, 10, "old");
     tape.thread_from(START + 10, 11, 11, "new");
-    for (time, tid, run) in [(0, 10, 1000), (100, 10, 1500), (100, 11, 30)] {
+    // Read once only: what it took before the recording is not known.
+    tape.thread(12, 12, "stranger");
+    for (time, tid, run) in [(0, 10, 1000), (100, 10, 1500), (100, 11, 30), (100, 12, 9000)] {
         let row = TaskRun { time: START + time, run, tid, tgid: tid, ..Default::default() };
         tape.define(TaskRun::DESC, &row.encode());
     }
     let trace = tape.trace();
     let cx = Context::load(&trace, Needs::TASKS);
-    let run = |index: usize| cx.tasks().threads()[index].run_recorded();
-    assert_eq!((run(0), run(1)), (Some(500), Some(30)));
+    let run = |index: usize| cpu_time::of_thread(&cx, &cx.tasks().threads()[index]);
+    assert_eq!((run(0), run(1), run(2)), (Some(500), Some(30), None));
 }
 
 #[test]

@@ -11,9 +11,10 @@ use crate::proc::{executable, read_maps};
 use crate::symbols::source::FileSource;
 use crate::symbols::{Elf, Query, Resolver, demangle};
 
-/// Says on the terminal itself that a check could not run, and why.
+/// Says that a check could not run, and why: past the test harness, which hides what passing tests
+/// print. `.ci/run` counts these lines.
 pub(super) fn not_run(test: &str, why: &str) {
-    let _ = writeln!(std::io::stderr(), "test {test} did not run: {why}");
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
 }
 
 /// Runs a tool: what it printed; `None` when it is not installed.

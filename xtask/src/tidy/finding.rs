@@ -28,3 +28,14 @@ impl fmt::Display for Finding {
 pub fn lines(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(|finding| format!("{}: {}", finding.line, finding.what)).collect()
 }
+
+/// What a rule finds in a file begins with this, as [`lines`] writes it.
+#[cfg(test)]
+#[track_caller]
+pub fn check(found: &[Finding], text: &str, expected: &[&str]) {
+    let found = lines(found);
+    assert_eq!(found.len(), expected.len(), "{text}: {found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{text}: {found}");
+    }
+}

@@ -9,6 +9,7 @@ use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind, Show, Table};
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
+use crate::task_cells;
 
 pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
     let threads: Vec<(ThreadKey, Waits)> = state
@@ -92,19 +93,16 @@ fn processes(cx: &Context<'_>, threads: &[(ThreadKey, Waits)], whole: u64) -> Ta
     }
     let mut rows: Vec<_> = by_process.into_iter().collect();
     rows.sort_by_key(|(key, (_, waits))| (Reverse(waits.total), cx.tasks().pid(*key), *key));
-    let mut columns = vec![("pid", "pid"), ("start_ns", ""), ("comm", "process"), ("threads", "threads")];
+    let mut columns = task_cells::PROCESS.to_vec();
+    columns.push(("threads", "threads"));
     columns.extend(Waits::COLUMNS);
     let mut table = Table::main("processes", &columns);
     table.title = "By process".to_owned();
     table.rows = rows
         .into_iter()
         .map(|(key, (count, waits))| {
-            let mut row = vec![
-                Cell::Pid(cx.tasks().pid(key)),
-                Cell::maybe(cx.tasks().process(key), |process| Cell::Time(cx.offset(process.start))),
-                Cell::text(cx.process_comm(key)),
-                Cell::Count(count),
-            ];
+            let mut row = task_cells::process(cx, key);
+            row.push(Cell::Count(count));
             row.extend(waits.cells(whole));
             row
         })
@@ -116,7 +114,7 @@ fn threads(cx: &Context<'_>, threads: &[(ThreadKey, Waits)], whole: u64) -> Tabl
     let tasks = cx.tasks();
     let mut rows: Vec<&(ThreadKey, Waits)> = threads.iter().collect();
     rows.sort_by_key(|(key, waits)| (Reverse(waits.total), tasks.tgid(*key), tasks.tid(*key), *key));
-    let mut columns = vec![("tid", "tid"), ("pid", "pid"), ("start_ns", ""), ("comm", "thread")];
+    let mut columns = task_cells::THREAD.to_vec();
     columns.push(("process", "process"));
     columns.extend(Waits::COLUMNS);
     let mut table = Table::main("threads", &columns);
@@ -124,13 +122,8 @@ fn threads(cx: &Context<'_>, threads: &[(ThreadKey, Waits)], whole: u64) -> Tabl
     table.rows = rows
         .into_iter()
         .map(|(key, waits)| {
-            let mut row = vec![
-                Cell::Tid(tasks.tid(*key)),
-                Cell::Pid(tasks.tgid(*key)),
-                Cell::maybe(tasks.thread(*key), |thread| Cell::Time(cx.offset(thread.start))),
-                Cell::text(cx.thread_comm(*key)),
-                Cell::text(cx.process_comm(tasks.process_of(*key))),
-            ];
+            let mut row = task_cells::thread(cx, *key);
+            row.push(Cell::text(cx.process_comm(tasks.process_of(*key))));
             row.extend(waits.cells(whole));
             row
         })

@@ -1,4 +1,5 @@
-//! The fields that denet gives for off-CPU time, as a subset of this report's JSON.
+//! The fields that denet gives for off-CPU time, as a subset of this report's JSON: denet is a monitor
+//! of processes, and what reads its output can read this.
 //!
 //! denet 0.7 (`ebpf.offcpu`): total_time_ns, total_events, avg_time_ns, max_time_ns, min_time_ns,
 //! top_blocking_threads, thread_stats, and an analysis that it defines and never fills.

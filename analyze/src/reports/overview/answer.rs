@@ -3,15 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ktape_schema::{fact_flag, off_cpu_state};
+use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state};
 
 use super::{State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, Table};
 use crate::capture_facts;
 use crate::context::{Context, ProcessKey, ThreadKey};
+use crate::cpu_time;
 use crate::query::Filter;
 use crate::reports::offcpu::idle_note;
 use crate::run::LogHistogram;
+use crate::task_cells;
 
 pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
     let idle = state.idle;
@@ -58,16 +60,29 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
 }
 
 fn records(cx: &Context<'_>) -> Table {
-    let columns =
-        [("record", "facts"), ("rows", "recorded"), ("produced", "produced"), ("lost", "lost")];
+    let columns = [
+        ("record", "facts"),
+        ("rows", ""),
+        ("recorded", "recorded"),
+        ("produced", "produced"),
+        ("lost", "lost"),
+    ];
     let mut table = Table::plain("records", &columns);
     table.rows = capture_facts::records(cx)
         .into_iter()
-        .filter(|record| record.fact)
+        .filter(|record| record.class == Class::Fact)
         .map(|record| {
+            // A row stands for many calls, and it is calls that are counted.
+            let recorded = match record.loss {
+                Some(loss) if record.name == SyscallCount::DESC.name => {
+                    loss.produced.saturating_sub(loss.lost)
+                }
+                _ => record.rows,
+            };
             vec![
                 Cell::text(record.name),
                 Cell::Count(record.rows),
+                Cell::Count(recorded),
                 Cell::maybe(record.loss, |loss| Cell::Count(loss.produced)),
                 Cell::maybe(record.loss, |loss| Cell::Count(loss.lost)),
             ]
@@ -76,23 +91,11 @@ fn records(cx: &Context<'_>) -> Table {
     table
 }
 
-/// Pid, start and name of a process: what every table begins with.
-fn named(cx: &Context<'_>, key: ProcessKey) -> Vec<Cell> {
-    let process = cx.tasks().process(key);
-    vec![
-        Cell::Pid(cx.tasks().pid(key)),
-        Cell::maybe(process, |process| Cell::Time(cx.offset(process.start))),
-        Cell::text(cx.process_comm(key)),
-    ]
-}
-
-const NAMED: [(&str, &str); 3] = [("pid", "pid"), ("start_ns", ""), ("comm", "process")];
-
 /// By samples; without any, by what the scheduler counted over the whole recording, if all of it is
 /// asked for.
 fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
     let sampled: u64 = processes.values().map(|sums| sums.samples).sum();
-    let mut columns = NAMED.to_vec();
+    let mut columns = task_cells::PROCESS.to_vec();
     let mut rows: Vec<(ProcessKey, u64)> = if sampled > 0 {
         columns.extend([("samples", "samples"), ("percentage", "share")]);
         processes.iter().map(|(key, sums)| (*key, sums.samples)).collect()
@@ -109,7 +112,7 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
         .into_iter()
         .take(TOP)
         .map(|(key, value)| {
-            let mut row = named(cx, key);
+            let mut row = task_cells::process(cx, key);
             row.push(if sampled > 0 { Cell::Count(value) } else { Cell::DurNs(value) });
             row.push(Cell::Percent { part: value, whole });
             row
@@ -118,7 +121,7 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
     table
 }
 
-/// CPU time of processes within the recording, as /proc gave it.
+/// CPU time of processes within the recording, of those threads of which it is known.
 fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
     if !filter.is_all_time() || !filter.cpus.is_empty() || filter.min_duration > 0 {
         return Vec::new();
@@ -128,7 +131,7 @@ fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
         let passes = filter.passes_pid(thread.tgid)
             && filter.passes_tid(thread.tid)
             && filter.passes_name(cx, ThreadKey(index), u64::MAX);
-        let run = thread.run_recorded().filter(|_| passes).unwrap_or(0);
+        let run = cpu_time::of_thread(cx, thread).filter(|_| passes).unwrap_or(0);
         let sum = sums.entry(ProcessKey::index(thread.process)).or_default();
         *sum = sum.saturating_add(run);
     }
@@ -139,7 +142,7 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
     let mut rows: Vec<_> = processes.iter().filter(|(_, sums)| sums.waits > 0).collect();
     rows.sort_by_key(|(key, sums)| (Reverse(sums.off_cpu), cx.tasks().pid(**key), **key));
     let whole = rows.iter().map(|(_, sums)| sums.off_cpu).fold(0, u64::saturating_add);
-    let mut columns = NAMED.to_vec();
+    let mut columns = task_cells::PROCESS.to_vec();
     columns.extend([
         ("count", "waits"),
         ("total_time_ns", "off-CPU"),
@@ -153,7 +156,7 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
         .into_iter()
         .take(TOP)
         .map(|(key, sums)| {
-            let mut row = named(cx, *key);
+            let mut row = task_cells::process(cx, *key);
             row.extend([
                 Cell::Count(sums.waits),
                 Cell::DurNs(sums.off_cpu),

@@ -15,6 +15,7 @@ use crate::context::{Context, ProcessKey};
 use crate::cpu_time;
 use crate::query::Filter;
 use crate::syscall_class::SyscallClass;
+use crate::task_cells;
 
 /// What all rows have their shares of.
 struct Whole {
@@ -234,16 +235,6 @@ fn in_order<'p>(
     order
 }
 
-const PROCESS: [(&str, &str); 3] = [("pid", "pid"), ("start_ns", ""), ("comm", "process")];
-
-fn named(cx: &Context<'_>, key: ProcessKey) -> Vec<Cell> {
-    vec![
-        Cell::Pid(cx.tasks().pid(key)),
-        Cell::maybe(cx.tasks().process(key), |process| Cell::Time(cx.offset(process.start))),
-        Cell::text(cx.process_comm(key)),
-    ]
-}
-
 const BEHAVIOUR: [(&str, &str); 6] = [
     ("behaviour", "behaviour"),
     ("file_io_percentage", "file_io"),
@@ -271,7 +262,7 @@ fn by_process(
     processes: &BTreeMap<ProcessKey, (Group, Mix)>,
     times: &FxHashMap<u64, Buckets>,
 ) -> Table {
-    let mut columns = PROCESS.to_vec();
+    let mut columns = task_cells::PROCESS.to_vec();
     columns.extend(COLUMNS);
     columns.extend(BEHAVIOUR);
     let mut table = Table::main("processes", &columns);
@@ -279,7 +270,7 @@ fn by_process(
     table.rows = in_order(cx, processes)
         .into_iter()
         .map(|(key, group, mix)| {
-            let mut row = named(cx, key);
+            let mut row = task_cells::process(cx, key);
             row.extend(cells(whole, group, times.get(&key.0)));
             row.extend(behaviour(mix));
             row
@@ -289,14 +280,14 @@ fn by_process(
 }
 
 fn behaviours(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, (Group, Mix)>) -> Table {
-    let mut columns = PROCESS.to_vec();
+    let mut columns = task_cells::PROCESS.to_vec();
     columns.push(("count", ""));
     columns.extend(BEHAVIOUR);
     let mut table = Table::plain("behaviours", &columns);
     table.rows = in_order(cx, processes)
         .into_iter()
         .map(|(key, group, mix)| {
-            let mut row = named(cx, key);
+            let mut row = task_cells::process(cx, key);
             row.push(Cell::Count(group.sums.count));
             row.extend(behaviour(mix));
             row

@@ -1,4 +1,5 @@
-//! The fields that denet gives for system calls, as a subset of this report's JSON.
+//! The fields that denet gives for system calls, as a subset of this report's JSON: denet is a monitor
+//! of processes, and what reads its output can read this.
 //!
 //! denet 0.7 (`ebpf.syscalls`): total, by_category, top_syscalls, analysis. Its intensities are shares
 //! of the calls; all of its analysis is 0 below one call or a tenth of a second.

@@ -12,7 +12,7 @@ use crate::query::Filter;
 /// Deeper lines are not indented further: a hostile chain must not fill the page.
 const MAX_INDENT: usize = 32;
 
-const COLUMNS: [(&str, &str); 22] = [
+const COLUMNS: [(&str, &str); 23] = [
     ("tree", "process"),
     ("pid", "pid"),
     ("depth", ""),
@@ -34,7 +34,8 @@ const COLUMNS: [(&str, &str); 22] = [
     ("result", "result"),
     ("uid", ""),
     ("executable", ""),
-    ("command_line", "command"),
+    ("command_line", ""),
+    ("command", "command"),
 ];
 
 pub(super) fn answer(all: bool, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
@@ -188,7 +189,25 @@ fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
         Cell::Count(process.uid.into()),
         Cell::text(cx.strings().get(process.exe)),
         Cell::text(cx.strings().get(process.cmdline)),
+        Cell::Text(cut(cx.strings().get(process.cmdline))),
     ]
+}
+
+/// Characters of a command line that fit on a page.
+const MAX_COMMAND: usize = 100;
+
+/// The beginning of a text that is too long for a line, with `..` after it.
+fn cut(text: &[u8]) -> Vec<u8> {
+    let pieces = text.utf8_chunks().flat_map(|chunk| {
+        let chars = chunk.valid().chars().map(char::len_utf8);
+        chars.chain(chunk.invalid().iter().map(|_| 1))
+    });
+    let kept: usize = pieces.take(MAX_COMMAND).sum();
+    let mut out = text[..kept].to_vec();
+    if kept < text.len() {
+        out.extend_from_slice(b"..");
+    }
+    out
 }
 
 /// An exit status as wait(2) gives it, in words.
@@ -245,7 +264,7 @@ fn notes(
 
 #[cfg(test)]
 mod tests {
-    use super::result;
+    use super::{cut, result};
 
     #[test]
     fn exit_status_in_words() {
@@ -256,5 +275,15 @@ mod tests {
         check(9, "SIGKILL");
         check(0x8b, "SIGSEGV, core");
         check(34, "signal 34");
+    }
+
+    #[test]
+    fn long_commands_are_cut_between_characters() {
+        let check = |text: &[u8], expected: &[u8]| assert_eq!(cut(text), expected);
+        check(b"", b"");
+        check(&[b'a'; 100], &[b'a'; 100]);
+        check(&[b'a'; 101], &[&[b'a'; 100][..], b".."].concat());
+        check("\u{e9}".repeat(2000).as_bytes(), ("\u{e9}".repeat(100) + "..").as_bytes());
+        check(&[0xff; 300], &[&[0xff; 100][..], b".."].concat());
     }
 }
