@@ -40,8 +40,8 @@ pub(crate) struct Args {
     /// Record this cgroup (v2) and those below it
     #[arg(short = 'G', long, value_name = "CGROUP")]
     cgroup: Option<PathBuf>,
-    /// Record threads of this real user id
-    #[arg(short = 'u', long, value_name = "UID")]
+    /// Record threads of this user, by name or real user id
+    #[arg(short = 'u', long, value_name = "USER", value_parser = user_id)]
     uid: Option<u32>,
     /// Record threads whose name matches this shell pattern; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -79,17 +79,17 @@ pub(crate) struct Args {
     /// Compression level of zstd, 1 to 19
     #[arg(short = 'z', long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=19))]
     compression_level: i32,
-    /// Stop after this long: 30s, 5m
+    /// Stop after this long: 30s, 5m; a launched command is ended, too (SIGTERM)
     #[arg(short = 'd', long, value_name = "TIME")]
     duration: Option<String>,
-    /// Stop when the trace has grown this large: 500M
+    /// Stop when the trace has grown this large: 500M; what is pending then comes on top
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,
     /// Say nothing but errors
     #[arg(short = 'q', long)]
     quiet: bool,
     /// A command to run and record, and its arguments
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -115,6 +115,19 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
 }
 
+/// Reads a user's number, or a name of /etc/passwd.
+fn user_id(text: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    let users = std::fs::read_to_string("/etc/passwd").map_err(|error| error.to_string())?;
+    let uid = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == text).then(|| fields.nth(1)?.parse().ok()).flatten()
+    });
+    uid.ok_or_else(|| "there is no such user in /etc/passwd".to_owned())
+}
+
 fn options(args: Args) -> Result<Options> {
     let usage = |message: String| Usage(message);
     let duration = |text: Option<String>| -> Result<Option<Duration>> {
@@ -123,6 +136,10 @@ fn options(args: Args) -> Result<Options> {
     let bytes = |text: Option<String>| -> Result<Option<u64>> {
         Ok(text.map(|text| units::parse_bytes(&text)).transpose().map_err(usage)?)
     };
+    let limit = duration(args.duration)?;
+    if limit.is_some_and(|limit| limit.is_zero()) {
+        return Err(usage("-d takes a time above 0".into()).into());
+    }
     let delay = match args.delay {
         Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(format!("{text}ms")),
         delay => delay,
@@ -168,7 +185,7 @@ fn options(args: Args) -> Result<Options> {
         system_wide: args.all_cpus,
         ring_bytes: ring as u32,
         level: args.compression_level,
-        duration: duration(args.duration)?,
+        duration: limit,
         delay: duration(delay)?,
         max_size: bytes(args.max_size)?,
         command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),

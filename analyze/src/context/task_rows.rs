@@ -1,5 +1,7 @@
 //! Builds [`Tasks`] from the rows that define them.
 
+use std::collections::BTreeMap;
+
 use ktape_schema::task_flag;
 
 use super::loader::Loader;
@@ -33,6 +35,9 @@ struct Exit {
 struct Rows {
     starts: Vec<Start>,
     execs: Vec<(u32, Exec)>,
+    /// Execs by another thread than the first: when, in which process, by which thread. The first
+    /// thread ends before, and this one goes on under its number (`de_thread()` in fs/exec.c).
+    takeovers: Vec<(u64, u32, u32)>,
     comms: Vec<(u64, u32, u32, u32)>,
     exits: Vec<Exit>,
     runs: Vec<(u32, u32, Usage)>,
@@ -68,7 +73,15 @@ fn read(loader: &mut Loader<'_>) -> Rows {
         }));
     });
     let mut execs = Vec::new();
-    loader.each("task_exec", &["time", "tgid", "comm", "cmdline", "exe", "uid"], |batch| {
+    let mut takeovers = Vec::new();
+    let columns = ["time", "tgid", "old_tid", "comm", "cmdline", "exe", "uid"];
+    loader.each("task_exec", &columns, |batch| {
+        let (times, tgids, tids) = (batch.u64("time"), batch.u32("tgid"), batch.u32("old_tid"));
+        takeovers.extend(
+            (0..batch.rows())
+                .filter(|&row| tids[row] != tgids[row])
+                .map(|row| (times[row], tgids[row], tids[row])),
+        );
         execs.extend((0..batch.rows()).map(|row| {
             let exec = Exec {
                 time: batch.u64("time")[row],
@@ -111,9 +124,10 @@ fn read(loader: &mut Loader<'_>) -> Rows {
     });
     execs.sort_by_key(|(tgid, exec)| (exec.time, *tgid, exec.comm));
     comms.sort_unstable();
+    takeovers.sort_unstable();
     exits.sort_by_key(|exit| (exit.time, exit.tid, exit.start));
     runs.sort_by_key(|(tid, _, usage)| (usage.time, *tid, usage.run));
-    Rows { starts, execs, comms, exits, runs }
+    Rows { starts, execs, takeovers, comms, exits, runs }
 }
 
 /// Adds a start for every thread that another row names but no `task_start` does, and for the first
@@ -223,8 +237,20 @@ fn apply(tasks: &mut Tasks, rows: &Rows) {
         thread.first_usage.get_or_insert(*usage);
         thread.last_usage = Some(*usage);
     }
+    let mut taken_over: BTreeMap<u32, u64> = BTreeMap::new();
+    for &(time, tgid, tid) in &rows.takeovers {
+        if let Some(index) = tasks.thread_at(tid, time) {
+            tasks.threads[index as usize].end = Some(time);
+        }
+        if let Some(index) = tasks.thread_at(tgid, time) {
+            taken_over.insert(index, time);
+        }
+    }
     for exit in &rows.exits {
         let Some(index) = tasks.thread_at(exit.tid, exit.time) else { continue };
+        if taken_over.get(&index).is_some_and(|&time| exit.time <= time) {
+            continue;
+        }
         let thread = &mut tasks.threads[index as usize];
         thread.end = Some(exit.time);
         thread.exit_code = Some(exit.code);

@@ -66,7 +66,9 @@ impl FilterArgs {
         cpus.sort_unstable();
         let min_duration = match &self.min_duration {
             Some(text) => {
-                parse_duration(text).map_err(|reason| option("--min-duration", text, reason))?
+                // 0 asks for all, and not for what a report leaves out by itself.
+                let least = parse_duration(text);
+                least.map_err(|reason| option("--min-duration", text, reason))?.max(1)
             }
             None => 0,
         };

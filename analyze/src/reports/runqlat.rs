@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ktape_format::Batch;
-use ktape_schema::fact_flag;
 
 use crate::answer::{Answer, Block, Cell, Facts, Histogram, Table, Unit};
 use crate::context::{Context, ProcessKey, ThreadKey};
@@ -14,7 +13,8 @@ use crate::task_cells;
 
 /// Run-queue latency: how long runnable threads waited for a CPU.
 ///
-/// One count for every time that a thread was given a CPU after it was woken or preempted. Percentiles
+/// One count for every time that a thread was given a CPU after it was woken or preempted; wake-ups
+/// that the recording did not see have no delay and do not count. Percentiles
 /// are at most 1/32 above the true ones; the maximum is exact.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct RunqLat {
@@ -65,7 +65,7 @@ impl Report for RunqLat {
     type State = State;
 
     fn reads(&self, cx: &Context<'_>) -> Vec<Read> {
-        let mut read = Read::of("off_cpu", &["runq", "flags"]);
+        let mut read = Read::of("off_cpu", &["runq"]);
         match self.by {
             By::Cpu => read.columns.push("cpu"),
             By::Process | By::Thread => {
@@ -79,16 +79,15 @@ impl Report for RunqLat {
     }
 
     fn scan(&self, cx: &Context<'_>, batch: &Batch, state: &mut State) {
-        let (delays, flags) = (batch.u64("runq"), batch.u8("flags"));
+        let delays = batch.u64("runq");
         let ids = match self.by {
             By::Cpu => None,
             By::Process | By::Thread => Some((batch.u32("tid"), batch.u32("tgid"))),
         };
         let times = (self.by != By::Cpu && cx.tasks().reused()).then(|| batch.u64("end"));
         for row in 0..batch.rows() {
-            // Still waiting for its event, or woken before the recording saw it: no delay is known.
-            let partial = (fact_flag::OPEN | fact_flag::BEGAN_BEFORE) as u8;
-            if delays[row] == 0 && flags[row] & partial != 0 {
+            // Still waiting for its event, or its wake-up was not seen: no delay is known.
+            if delays[row] == 0 {
                 continue;
             }
             let key = match ids {

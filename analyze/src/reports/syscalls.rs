@@ -57,6 +57,16 @@ pub struct State {
     times: FxHashMap<u64, Buckets>,
     open: Longest<Slow, SLOW>,
     slow: Longest<Slow, SLOW>,
+    /// Where the windows in which calls were counted begin and end.
+    counted: Option<(u64, u64)>,
+}
+
+/// Both of two windows and what lies between them.
+fn join(a: Option<(u64, u64)>, b: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
+    }
 }
 
 impl Report for Syscalls {
@@ -68,7 +78,7 @@ impl Report for Syscalls {
     }
 
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {
-        let counts = ["end", "count", "errors", "total", "max", "tgid", "nr"];
+        let counts = ["end", "duration", "count", "errors", "total", "max", "tgid", "nr"];
         let latencies: &[&'static str] = match self.by {
             By::Process => &["end", "count", "tgid", "bucket"],
             By::Name | By::Class => &["count", "nr", "bucket"],
@@ -102,6 +112,7 @@ impl Report for Syscalls {
         for (key, buckets) in from.times {
             into.times.entry(key).or_default().merge(&buckets);
         }
+        into.counted = join(into.counted, from.counted);
         into.open.merge(from.open);
         into.slow.merge(from.slow);
     }
@@ -113,6 +124,7 @@ impl Report for Syscalls {
 
 fn count(cx: &Context<'_>, batch: &Batch, state: &mut State) {
     let (ends, tgids, numbers) = (batch.u64("end"), batch.u32("tgid"), batch.u32("nr"));
+    let durations = batch.u64("duration");
     let (counts, errors) = (batch.u64("count"), batch.u64("errors"));
     let (totals, longest) = (batch.u64("total"), batch.u64("max"));
     for row in 0..batch.rows() {
@@ -124,6 +136,8 @@ fn count(cx: &Context<'_>, batch: &Batch, state: &mut State) {
             max: longest[row],
         };
         state.calls.entry((process.0, numbers[row])).or_default().add(sums);
+        let begin = ends[row].saturating_sub(durations[row]);
+        state.counted = join(state.counted, Some((begin, ends[row])));
     }
 }
 

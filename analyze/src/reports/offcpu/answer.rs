@@ -64,8 +64,12 @@ pub(crate) fn idle_note(idle: u64) -> Option<Note> {
     (idle > 0).then(|| Note::new(NoteKind::About, text))
 }
 
-/// How much of the long waiting time of the window has its stacks.
+/// How much of the long waiting time of the window has its stacks: that of all threads, so it says
+/// nothing about a choice of them.
 fn coverage(cx: &Context<'_>, filter: &Filter) -> Option<Block> {
+    if filter.picks_tasks() || !filter.cpus.is_empty() || filter.min_duration > 0 {
+        return None;
+    }
     let sum = cx.coverages().within(filter.from, filter.to);
     if sum.waits == 0 {
         return None;

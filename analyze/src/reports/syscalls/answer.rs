@@ -26,7 +26,10 @@ struct Whole {
 
 pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State) -> Answer {
     let (from, to) = filter.window(cx);
-    let mut whole = Whole { sums: Group::default(), window: to - from };
+    // With --time, what was counted covers whole windows of its own.
+    let counted = state.counted.map(|(begin, end)| end - begin);
+    let window = if filter.is_all_time() { to - from } else { counted.unwrap_or(0) };
+    let mut whole = Whole { sums: Group::default(), window };
     let mut names: BTreeMap<u32, Group> = BTreeMap::new();
     let mut classes: BTreeMap<SyscallClass, Group> = BTreeMap::new();
     let mut processes: BTreeMap<ProcessKey, (Group, Mix)> = BTreeMap::new();
@@ -302,7 +305,7 @@ fn notes(cx: &Context<'_>, filter: &Filter, whole: &Whole, state: &State) -> Vec
     if !filter.is_all_time() {
         about(
             "calls are counted in windows of about a second, and belong to --time when their window \
-             ends in it",
+             ends in it: the window above is that of the counts",
         );
     }
     if whole.sums.sums.count == 0 {

@@ -66,7 +66,10 @@ pub(super) fn answer(all: bool, cx: &Context<'_>, filter: &Filter, state: State)
             let empty = process.flags & task_flag::UNKNOWN != 0
                 && process.comm == 0
                 && waits[index as usize].count == 0;
-            !hidden && !empty
+            // Nor does who only woke somebody: of it nothing was recorded.
+            let bystander =
+                process.flags & task_flag::BYSTANDER != 0 && waits[index as usize].count == 0;
+            !hidden && !empty && !bystander
         })
         .collect();
     let rank = |process: u32| {
