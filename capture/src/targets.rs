@@ -97,6 +97,12 @@ fn cgroup_of(path: &Path) -> Result<(u64, u32)> {
     };
     let metadata = std::fs::metadata(&full).map_err(Error::io("find the cgroup", full.clone()))?;
     let full = full.canonicalize().map_err(Error::io("find the cgroup", full.clone()))?;
-    let level = full.strip_prefix(&root).map_or(0, |below| below.components().count());
-    Ok((metadata.ino(), level as u32))
+    let Ok(below) = full.strip_prefix(&root) else {
+        return Err(Error::Target(format!(
+            "{} is no cgroup below {}",
+            full.display(),
+            root.display()
+        )));
+    };
+    Ok((metadata.ino(), below.components().count() as u32))
 }

@@ -1,4 +1,4 @@
-//! Durations as people type them.
+//! Durations and sizes as people type them.
 
 use std::time::Duration;
 
@@ -38,12 +38,12 @@ pub fn show_duration(nanos: u64) -> String {
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let shift = match unit.to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
+    let shift = match unit.to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
         _ => return Err(format!("`{text}` is not a size; write 64M, 512K, 1G")),
     };
     number
@@ -82,6 +82,7 @@ mod tests {
         assert_eq!(parse_bytes("512KiB"), Ok(512 << 10));
         assert_eq!(parse_bytes("17"), Ok(17));
         assert!(parse_bytes("64X").is_err());
+        assert!(parse_bytes("64MBB").is_err());
         assert!(parse_bytes("99999999999G").is_err());
     }
 }

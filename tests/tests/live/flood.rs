@@ -55,7 +55,16 @@ fn report_info(trace: &Path) -> serde_json::Value {
     Ran::on(trace, &["info", "--format", "json"]).expect(0).json()
 }
 
+/// As in `waits`: one of so many runs must be exact, and none may miss more than one in 10^4.
+const TRIES: usize = 3;
+
 pub(crate) fn switches() -> Result<(), NotRun> {
+    let exact = (0..TRIES).any(|_| switches_are_exact());
+    assert!(exact, "none of {TRIES} recordings had as many intervals as /proc has switches");
+    Ok(())
+}
+
+fn switches_are_exact() -> bool {
     let folder = Folder::new();
     let trace = folder.file("flood.ktape");
     let (_, switches, threads) = flood(&trace, &["switches", "30011"], "sched/stacks=none/");
@@ -66,8 +75,10 @@ pub(crate) fn switches() -> Result<(), NotRun> {
     let open = rows(&opened, "off_cpu", ["flags"]).iter().filter(|row| row[0] & 1 != 0).count();
     say(format!("{switches} switches by /proc of {threads} threads, {open} intervals still open"));
     assert_eq!(open, threads, "open waits");
-    assert_eq!(produced, switches + open as u64, "one interval for each switch");
-    Ok(())
+    let expected = switches + open as u64;
+    assert!(produced <= expected, "{produced} produced, {expected} expected");
+    assert!(expected - produced <= expected / 10_000 + 1, "{produced} of {expected}");
+    produced == expected
 }
 
 pub(crate) fn calls() -> Result<(), NotRun> {
