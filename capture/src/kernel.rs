@@ -149,18 +149,6 @@ impl Kernel {
                 load(program, how, btf).ok();
             }
         }
-        for open in probe.open {
-            self.load_open(open, btf).ok();
-        }
-    }
-
-    fn load_open(&mut self, open: &OpenFacts, btf: &Btf) -> std::result::Result<(), String> {
-        let program = self.program(open.program)?;
-        if program.fd().is_ok() {
-            return Ok(());
-        }
-        let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
-        iter.load("task", btf).map_err(|error| text(&error))
     }
 
     /// Attaches a probe, all of it or nothing; the error is the reason.
@@ -178,7 +166,9 @@ impl Kernel {
             self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached)?;
         }
         for open in probe.open {
-            self.load_open(open, btf)?;
+            let program = self.program(open.program)?;
+            let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
+            iter.load("task", btf).map_err(|error| text(&error))?;
         }
         self.links.append(&mut links);
         Ok(attached)

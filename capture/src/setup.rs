@@ -147,7 +147,10 @@ pub(crate) fn attach(
     let btf = kernel::btf()?;
     // Without it, names come from /proc/kallsyms.
     kernel.load_names(&btf).ok();
-    for choice in &chosen {
+    // The first of those that were asked for, so that the recording starts with it; the others are
+    // verified while it records.
+    let first = chosen.iter().position(|choice| !choice.probe.always).unwrap_or(0);
+    for choice in chosen.iter().take(first + 1) {
         kernel.prepare(choice.probe, &btf);
     }
     let start = clock::now();
