@@ -277,10 +277,17 @@ static __always_inline __u32 intern_user_stack(struct stack_buffer *buf,
 }
 
 #if defined(__TARGET_ARCH_x86)
-/* Whether a task is in a system call of the 32-bit table. */
+/*
+ * Whether a task is in a system call of the 32-bit table. Recent kernels let
+ * programs read what a task pointer points to, without a call.
+ */
 static __always_inline bool in_compat_call(struct task_struct *task)
 {
+#if defined(KTAPE_OLD_KERNEL)
 	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+#else
+	return task->thread_info.status & TS_COMPAT;
+#endif
 }
 #endif
 

@@ -260,7 +260,7 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 	if (dead)
 		return;
 	/* Woken before it slept, and not just now: that ended no wait. */
-	if (thread->wake_ts && now - thread->wake_ts > WAKE_RACE_NS)
+	if (thread->wake_ts + WAKE_RACE_NS < now)
 		thread->wake_ts = 0;
 	user = !(prev->flags & PF_KTHREAD);
 	if (user)

@@ -79,6 +79,11 @@ static __always_inline struct call_state *call_of_current(bool create)
 	return bpf_map_lookup_elem(&in_call, &tid);
 }
 
+static __always_inline struct task_struct *current_task(void)
+{
+	return (void *)bpf_get_current_task();
+}
+
 static __always_inline struct call_state *call_of(struct task_struct *task)
 {
 	__u32 tid = task->pid;
@@ -93,11 +98,14 @@ struct {
 	__type(value, struct call_state);
 } in_call SEC(".maps");
 
+static __always_inline struct task_struct *current_task(void)
+{
+	return (void *)bpf_get_current_task_btf();
+}
+
 static __always_inline struct call_state *call_of_current(bool create)
 {
-	struct task_struct *task = (void *)bpf_get_current_task_btf();
-
-	return bpf_task_storage_get(&in_call, task, NULL,
+	return bpf_task_storage_get(&in_call, current_task(), NULL,
 				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
 				    0);
 }
@@ -168,7 +176,7 @@ int sys_enter(__u64 *ctx)
 		return 0;
 #if defined(__TARGET_ARCH_x86)
 	/* The other table of an x86-64 kernel: no number means the same. */
-	if (in_compat_call((void *)bpf_get_current_task()))
+	if (in_compat_call(current_task()))
 		nr |= IA32_CALL;
 #endif
 	/* These do not return. */
