@@ -79,10 +79,13 @@ pub(crate) struct Attached {
 }
 
 impl Kernel {
-    /// Loads the object, with fact rings for the given CPUs. Nothing is attached yet.
+    /// Loads the object, with fact rings for the given CPUs, and reads the BTF to attach by. Nothing
+    /// is attached yet.
     ///
     /// The loader parses the kernel's BTF (15 MB in memory), and so does the attachment: one after
-    /// the other, never both.
+    /// the other, never both. Each ring that is put into the array of rings waits for an RCU grace
+    /// period (`maybe_wait_bpf_programs()` of kernel/bpf/syscall.c), some milliseconds: meanwhile
+    /// the BTF is read.
     pub(crate) fn load(
         globals: &[Global],
         possible_cpus: u32,
@@ -90,7 +93,7 @@ impl Kernel {
         ring_bytes: u32,
         definition_bytes: u32,
         recent: bool,
-    ) -> Result<Kernel> {
+    ) -> Result<(Kernel, Btf)> {
         let object = if recent {
             ktape_ebpf::object()
         } else {
@@ -108,7 +111,15 @@ impl Kernel {
         let mut ebpf = loader.load(object).map_err(|error| load_error(&error))?;
         drop(loader);
 
-        let (ring_array, facts) = rings::per_cpu(take(&mut ebpf, "facts")?, cpus, ring_bytes)?;
+        let ring_array = take(&mut ebpf, "facts")?;
+        let (rings, btf) = std::thread::scope(|scope| {
+            let rings = scope.spawn(|| rings::per_cpu(ring_array, cpus, ring_bytes));
+            let btf = Btf::from_sys_fs().map_err(|error| Error::NoBtf(text(&error)));
+            (rings.join(), btf)
+        });
+        let (ring_array, facts) =
+            rings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let btf = btf?;
         let definitions = rings::single(take(&mut ebpf, "definitions")?)?;
         let states = PerCpuArray::try_from(take(&mut ebpf, "cpu_states")?)
             .map_err(Error::kernel("open the map `cpu_states`"))?;
@@ -120,7 +131,7 @@ impl Kernel {
             .map_err(Error::kernel("open the map `ksym_queries`"))?;
         let ksym_cursor = Array::try_from(take(&mut ebpf, "ksym_cursor")?)
             .map_err(Error::kernel("open the map `ksym_cursor`"))?;
-        Ok(Kernel {
+        let kernel = Kernel {
             ksym_queries,
             ksym_cursor,
             ebpf,
@@ -131,7 +142,8 @@ impl Kernel {
             _ring_array: ring_array,
             facts,
             definitions,
-        })
+        };
+        Ok((kernel, btf))
     }
 
     /// Adds a process (or, with `thread`, a thread) to those that are recorded.
@@ -421,9 +433,4 @@ fn load_error(error: &aya::EbpfError) -> Error {
 /// Whether a kernel can run the object for recent kernels (see `ktape_ebpf::object`).
 pub(crate) fn is_recent(version: (u32, u32)) -> bool {
     version >= (5, 17)
-}
-
-/// The kernel's BTF, to attach by.
-pub(crate) fn btf() -> Result<Btf> {
-    Btf::from_sys_fs().map_err(|error| Error::NoBtf(text(&error)))
 }

@@ -124,7 +124,7 @@ pub(crate) fn attach(
         }
     }
 
-    let mut kernel = Kernel::load(
+    let (mut kernel, btf) = Kernel::load(
         &globals,
         host.possible.bound(),
         &cpus,
@@ -144,7 +144,6 @@ pub(crate) fn attach(
         kernel.add_target(pid, false)?;
     }
 
-    let btf = kernel::btf()?;
     // Without it, names come from /proc/kallsyms.
     kernel.load_names(&btf).ok();
     // The first of those that were asked for, so that the recording starts with it; the others are
@@ -289,11 +288,10 @@ pub fn check() -> Result<Vec<Availability>> {
     let cpus = cpu_list(&host);
     let recent = kernel::is_recent(version);
     let loaded = Kernel::load(&globals, host.possible.bound(), &cpus, page, page, recent);
-    let mut kernel = match loaded {
-        Ok(kernel) => kernel,
+    let (mut kernel, btf) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => return Ok(all(Err(crate::error::chain(&error)))),
     };
-    let btf = kernel::btf()?;
     Ok(PROBES
         .iter()
         .map(|&probe| {

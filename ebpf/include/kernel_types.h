@@ -2,7 +2,9 @@
 /*
  * The few kernel types and constants that the programs touch. Structs marked
  * CO-RE name only the fields used; the loader finds the real offsets in the
- * running kernel's BTF. The constants are uapi/linux/bpf.h.
+ * running kernel's BTF. Each such struct costs the loader a pass over all types
+ * of the kernel, a millisecond, so those whose layout never changes are not
+ * marked. The constants are uapi/linux/bpf.h.
  */
 #ifndef KTAPE_KERNEL_TYPES_H
 #define KTAPE_KERNEL_TYPES_H
@@ -105,10 +107,12 @@ struct task_struct {
 	struct thread_struct thread;
 } CORE;
 
+#if defined(KTAPE_OLD_KERNEL)
 /* Before 5.14 (commit 2f064a59a11f) the state was a long named `state`. */
 struct task_struct___old {
 	long state;
 } CORE;
+#endif
 
 /* self_exec_id became 64 bits in 5.7 (commit d1e7fd6462ca): read 4 of them. */
 
@@ -118,26 +122,25 @@ struct linux_binprm {
 
 struct seq_file;
 
+/* What programs are given: include/linux/bpf.h, kernel/bpf/task_iter.c. */
 struct bpf_iter_meta {
 	struct seq_file *seq;
 	__u64 session_id;
 	__u64 seq_num;
-} CORE;
+};
 
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
-} CORE;
+};
 
 #if defined(__TARGET_ARCH_x86)
+/* arch/x86/include/asm/ptrace.h: what the entry code pushes. */
 struct pt_regs {
-	unsigned long bp;
-	unsigned long di;
-	unsigned long orig_ax;
-	unsigned long ip;
-	unsigned long cs;
-	unsigned long sp;
-} CORE;
+	unsigned long r15, r14, r13, r12, bp, bx;
+	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
 #define REGS_IP(r) ((r)->ip)
 #define REGS_SP(r) ((r)->sp)
 #define REGS_FP(r) ((r)->bp)

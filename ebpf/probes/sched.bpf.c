@@ -42,11 +42,13 @@ static __always_inline __u8 state_of(__u32 raw, struct task_struct *task)
 
 static __always_inline __u32 raw_state(struct task_struct *task)
 {
+#if defined(KTAPE_OLD_KERNEL)
 	struct task_struct___old *old = (void *)task;
 
-	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ(old, state);
+	if (!bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(old, state);
+#endif
+	return BPF_CORE_READ(task, __state);
 }
 
 /*

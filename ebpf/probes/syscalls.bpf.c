@@ -201,9 +201,9 @@ int sys_enter(__u64 *ctx)
 	}
 	call->nr = nr;
 #if defined(__TARGET_ARCH_x86)
-	call->arg0 = BPF_CORE_READ((struct pt_regs *)ctx[0], di);
+	call->arg0 = ((struct pt_regs *)ctx[0])->di;
 #else
-	call->arg0 = BPF_CORE_READ((struct pt_regs *)ctx[0], regs[0]);
+	call->arg0 = ((struct pt_regs *)ctx[0])->regs[0];
 #endif
 	call->start = bpf_ktime_get_ns();
 	return 0;
