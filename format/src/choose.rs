@@ -67,6 +67,12 @@ impl Chooser {
         }
         let role = plan.roles[field];
         let few = matches!(role, Role::Thread | Role::Process | Role::Symbol);
+        if role == Role::Process
+            && self.same_as_thread(plan, columns, field)
+            && values.len() > crate::encode::TRY_ALL
+        {
+            return &self.choices;
+        }
         // Threads and the kind of row are keys of other columns, and have to be numbered.
         let other_needs_it = role == Role::Thread || plan.kind == Some(field) || key;
         if few && !other_needs_it && self.determined(plan, columns, field) {
@@ -93,6 +99,26 @@ impl Chooser {
         self.add(Codec::Runs, [None; 2], runs * each);
         self.choices.sort_by_key(|choice| choice.cost);
         &self.choices
+    }
+
+    /// Whether the process has the number of its thread in so many rows that this says it best: of a
+    /// process with one thread it is so always. No column depends on a second process.
+    fn same_as_thread(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) -> bool {
+        let Some(thread) = plan.keys[field].filter(|&thread| self.offered[thread]) else {
+            return false;
+        };
+        let (values, threads) = (columns[field], columns[thread]);
+        if plan.roles[thread] != Role::Thread || values.contains(&u64::MAX) {
+            return false;
+        }
+        let keys = self.keys[thread].key();
+        let cost = estimate::equal(values, threads, Some(keys));
+        // Else each thread names its process: some bits of a dictionary.
+        let worth = keys.count as u64 * 8;
+        if cost < worth {
+            self.add(Codec::Equal, [Some(thread), Some(thread)], cost);
+        }
+        cost < worth
     }
 
     /// Whether a field follows from others nearly always; then nothing else need be looked at.

@@ -68,6 +68,27 @@ fn simulated_loads() {
     check(SyscallSlow::DESC, &slow.iter().flat_map(SyscallSlow::encode).collect::<Vec<_>>());
 }
 
+/// Processes with one thread have its number: that costs a byte each, not a table.
+#[test]
+fn processes_of_one_thread() {
+    let rows = |process: fn(u32) -> u32| -> Vec<u8> {
+        let row = |at: u32| {
+            let tid = 1000 + at * 7919 % 400;
+            OffCpu { end: u64::from(at) * 1000, tid, tgid: process(tid), ..OffCpu::default() }
+        };
+        (0..5000).flat_map(|at| row(at).encode()).collect()
+    };
+    let size = |rows: &[u8]| {
+        check(OffCpu::DESC, rows);
+        let mut writer = Writer::new(Vec::new(), Meta::default(), Options::default()).unwrap();
+        writer.rows(OffCpu::DESC, 3, rows).unwrap();
+        writer.finish().unwrap().1.bytes
+    };
+    assert!(size(&rows(|tid| tid)) < size(&rows(|_| 1000)) + 400);
+    // One that has another: still right.
+    check(OffCpu::DESC, &rows(|tid| if tid == 1234 { 1000 } else { tid }));
+}
+
 #[test]
 fn few_rows_and_none() {
     let row = OffCpu { end: u64::MAX, runq: u64::MAX, tid: u32::MAX, ..OffCpu::default() };

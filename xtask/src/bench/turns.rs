@@ -2,7 +2,8 @@
 //!
 //! Two runs of pgbench differ by a tenth with nothing else on the machine, which hides a cost of some
 //! percent. Within a run, the transactions of a turn with a recorder are compared with those of the
-//! turns before and after it.
+//! turns before and after it. The rate of an undisturbed run drifts by a tenth within seconds, and
+//! less the shorter one looks: many short turns tell more than few long ones.
 
 use super::measure;
 use super::postgres::Postgres;
@@ -16,13 +17,14 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 /// Turns of each recorder.
-const TURNS: usize = 40;
+const TURNS: usize = 120;
 
 /// How long transactions are counted in a turn.
-const TURN: Duration = Duration::from_millis(600);
+const TURN: Duration = Duration::from_millis(200);
 
-/// Between the recorder's start and its turn.
-const SETTLE: Duration = Duration::from_millis(400);
+/// Between the recorder's start and its turn. Against eight clients that want the CPUs, too, a start
+/// that takes a tenth of a second of CPU time is over after half a second.
+const SETTLE: Duration = Duration::from_millis(700);
 
 /// Between the recorder's end and the next turn without one, and before the first turn.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -78,7 +80,7 @@ pub fn measure(
         .map(|&recorder| {
             let own = turns.iter().enumerate().filter(|(_, (each, _))| *each == recorder);
             let loss = own.map(|(at, (_, turn))| {
-                let alone = f64::midpoint(log.rate(&without[at]), log.rate(&without[at + 1]));
+                let alone = log.rate_between(&without[at], turn, &without[at + 1]);
                 (1.0 - log.rate(turn) / alone) * 100.0
             });
             (recorder, loss.filter(|loss| loss.is_finite()).collect())
@@ -122,6 +124,12 @@ fn turn() -> Turn {
     Turn { begin, end: now() }
 }
 
+impl Turn {
+    fn middle(&self) -> u64 {
+        u64::midpoint(self.begin, self.end)
+    }
+}
+
 /// When each transaction ended, in microseconds of the wall clock.
 struct Log(Vec<u64>);
 
@@ -138,6 +146,13 @@ impl Log {
         }
         ends.sort_unstable();
         Ok(Self(ends))
+    }
+
+    /// The rate to expect at `turn` from that of the turns around it, the nearer of which tells more.
+    fn rate_between(&self, before: &Turn, turn: &Turn, after: &Turn) -> f64 {
+        let [from, at, to] = [before, turn, after].map(Turn::middle);
+        let part = (at - from) as f64 / (to - from) as f64;
+        self.rate(before) * (1.0 - part) + self.rate(after) * part
     }
 
     /// Transactions per second.
