@@ -61,6 +61,21 @@ impl Postgres {
         command
     }
 
+    /// pgbench with 4 clients in one thread, under a name of its own.
+    pub fn pgbench_named(&self, name: &str) -> Command {
+        let mut command = self.client("pgbench");
+        command.args(["-c", "4", "-j", "1"]).env("PGAPPNAME", name);
+        command
+    }
+
+    /// The processes that serve the clients of this name.
+    pub fn servers_of(&self, name: &str) -> Result<Vec<u32>> {
+        let query = format!("select pid from pg_stat_activity where application_name = '{name}'");
+        let out = self.client("psql").args(["-Atc", &query]).output().context("cannot run psql")?;
+        let lines = String::from_utf8_lossy(&out.stdout);
+        lines.lines().map(|pid| pid.parse().context("psql gives no process id")).collect()
+    }
+
     /// Writes out what earlier runs left in memory, so that the next does not pay for it.
     pub fn checkpoint(&self) -> Result<()> {
         run(self.client("psql").args(["-q", "-c", "CHECKPOINT"]))

@@ -61,6 +61,11 @@ impl Process {
         self.child.stdout.take()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGINT and waits: what it used, and how long it took to end.
     pub fn interrupt(mut self) -> Result<(Usage, Duration)> {
         let asked = Instant::now();
@@ -157,12 +162,17 @@ pub fn own_mounts() -> io::Result<()> {
 
 /// Keeps the calling thread on one CPU.
 pub fn stay_on_cpu(cpu: usize) -> io::Result<()> {
+    keep_on_cpu(0, cpu)
+}
+
+/// Keeps a thread on one CPU, and what it starts from now on; 0 is the calling one.
+pub fn keep_on_cpu(tid: u32, cpu: usize) -> io::Result<()> {
     // SAFETY: a cpu_set_t is integers, for which zero is a value.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: CPU_SET writes inside the set; it checks the index.
     unsafe { libc::CPU_SET(cpu, &mut set) };
     // SAFETY: the pointer is to a local of the size given.
-    match unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) } {
+    match unsafe { libc::sched_setaffinity(tid as libc::pid_t, size_of_val(&set), &set) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

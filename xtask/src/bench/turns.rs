@@ -7,7 +7,7 @@
 
 use super::measure;
 use super::postgres::Postgres;
-use super::process::Process;
+use super::process::{self, Process};
 use super::recorder::{Programs, Recorder};
 use super::table::{self, Values};
 use anyhow::{Context, Result, ensure};
@@ -37,23 +37,21 @@ const MEASURED: &[Recorder] =
 pub type Losses = Vec<(Recorder, Values)>;
 
 /// Measures and prints the losses with those of `recorders` that are of interest.
+///
+/// Turns in which nothing is started tell how far the medians can be trusted.
 pub fn measure(
     recorders: &[Recorder],
     programs: &Programs,
     postgres: &Postgres,
     folder: &Path,
 ) -> Result<Losses> {
-    let measured: Vec<Recorder> =
-        MEASURED.iter().copied().filter(|each| recorders.contains(each)).collect();
+    let wanted = MEASURED.iter().copied().filter(|each| recorders.contains(each));
+    let measured: Vec<Option<Recorder>> = [None].into_iter().chain(wanted.map(Some)).collect();
     let log = tempfile::Builder::new().prefix("ktape-bench-log").tempdir()?;
     // Each pair of turns takes a recorder's start and end on top, 1.3 s with perf.
     let longest = 2 * TURN + SETTLE + PAUSE + Duration::from_millis(1300);
     let seconds = (longest * (TURNS * measured.len()) as u32).as_secs() + 5;
-    let mut pgbench = postgres.pgbench();
-    pgbench.args(["-n", "-S", "-l", "-T", &seconds.to_string()]);
-    pgbench.arg("--log-prefix").arg(log.path().join("log"));
-    let pgbench = Process::start(pgbench.stdout(Stdio::null()), log.path())?;
-    sleep(10 * PAUSE);
+    let load = load(postgres, seconds, log.path())?;
 
     let mut turns = Vec::new();
     let mut without = vec![turn()];
@@ -62,32 +60,36 @@ pub fn measure(
         for at in 0..measured.len() {
             let recorder = measured[(at + round) % measured.len()];
             let file = folder.join("recording");
-            let running = measure::start(recorder, programs, &file, &[])?;
+            let running =
+                recorder.map(|each| measure::start(each, programs, &file, &[])).transpose()?;
             sleep(SETTLE);
             turns.push((recorder, turn()));
-            measure::end(running, recorder.tool())?;
-            measure::clear(folder)?;
+            if let (Some(recorder), Some(running)) = (recorder, running) {
+                measure::end(running, recorder.tool())?;
+                measure::clear(folder)?;
+            }
             sleep(PAUSE);
             without.push(turn());
         }
     }
-    ensure!(pgbench.is_alive(), "pgbench ended before the last turn: {}", pgbench.complaint());
-    // It writes the rest of its log when it ends by itself.
-    pgbench.wait()?;
+    // By then the log of the last turn is written; a client buffers some hundred lines.
+    sleep(PAUSE);
+    for pgbench in load {
+        ensure!(pgbench.is_alive(), "pgbench ended early: {}", pgbench.complaint());
+        pgbench.interrupt()?;
+    }
     let log = Log::read(log.path())?;
-    let losses: Losses = measured
-        .iter()
-        .map(|&recorder| {
-            let own = turns.iter().enumerate().filter(|(_, (each, _))| *each == recorder);
-            let loss = own.map(|(at, (_, turn))| {
-                let alone = log.rate_between(&without[at], turn, &without[at + 1]);
-                (1.0 - log.rate(turn) / alone) * 100.0
-            });
-            (recorder, loss.filter(|loss| loss.is_finite()).collect())
-        })
-        .collect();
+    let losses = measured.iter().map(|&recorder| {
+        let own = turns.iter().enumerate().filter(|(_, (each, _))| *each == recorder);
+        let loss = own.map(|(at, (_, turn))| {
+            let alone = log.rate_between(&without[at], turn, &without[at + 1]);
+            (1.0 - log.rate(turn) / alone) * 100.0
+        });
+        (recorder, loss.filter(|loss| loss.is_finite()).collect::<Values>())
+    });
+    let losses: Vec<_> = losses.collect();
 
-    println!("\n## pgbench-select, recorders in turns of {TURN:?} within one run of {seconds} s");
+    println!("\n## pgbench-select, recorders in turns of {TURN:?} within one run");
     let alone: Values = without.iter().map(|turn| log.rate(turn)).collect();
     println!("nothing: {} transactions per second, {} turns", alone.show(0), alone.len());
     let rows: Vec<_> = losses
@@ -96,7 +98,7 @@ pub fn measure(
             let quartile =
                 |part| loss.quantile(part).map_or("-".into(), |loss| format!("{loss:.1}"));
             vec![
-                recorder.name().to_owned(),
+                recorder.map_or("(nothing)", Recorder::name).to_owned(),
                 loss.len().to_string(),
                 quartile(0.5),
                 quartile(0.25),
@@ -105,7 +107,29 @@ pub fn measure(
         })
         .collect();
     table::print(&["recorder", "n", "lost %", "first quartile", "third quartile"], &rows);
-    Ok(losses)
+    Ok(losses.into_iter().filter_map(|(recorder, loss)| Some((recorder?, loss))).collect())
+}
+
+/// Starts the clients, as many on each CPU as the others, each with its server on its own CPU: which
+/// of them share one would else change by the second, and the rate with it.
+fn load(postgres: &Postgres, seconds: u64, folder: &Path) -> Result<Vec<Process>> {
+    let cpus = std::thread::available_parallelism()?.get();
+    let mut load = Vec::new();
+    for cpu in 0..cpus {
+        let name = format!("cpu{cpu}");
+        let mut pgbench = postgres.pgbench_named(&name);
+        pgbench.args(["-n", "-S", "-l", "-T", &seconds.to_string()]);
+        pgbench.arg("--log-prefix").arg(folder.join("log").with_extension(&name));
+        let pgbench = Process::start(pgbench.stdout(Stdio::null()), folder)?;
+        process::keep_on_cpu(pgbench.id(), cpu)?;
+        sleep(5 * PAUSE);
+        for server in postgres.servers_of(&name)? {
+            process::keep_on_cpu(server, cpu)?;
+        }
+        load.push(pgbench);
+    }
+    sleep(5 * PAUSE);
+    Ok(load)
 }
 
 /// From when to when transactions are counted, in microseconds of the wall clock.
