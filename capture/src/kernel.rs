@@ -117,8 +117,7 @@ impl Kernel {
             let btf = Btf::from_sys_fs().map_err(|error| Error::NoBtf(text(&error)));
             (rings.join(), btf)
         });
-        let (ring_array, facts) =
-            rings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let (ring_array, facts) = rings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let btf = btf?;
         let definitions = rings::single(take(&mut ebpf, "definitions")?)?;
         let states = PerCpuArray::try_from(take(&mut ebpf, "cpu_states")?)

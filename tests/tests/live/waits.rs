@@ -1,6 +1,7 @@
 //! Off-CPU time of threads that know how long they waited.
 
 use ktape_format::Trace;
+use ktape_format::schema::{fact_flag, off_cpu_state};
 use ktape_tests::facts::{losses, number, off_by, report, rows, rows_where};
 use ktape_tests::live::{NotRun, say};
 use ktape_tests::ran::Ran;
@@ -170,6 +171,38 @@ pub(crate) fn names() -> Result<(), NotRun> {
         let share = micros as f64 * 1000.0 / waited(name) as f64;
         say(format!("{name}: {:.1} % of its waiting below {}", share * 100.0, path.join(";")));
         assert!(share >= of_lock, "{name} below {path:?}, in:\n{folded}");
+    }
+    Ok(())
+}
+
+/// A wait has its kernel stack if it was long, and no stack at all if not.
+pub(crate) fn stacks() -> Result<(), NotRun> {
+    for (which, long) in [("long", 1_000_000), ("all", 0), ("none", u64::MAX)] {
+        let folder = Folder::new();
+        let (trace, threads) = recorded(&folder, &["-e", &format!("sched/stacks={which}/")]);
+        let columns = ["tid", "duration", "kstack", "ustack", "state", "flags"];
+        let facts = rows(&Trace::open(&trace).expect("a trace"), "off_cpu", columns);
+        let (mut total, mut both) = (0, 0);
+        for thread in &threads {
+            // Those whose arrival was seen; a new thread has no stack yet.
+            let new = u64::from(off_cpu_state::NEW);
+            let late = u64::from(fact_flag::LATE_STACK);
+            let whole = facts.iter().filter(|[tid, _, _, _, state, flags]| {
+                *tid == thread.tid && *state != new && flags & !late == 0
+            });
+            for row in whole {
+                let [_, duration, kstack, ustack, ..] = *row;
+                assert_eq!(kstack != 0, duration >= long, "{which}: {row:?}");
+                assert!(ustack == 0 || kstack != 0, "{which}: half a stack: {row:?}");
+                assert_eq!(row[5] & late != 0, kstack != 0 && ustack == 0, "{which}: {row:?}");
+                if kstack != 0 {
+                    total += duration;
+                    both += if ustack == 0 { 0 } else { duration };
+                }
+            }
+        }
+        say(format!("{which}: {both} ns of {total} ns with both stacks"));
+        assert!(both as f64 >= total as f64 * 0.95, "{which}: {both} of {total}");
     }
     Ok(())
 }
