@@ -113,10 +113,12 @@ impl Kernel {
 
         let ring_array = take(&mut ebpf, "facts")?;
         let (rings, btf) = std::thread::scope(|scope| {
-            let rings = scope.spawn(|| rings::per_cpu(ring_array, cpus, ring_bytes));
+            let rings = std::thread::Builder::new()
+                .spawn_scoped(scope, || rings::per_cpu(ring_array, cpus, ring_bytes))
+                .map_err(Error::io("start", "a thread that makes the rings"))?;
             let btf = Btf::from_sys_fs().map_err(|error| Error::NoBtf(text(&error)));
-            (rings.join(), btf)
-        });
+            Ok((rings.join(), btf))
+        })?;
         let (ring_array, facts) = rings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let btf = btf?;
         let definitions = rings::single(take(&mut ebpf, "definitions")?)?;

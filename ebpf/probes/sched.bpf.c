@@ -5,11 +5,9 @@
  * A thread's state is kept with the thread: when it left the CPU and why, when
  * it was woken and by whom. The fact is made when it gets the CPU back.
  *
- * Stacks cost ten times as much as the rest. A waiting thread keeps its kernel
- * stack, so that can be taken at the end, when it is known how long the wait
- * was. The user stack can only be had when the thread leaves, and is taken if
- * the wait promises to be long (see will_be_long()). A wait that was not long
- * has no stacks, whatever it promised.
+ * Stacks cost ten times as much as the rest, so they are taken when the thread
+ * leaves only if the wait promises to be long (see will_be_long()). If one
+ * turns out long all the same, its kernel stack is taken at its end.
  */
 #include "filter.bpf.h"
 #include "stack.bpf.h"
@@ -180,11 +178,15 @@ static __always_inline void end_wait(struct cpu_state *cpu,
 	thread->on_ts = now;
 }
 
-/* The kernel stack of a thread that is off the CPU, unless it is known. */
-static __always_inline void take_kernel_stack(struct cpu_state *cpu,
-					      struct thread_state *thread,
-					      struct task_struct *task,
-					      enum stack_context context)
+/*
+ * The kernel stack of a thread that is off the CPU, unless it was taken when
+ * it left. Functions of the scheduler and the slow paths of locks are missing
+ * from it: stack_trace_save_tsk() leaves out .sched.text and .spinlock.text.
+ */
+static __always_inline void take_late_stack(struct cpu_state *cpu,
+					    struct thread_state *thread,
+					    struct task_struct *task,
+					    enum stack_context context)
 {
 	struct stack_buffer *buf;
 
@@ -197,8 +199,7 @@ static __always_inline void take_kernel_stack(struct cpu_state *cpu,
 	thread->kstack = intern_kernel_stack(
 		buf, bpf_get_task_stack(task, buf->frames, MAX_FRAMES * 8, 0),
 		0);
-	if (!thread->ustack && !(task->flags & PF_KTHREAD))
-		thread->flags |= KTAPE_OFF_CPU_FLAGS_LATE_STACK;
+	thread->flags |= KTAPE_OFF_CPU_FLAGS_LATE_STACK;
 }
 
 static __always_inline void arrive(struct cpu_state *cpu,
@@ -218,13 +219,11 @@ static __always_inline void arrive(struct cpu_state *cpu,
 	if (now < thread->off_ts)
 		now = thread->off_ts;
 	waited = now - thread->off_ts;
-	if (sched_stacks == STACKS_LONG)
+	if (sched_stacks == STACKS_LONG) {
 		learn(&thread->places[thread->place & (PLACES - 1)], waited);
-	if (sched_stacks == STACKS_ALL ||
-	    (sched_stacks == STACKS_LONG && waited >= sched_long_ns))
-		take_kernel_stack(cpu, thread, next, STACK_SCHED);
-	else	/* Half a stack would be a place of its own in reports. */
-		thread->ustack = thread->kstack = 0;
+		if (waited >= sched_long_ns)
+			take_late_stack(cpu, thread, next, STACK_SCHED);
+	}
 	end_wait(cpu, thread, next, now);
 }
 
@@ -250,12 +249,6 @@ static __always_inline void arrived_unseen(struct cpu_state *cpu,
 
 /* From the wake-up of a thread on its way out to its sched_switch. */
 #define WAKE_RACE_NS 100000
-
-/*
- * Waits this many times as long as the threshold are so rare that their kernel
- * stack may be taken at once: should their end not be seen, it is there.
- */
-#define EARLY_KERNEL_STACK 4
 
 static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 				  struct task_struct *prev, __u32 raw,
@@ -310,17 +303,13 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 	buf = stack_buffer(STACK_SCHED);
 	if (!buf)
 		return;
-	if (user) {
-		cpu->stacks_taken++;
+	cpu->stacks_taken++;
+	thread->kstack = intern_kernel_stack(
+		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
+		KTAPE_WIRE_STACK_FLAGS_PROGRAM);
+	if (user)
 		thread->ustack = intern_user_stack(buf, regs.ip, regs.sp,
 						   regs.fp);
-	}
-	if (place->average_ns >= EARLY_KERNEL_STACK * sched_long_ns) {
-		cpu->stacks_taken++;
-		thread->kstack = intern_kernel_stack(
-			buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
-			KTAPE_WIRE_STACK_FLAGS_PROGRAM);
-	}
 }
 
 /* Since 5.18 (commit 9c2136be0878) the state is the last argument. */
@@ -409,7 +398,8 @@ int sched_wakeup_new(__u64 *ctx)
 /*
  * Read once after the attachment: threads that are off the CPU then have been
  * waiting since before. Read once at the stop: threads that are off the CPU
- * then give their open waits.
+ * then give their open waits, with the kernel stack they have now if none was
+ * taken when they left.
  */
 SEC("iter/task")
 int sched_open(struct bpf_iter__task *ctx)
@@ -460,7 +450,7 @@ int sched_open(struct bpf_iter__task *ctx)
 		return 0;
 	cpu = this_cpu();
 	if (cpu && sched_stacks != STACKS_NONE)
-		take_kernel_stack(cpu, thread, task, STACK_ITER);
+		take_late_stack(cpu, thread, task, STACK_ITER);
 	/* What woke it is only a wake-up if it has not gone to sleep since. */
 	if (thread->wake_ts < thread->off_ts && raw_state(task))
 		thread->wake_ts = 0;

@@ -102,7 +102,7 @@ impl Chooser {
     }
 
     /// Whether the process has the number of its thread in so many rows that this says it best: of a
-    /// process with one thread it is so always. No column depends on a second process.
+    /// process with one thread it is so always. No column has such a process as its key.
     fn same_as_thread(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) -> bool {
         let Some(thread) = plan.keys[field].filter(|&thread| self.offered[thread]) else {
             return false;

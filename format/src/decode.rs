@@ -280,10 +280,11 @@ impl Decoder {
                 self.need_keys(reading, place, second, depth)?;
             }
             Codec::Equal => {
-                self.need_values(reading, place, first, depth)?;
+                // The keys first: the values of the same column then follow from them.
                 if second != NO_DEP {
                     self.need_keys(reading, place, second, depth)?;
                 }
+                self.need_values(reading, place, first, depth)?;
             }
             _ => {}
         }

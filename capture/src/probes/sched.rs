@@ -32,7 +32,7 @@ pub(super) const PROBE: Probe = Probe {
     knobs: &[
         Knob {
             name: "stacks",
-            about: "which waits get their stacks: those that are `long` (default), `all`, `none`",
+            about: "whose stacks are taken: of waits predicted to be `long` (default), of `all`, of `none`",
             symbol: "sched_stacks",
             kind: KnobKind::Choice(&[("none", 0), ("long", 1), ("all", 2)]),
             default: 1,

@@ -40,8 +40,8 @@ pub mod fact_flag {
     pub const OPEN: u16 = 1;
     /// It had begun before the recording started; `duration` is counted from the first sight of it.
     pub const BEGAN_BEFORE: u16 = 2;
-    /// That the wait would be long was not foreseen: it has no user stack, which would have had to be
-    /// taken at its start.
+    /// The kernel stack was taken at the end of the wait, not at its start: it has no functions of the
+    /// scheduler and no slow paths of locks, and there is no user stack.
     pub const LATE_STACK: u16 = 4;
     /// The switch to it was not seen, only the next one away from it; `end` is reckoned from the time
     /// that the scheduler counted for the turn between them (`se.sum_exec_runtime`).
@@ -68,7 +68,7 @@ crate::record! {
         waker: u32 [Tid],
         /// The waker's process.
         waker_tgid: u32 [Tgid],
-        /// Kernel stack while it was off the CPU; 0 when none was taken.
+        /// Kernel stack at the time it left the CPU; 0 when none was taken.
         kstack: u32 [StackId],
         /// User stack at the time it left the CPU; 0 when none was taken.
         ustack: u32 [StackId],

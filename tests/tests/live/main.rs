@@ -18,7 +18,7 @@ use ktape_tests::live::{self, Test};
 const TESTS: &[Test] = &[
     ("each_thread_waits_as_long_and_as_often_as_it_says", waits::totals_and_counts),
     ("waits_have_the_names_of_program_libc_and_kernel", waits::names),
-    ("long_waits_have_stacks_and_no_others", waits::stacks),
+    ("long_waits_have_their_stacks", waits::stacks),
     ("a_thread_that_hangs_shows_as_open", waits::hang),
     ("a_thread_that_hung_before_the_start_shows_as_open", waits::hung_before),
     ("a_command_that_hangs_shows_as_open", waits::hung_command),

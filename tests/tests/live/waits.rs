@@ -175,33 +175,35 @@ pub(crate) fn names() -> Result<(), NotRun> {
     Ok(())
 }
 
-/// A wait has its kernel stack if it was long, and no stack at all if not.
+/// A long wait has its stacks, or at least that of the kernel when it was not foreseen.
 pub(crate) fn stacks() -> Result<(), NotRun> {
     for (which, long) in [("long", 1_000_000), ("all", 0), ("none", u64::MAX)] {
         let folder = Folder::new();
         let (trace, threads) = recorded(&folder, &["-e", &format!("sched/stacks={which}/")]);
         let columns = ["tid", "duration", "kstack", "ustack", "state", "flags"];
         let facts = rows(&Trace::open(&trace).expect("a trace"), "off_cpu", columns);
+        // A new thread has no stack yet.
+        let new = u64::from(off_cpu_state::NEW);
+        let of_threads = facts
+            .iter()
+            .filter(|row| row[4] != new && threads.iter().any(|thread| thread.tid == row[0]));
         let (mut total, mut both) = (0, 0);
-        for thread in &threads {
-            // Those whose arrival was seen; a new thread has no stack yet.
-            let new = u64::from(off_cpu_state::NEW);
-            let late = u64::from(fact_flag::LATE_STACK);
-            let whole = facts.iter().filter(|[tid, _, _, _, state, flags]| {
-                *tid == thread.tid && *state != new && flags & !late == 0
-            });
-            for row in whole {
-                let [_, duration, kstack, ustack, ..] = *row;
-                assert_eq!(kstack != 0, duration >= long, "{which}: {row:?}");
-                assert!(ustack == 0 || kstack != 0, "{which}: half a stack: {row:?}");
-                assert_eq!(row[5] & late != 0, kstack != 0 && ustack == 0, "{which}: {row:?}");
-                if kstack != 0 {
-                    total += duration;
-                    both += if ustack == 0 { 0 } else { duration };
-                }
+        for row in of_threads {
+            let [_, duration, kstack, ustack, _, flags] = *row;
+            let late = flags & u64::from(fact_flag::LATE_STACK) != 0;
+            let unseen = flags & u64::from(fact_flag::END_ESTIMATED) != 0;
+            assert!(kstack != 0 || duration < long || unseen, "{which}: {row:?}");
+            assert_eq!(ustack != 0, kstack != 0 && !late, "{which}: {row:?}");
+            assert!(!late || which == "long", "{which}: {row:?}");
+            if duration >= long {
+                total += duration;
+                both += if ustack == 0 { 0 } else { duration };
+            } else {
+                assert!(which != "none" || kstack == 0, "{which}: {row:?}");
             }
         }
         say(format!("{which}: {both} ns of {total} ns with both stacks"));
+        assert_eq!(total == 0, which == "none", "{which}: nothing to look at");
         assert!(both as f64 >= total as f64 * 0.95, "{which}: {both} of {total}");
     }
     Ok(())

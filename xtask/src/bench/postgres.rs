@@ -61,10 +61,10 @@ impl Postgres {
         command
     }
 
-    /// pgbench with 4 clients in one thread, under a name of its own.
-    pub fn pgbench_named(&self, name: &str) -> Command {
+    /// pgbench with this many clients in one thread, under a name of its own.
+    pub fn pgbench_named(&self, name: &str, clients: usize) -> Command {
         let mut command = self.client("pgbench");
-        command.args(["-c", "4", "-j", "1"]).env("PGAPPNAME", name);
+        command.args(["-c", &clients.to_string(), "-j", "1"]).env("PGAPPNAME", name);
         command
     }
 
@@ -72,6 +72,9 @@ impl Postgres {
     pub fn servers_of(&self, name: &str) -> Result<Vec<u32>> {
         let query = format!("select pid from pg_stat_activity where application_name = '{name}'");
         let out = self.client("psql").args(["-Atc", &query]).output().context("cannot run psql")?;
+        if !out.status.success() {
+            bail!("psql: {}", String::from_utf8_lossy(&out.stderr).trim_end());
+        }
         let lines = String::from_utf8_lossy(&out.stdout);
         lines.lines().map(|pid| pid.parse().context("psql gives no process id")).collect()
     }

@@ -11,6 +11,7 @@ use super::process::{self, Process};
 use super::recorder::{Programs, Recorder};
 use super::table::{self, Values};
 use anyhow::{Context, Result, ensure};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -28,7 +29,16 @@ const TURN: Duration = Duration::from_millis(400);
 const SETTLE: Duration = Duration::from_millis(1100);
 
 /// Between the recorder's end and the next turn without one, and before the first turn.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// For the clients to connect, and then to find their pace.
+const WARM: Duration = Duration::from_secs(1);
+
+/// Clients per CPU.
+const CLIENTS: usize = 4;
+
+/// The part of the transactions that is logged: all would be a gigabyte.
+const SAMPLED: f64 = 0.25;
 
 /// The recorders that the bars are about, and what they are compared with.
 const MEASURED: &[Recorder] = &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::Perf];
@@ -58,7 +68,9 @@ pub fn measure(
     for round in 0..TURNS {
         eprintln!("pgbench-select: turn {} of {TURNS}", round + 1);
         for at in 0..measured.len() {
-            let recorder = measured[(at + round) % measured.len()];
+            // In another order each time, so that none always follows the same one.
+            let at = if round % 2 == 0 { at } else { measured.len() - 1 - at };
+            let recorder = measured[(at + round / 2) % measured.len()];
             let file = folder.join("recording");
             let running =
                 recorder.map(|each| measure::start(each, programs, &file, &[])).transpose()?;
@@ -117,18 +129,23 @@ fn load(postgres: &Postgres, seconds: u64, folder: &Path) -> Result<Vec<Process>
     let mut load = Vec::new();
     for cpu in 0..cpus {
         let name = format!("cpu{cpu}");
-        let mut pgbench = postgres.pgbench_named(&name);
-        pgbench.args(["-n", "-S", "-l", "-T", &seconds.to_string()]);
-        pgbench.arg("--log-prefix").arg(folder.join("log").with_extension(&name));
-        let pgbench = Process::start(pgbench.stdout(Stdio::null()), folder)?;
+        let folder = folder.join(&name);
+        std::fs::create_dir(&folder)?;
+        let mut pgbench = postgres.pgbench_named(&name, CLIENTS);
+        pgbench.args(["-n", "-S", "-l", "--sampling-rate", &SAMPLED.to_string()]);
+        pgbench.args(["-T", &seconds.to_string()]);
+        pgbench.arg("--log-prefix").arg(folder.join("log"));
+        let pgbench = Process::start(pgbench.stdout(Stdio::null()), &folder)?;
         process::keep_on_cpu(pgbench.id(), cpu)?;
-        sleep(5 * PAUSE);
-        for server in postgres.servers_of(&name)? {
+        sleep(WARM);
+        let servers = postgres.servers_of(&name)?;
+        ensure!(servers.len() == CLIENTS, "{} servers serve {CLIENTS} clients", servers.len());
+        for server in servers {
             process::keep_on_cpu(server, cpu)?;
         }
         load.push(pgbench);
     }
-    sleep(5 * PAUSE);
+    sleep(WARM);
     Ok(load)
 }
 
@@ -161,11 +178,15 @@ impl Log {
     /// Reads what the threads of pgbench have written, one file each.
     fn read(folder: &Path) -> Result<Self> {
         let mut ends = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log.")) {
-                let text = std::fs::read_to_string(&path).context("cannot read pgbench's log")?;
-                ends.extend(text.lines().filter_map(end_of));
+        for of_cpu in std::fs::read_dir(folder)? {
+            for entry in std::fs::read_dir(of_cpu?.path())? {
+                let path = entry?.path();
+                if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log.")) {
+                    let file = std::fs::File::open(&path).context("cannot read pgbench's log")?;
+                    for line in BufReader::new(file).lines() {
+                        ends.extend(end_of(&line?));
+                    }
+                }
             }
         }
         ends.sort_unstable();
@@ -182,7 +203,8 @@ impl Log {
     /// Transactions per second.
     fn rate(&self, turn: &Turn) -> f64 {
         let before = |time| self.0.partition_point(|&end| end < time);
-        (before(turn.end) - before(turn.begin)) as f64 * 1e6 / (turn.end - turn.begin) as f64
+        let logged = before(turn.end) - before(turn.begin);
+        logged as f64 / SAMPLED * 1e6 / (turn.end - turn.begin) as f64
     }
 }
 

@@ -165,7 +165,7 @@ fn notes(idle: u64, stalls: &[Stall]) -> Vec<Note> {
         );
     }
     if stalls.iter().any(|stall| stall.is(fact_flag::LATE_STACK)) {
-        about("some were not foreseen to be long, and have no user stack (late_stack)".to_owned());
+        about("some kernel stacks were taken at the end of the wait (late_stack)".to_owned());
     }
     notes
 }
