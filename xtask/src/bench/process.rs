@@ -81,6 +81,12 @@ impl Process {
         }
     }
 
+    /// Sends SIGTERM, which pgbench heeds where it ignores SIGINT, and waits.
+    pub fn terminate(mut self) -> Result<()> {
+        kill(self.child.id(), libc::SIGTERM);
+        self.reap(0).map(drop)
+    }
+
     /// Waits for its end.
     pub fn wait(mut self) -> Result<Usage> {
         Ok(self.reap(0)?.expect("wait4 without WNOHANG waits"))

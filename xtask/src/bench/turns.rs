@@ -18,7 +18,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 /// Turns of each recorder.
-const TURNS: usize = 80;
+const TURNS: usize = 60;
 
 /// How long transactions are counted in a turn.
 const TURN: Duration = Duration::from_millis(400);
@@ -86,9 +86,11 @@ pub fn measure(
     }
     // By then the log of the last turn is written; a client buffers some hundred lines.
     sleep(PAUSE);
-    for pgbench in load {
+    for pgbench in &load {
         ensure!(pgbench.is_alive(), "pgbench ended early: {}", pgbench.complaint());
-        pgbench.interrupt()?;
+    }
+    for pgbench in load {
+        pgbench.terminate()?;
     }
     let log = Log::read(log.path())?;
     let losses = measured.iter().map(|&recorder| {
