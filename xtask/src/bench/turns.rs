@@ -218,13 +218,18 @@ fn end_of(line: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Log, Turn, end_of};
+    use super::{Log, SAMPLED, Turn, end_of};
 
     #[test]
     fn rates() {
         assert_eq!(end_of("0 199 2241 0 1175850568 995598"), Some(1_175_850_568_995_598));
         assert_eq!(end_of("0 199 2241"), None);
         let log = Log(vec![9, 10, 14, 20]);
-        assert_eq!(log.rate(&Turn { begin: 10, end: 20 }), 200_000.0);
+        assert_eq!(log.rate(&Turn { begin: 10, end: 20 }), 200_000.0 / SAMPLED);
+        // From one turn with none to one with all, three quarters of the way.
+        let [before, turn, after] =
+            [0, 6, 8].map(|begin| Turn { begin: 100 + begin, end: 102 + begin });
+        let log = Log(vec![108, 109]);
+        assert_eq!(log.rate_between(&before, &turn, &after), log.rate(&after) * 0.75);
     }
 }

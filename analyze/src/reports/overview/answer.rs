@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state};
+use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state, task_flag};
 
 use super::{State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, Table};
@@ -101,7 +101,7 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
         processes.iter().map(|(key, sums)| (*key, sums.samples)).collect()
     } else {
         columns.extend([("cpu_time_ns", "CPU time"), ("percentage", "share")]);
-        scheduled(cx, filter)
+        scheduled(cx, filter, processes)
     };
     rows.retain(|row| row.1 > 0);
     rows.sort_by_key(|(key, value)| (Reverse(*value), cx.tasks().pid(*key), *key));
@@ -121,18 +121,28 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
     table
 }
 
-/// CPU time of processes within the recording, of those threads of which it is known.
-fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
+/// CPU time of processes within the recording, of those threads of which it is known. Left out is who
+/// only woke somebody that was recorded.
+fn scheduled(
+    cx: &Context<'_>,
+    filter: &Filter,
+    processes: &BTreeMap<ProcessKey, Sums>,
+) -> Vec<(ProcessKey, u64)> {
     if !filter.is_all_time() || !filter.cpus.is_empty() || filter.min_duration > 0 {
         return Vec::new();
     }
     let mut sums: BTreeMap<ProcessKey, u64> = BTreeMap::new();
     for (index, thread) in (0u64..).zip(cx.tasks().threads()) {
-        let passes = filter.passes_pid(thread.tgid)
+        let key = ProcessKey::index(thread.process);
+        let process = &cx.tasks().processes()[thread.process as usize];
+        let bystander =
+            process.flags & task_flag::BYSTANDER != 0 && !processes.contains_key(&key);
+        let passes = !bystander
+            && filter.passes_pid(thread.tgid)
             && filter.passes_tid(thread.tid)
             && filter.passes_name(cx, ThreadKey(index), u64::MAX);
         let run = cpu_time::of_thread(cx, thread).filter(|_| passes).unwrap_or(0);
-        let sum = sums.entry(ProcessKey::index(thread.process)).or_default();
+        let sum = sums.entry(key).or_default();
         *sum = sum.saturating_add(run);
     }
     sums.into_iter().collect()
