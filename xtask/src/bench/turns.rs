@@ -23,9 +23,9 @@ const TURNS: usize = 60;
 /// How long transactions are counted in a turn.
 const TURN: Duration = Duration::from_millis(400);
 
-/// Between the recorder's start and its turn. A start takes some tenths of a second of CPU time, and
-/// against eight clients that want the CPUs, too, that lasts for a second (measured in slices of
-/// 200 ms: 15, 11, 4, 4 and 5 % of the transactions, then 1 %).
+/// Between the recorder's start and its turn. A start takes some 0.1 s of CPU time, and against
+/// eight clients that want the CPUs, too, that lasts for a second (measured in slices of 200 ms:
+/// 15, 11, 4, 4 and 5 % of the transactions, then 1 %).
 const SETTLE: Duration = Duration::from_millis(1100);
 
 /// Between the recorder's end and the next turn without one, and before the first turn.
