@@ -36,6 +36,9 @@ mod targets;
 mod tasks;
 pub mod units;
 
+#[cfg(test)]
+mod tasks_tests;
+
 pub use error::{Error, Result};
 pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
 pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, OpenFacts, Probe, Totals};

@@ -232,9 +232,9 @@ impl Reader {
                     }
                 }
                 for (at, &(tid, tgid)) in shape.threads.iter().enumerate() {
-                    let tid = word(row, tid);
-                    if tid != 0 && !self.tasks.is_told(tid) {
-                        self.tasks.know(tid, word(row, tgid), at == 0, now, &mut self.tape);
+                    let (tid, subject) = (word(row, tid), at == 0);
+                    if !self.tasks.is_known(tid, subject) {
+                        self.tasks.know(tid, word(row, tgid), subject, now, &mut self.tape);
                     }
                 }
             }

@@ -42,8 +42,11 @@ pub(crate) struct Tasks {
     kthreads: TidSet,
     programs: FxHashMap<u32, Program>,
     waiting: FxHashMap<u32, Waiting>,
-    /// Waiting threads that have ended, until the next [`Tasks::forget_gone`].
-    ended: Vec<u32>,
+    /// Threads of which no more than the name is told so far, as [`Tasks::tell`] got them.
+    bystanders: FxHashMap<u32, TaskStart>,
+    /// Threads that have ended and are not told whole, and when, until the next
+    /// [`Tasks::forget_gone`].
+    ended: Vec<(u32, u64)>,
     /// Forks before this time are in the snapshot already, if their thread is.
     snapshot_end: u64,
     /// Processes that ended since the last call of [`Tasks::forget_gone`].
@@ -102,19 +105,27 @@ impl Tasks {
         if row.tid == self.command {
             row.flags |= task_flag::COMMAND;
         }
-        let family = [row.parent, row.tgid].iter().any(|&tid| self.subjects.contains(tid));
         self.told.remove(row.tid);
         self.subjects.remove(row.tid);
-        if self.only_named && !family && row.tid != self.command {
+        self.bystanders.remove(&row.tid);
+        if self.only_named && !self.is_family(&row) && row.tid != self.command {
             self.waiting.insert(row.tid, Waiting { row, comm, exit: None });
         } else {
             self.tell(row, &comm, true, tape);
         }
     }
 
+    /// Whether facts are about its parent, or its process.
+    fn is_family(&self, row: &TaskStart) -> bool {
+        [row.parent, row.tgid].iter().any(|&tid| self.subjects.contains(tid))
+    }
+
     /// Writes a definition; without its command line if it is not the recording's business.
     fn tell(&mut self, mut row: TaskStart, comm: &[u8], whole: bool, tape: &mut Tape) {
         row.comm = tape.text(comm);
+        if !whole {
+            self.bystanders.insert(row.tid, row);
+        }
         if row.tid == row.tgid
             && whole
             && let Some(program) = self.programs.get(&row.tgid)
@@ -164,16 +175,16 @@ impl Tasks {
         if let Some(waiting) = self.waiting.get_mut(&exec.tgid) {
             waiting.comm = name;
             waiting.row.uid = exec.uid;
+        } else if let Some(row) = self.bystanders.get_mut(&exec.tgid) {
+            // Its new name comes by itself, as a change of the name.
+            row.uid = exec.uid;
         } else {
-            // As in `tell`: the command line of what only woke somebody is not told.
-            let whole = !self.only_named || self.subjects.contains(exec.tgid);
-            let mut text = |bytes: &[u8]| if whole { tape.text(bytes) } else { 0 };
             let row = TaskExec {
                 time: exec.time,
                 tgid: exec.tgid,
                 old_tid: exec.old_tid,
-                cmdline: text(&program.cmdline),
-                exe: text(&program.exe),
+                cmdline: tape.text(&program.cmdline),
+                exe: tape.text(&program.exe),
                 comm: tape.text(&name),
                 uid: exec.uid,
             };
@@ -226,9 +237,11 @@ impl Tasks {
         }
         if let Some(waiting) = self.waiting.get_mut(&exit.tid) {
             waiting.exit = Some(row);
-            self.ended.push(exit.tid);
         } else {
             tape.define(TaskExit::DESC, &row.encode());
+        }
+        if self.only_named {
+            self.ended.push((exit.tid, exit.time));
         }
         if exit.live == 0 {
             self.gone.insert(exit.tgid);
@@ -244,10 +257,20 @@ impl Tasks {
         }
     }
 
-    /// Makes sure that a thread which a fact names has a definition. `subject`: the fact is about
-    /// it, it is not just its waker.
+    /// Whether a thread that a fact names has all the definition that it needs.
+    pub(crate) fn is_known(&self, tid: u32, subject: bool) -> bool {
+        tid == 0 || self.told.contains(tid) && (!subject || self.subjects.contains(tid))
+    }
+
+    /// Sees to it that a thread [is known](Tasks::is_known). `subject`: the fact is about it, it is
+    /// not just its waker.
     pub(crate) fn know(&mut self, tid: u32, tgid: u32, subject: bool, now: u64, tape: &mut Tape) {
-        if tid == 0 || self.told.contains(tid) {
+        if subject {
+            self.promote(tgid, now, tape);
+            self.promote(tid, now, tape);
+            self.subjects.insert(tid);
+        }
+        if self.told.contains(tid) {
             return;
         }
         if !self.waiting.contains_key(&tid)
@@ -260,10 +283,11 @@ impl Tasks {
         // A thread has its command line from its process.
         for tid in [tgid, tid] {
             if let Some(waiting) = self.waiting.remove(&tid) {
-                self.tell(waiting.row, &waiting.comm, subject, tape);
+                let whole = subject || self.is_family(&waiting.row);
+                self.tell(waiting.row, &waiting.comm, whole, tape);
                 if let Some(exit) = waiting.exit {
                     tape.define(TaskExit::DESC, &exit.encode());
-                } else if subject {
+                } else if whole {
                     // The first reading, from which its CPU time counts.
                     run_time(waiting.row.tid, waiting.row.tgid, now, tape);
                 }
@@ -277,14 +301,23 @@ impl Tasks {
         }
     }
 
+    /// Facts are about a thread that so far had only woken somebody: tells the rest of it.
+    fn promote(&mut self, tid: u32, now: u64, tape: &mut Tape) {
+        let Some(mut row) = self.bystanders.remove(&tid) else { return };
+        if row.tid == row.tgid
+            && let Some(program) = self.programs.get(&tid)
+        {
+            row.cmdline = tape.text(&program.cmdline);
+            row.exe = tape.text(&program.exe);
+        }
+        tape.define(TaskStart::DESC, &row.encode());
+        run_time(tid, row.tgid, now, tape);
+        self.subjects.insert(tid);
+    }
+
     /// Whether a thread belongs to the kernel.
     pub(crate) fn is_kthread(&self, tid: u32) -> bool {
         self.kthreads.contains(tid)
-    }
-
-    /// Whether a thread has a definition.
-    pub(crate) fn is_told(&self, tid: u32) -> bool {
-        self.told.contains(tid)
     }
 
     /// The processes that ended since the last call of [`Tasks::forget_gone`], in order.
@@ -296,10 +329,13 @@ impl Tasks {
 
     /// Drops what is kept of ended threads, once the facts about them are written.
     pub(crate) fn forget_gone(&mut self) {
-        for tid in std::mem::take(&mut self.ended) {
+        for (tid, time) in std::mem::take(&mut self.ended) {
             // Unless its number is another thread's by now.
             if self.waiting.get(&tid).is_some_and(|waiting| waiting.exit.is_some()) {
                 self.waiting.remove(&tid);
+            }
+            if self.bystanders.get(&tid).is_some_and(|row| row.time <= time) {
+                self.bystanders.remove(&tid);
             }
         }
         for tgid in std::mem::take(&mut self.gone) {
