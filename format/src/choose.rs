@@ -3,8 +3,9 @@
 use crate::codec::estimate::{self, entropy};
 use crate::codec::keyed::Misses;
 use crate::codec::keys::{Key, Keys, MAX_KEYS, Numbering, pair};
-use crate::codec::{self, Codec, Parts, delta_tokens};
+use crate::codec::{self, Codec, Parts, delta_tokens, recency};
 use crate::plan::{Plan, Role};
+use std::ops::RangeInclusive;
 
 /// A way to encode a column.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Chooser {
     /// What the keyed codec found, with one key and with a pair.
     keyed: [Misses; 2],
     misses: Vec<(u32, u8, u64)>,
+    /// The recency ranks of the field's codes, when they are the better dictionary.
+    ranks: Vec<u16>,
     scratch: [Vec<u64>; 2],
     choices: Vec<Choice>,
 }
@@ -40,6 +43,10 @@ pub(crate) struct Chooser {
 const NEARLY: usize = 256;
 /// How much larger an estimate may be for the sake of a codec that decodes faster: 1/32.
 const FASTER: u64 = 32;
+
+/// How many distinct values there must be for recency ranks to pay: of fewer, the codes are short,
+/// of more, looking for a rank takes long.
+const RANKED: RangeInclusive<usize> = 32..=1024;
 
 impl Chooser {
     /// Begins a chunk with so many fields.
@@ -82,6 +89,10 @@ impl Chooser {
         let most = if few { MAX_KEYS } else { values.len() / 8 };
         self.numbered[field] = !matches!(role, Role::Time | Role::Duration)
             && self.numbering.number(values, most, &mut self.keys[field]);
+        self.ranks.clear();
+        if self.numbered[field] {
+            self.rank(field);
+        }
         if key && self.numbered[field] {
             self.add(Codec::Dictionary, [None; 2], 0);
             return &self.choices;
@@ -169,13 +180,26 @@ impl Chooser {
         found.then_some(([Some(key), Some(kind)], count))
     }
 
+    /// Ranks the codes of a field by recency, if that is worth the time that reading them takes.
+    fn rank(&mut self, field: usize) {
+        let own = &self.keys[field];
+        let count = own.values.len();
+        if !RANKED.contains(&count) {
+            return;
+        }
+        recency::ranks(&own.codes, count, &mut self.ranks);
+        let [plain, ranked] = [&own.codes, &self.ranks].map(|codes| estimate::codes(codes, count));
+        if ranked > plain - plain / 16 {
+            self.ranks.clear();
+        }
+    }
+
     fn numbered_choices(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) {
         let own = &self.keys[field];
         let rows = own.codes.len();
-        let mut counts = vec![0; own.values.len()];
-        own.codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
-        let bits = entropy(counts.into_iter());
-        let values = own.values.len() as u64 * 20;
+        let codes = if self.ranks.is_empty() { &own.codes } else { &self.ranks };
+        let bits = estimate::codes(codes, own.values.len());
+        let values = own.values.len() as u64 * 12;
         self.add(Codec::Dictionary, [None; 2], bits + values);
         let each = bits / rows as u64 + 1;
         for double in [false, true] {
@@ -250,7 +274,8 @@ impl Chooser {
             Codec::Packed => codec::packed::encode(values, out),
             Codec::Delta => codec::delta::encode(values, &mut self.scratch[0], out),
             Codec::Delta2 => codec::delta2::encode(values, &mut self.scratch, out),
-            Codec::Dictionary => codec::dictionary::encode(keys, out),
+            Codec::Dictionary if self.ranks.is_empty() => codec::dictionary::encode(keys, out),
+            Codec::Dictionary => codec::dictionary::encode_recent(keys, &self.ranks, out),
             Codec::Tokens => codec::tokens::encode(values.iter().copied(), out),
             Codec::DeltaTokens => codec::delta_tokens::encode(values, &mut self.scratch[0], out),
             Codec::Keyed => {

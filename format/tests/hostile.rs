@@ -103,6 +103,9 @@ fn peak_memory() -> u64 {
 
 fn mutate(bytes: &mut Vec<u8>, layout: &Layout, random: &mut Random) {
     let len = bytes.len() as u64;
+    if len == 0 {
+        return;
+    }
     // Half of all changes hit a head, where the lengths are.
     let at = if random.below(2) == 0 {
         let chunk = layout.chunks[random.below(layout.chunks.len() as u64) as usize];

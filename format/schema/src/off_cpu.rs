@@ -54,7 +54,7 @@ pub mod fact_flag {
 crate::record! {
     /// A thread was off the CPU and came back (or had not come back when the recording stopped).
     OffCpu = 1 as "off_cpu", Fact {
-        /// When the thread got the CPU back (`sched_switch` with it as `next`); the stop of the recording when open.
+        /// When the thread got the CPU back (`sched_switch` with it as `next`); the stop of the recording when open. In steps of 32 ns, as its start and its wake-up.
         end: u64 [TimeNs],
         /// How long it was off the CPU; its start is `end - duration`.
         duration: u64 [DurNs],

@@ -1,12 +1,10 @@
 //! Delta tokens: the differences between neighbours as tokens. What times of one ring take.
 
-use super::{Block, Int, Parts, delta, tokens, unzigzag};
+use super::{Block, Int, Parts, delta, step, tokens, unzigzag, zigzag};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
-/// The differences are none of them negative, and stored as they are.
-const ASCENDING: u8 = 0;
-/// The differences are zigzagged.
+/// The differences are zigzagged; else none of them is negative.
 const ZIGZAG: u8 = 1;
 
 /// Whether no value is smaller than the one before it.
@@ -17,15 +15,16 @@ pub(crate) fn ascending(values: &[u64]) -> bool {
 /// Writes values; `scratch` is overwritten. There must be at least one.
 pub(crate) fn encode(values: &[u64], scratch: &mut Vec<u64>, out: &mut Parts) {
     let first = values[0];
-    if ascending(values) {
-        out.soft.push(ASCENDING);
-        put_varint(&mut out.soft, first);
-        tokens::encode(values.windows(2).map(|pair| pair[1] - pair[0]), out);
+    let step = step::of(values.iter().copied());
+    let ascending = ascending(values);
+    out.soft.extend([if ascending { 0 } else { ZIGZAG }, step]);
+    put_varint(&mut out.soft, first);
+    if ascending {
+        tokens::encode(values.windows(2).map(|pair| (pair[1] - pair[0]) >> step), out);
     } else {
-        out.soft.push(ZIGZAG);
-        put_varint(&mut out.soft, first);
         delta::differences(values, scratch);
-        tokens::encode(scratch[1..].iter().copied(), out);
+        let steps = scratch[1..].iter().map(|&value| zigzag(unzigzag(value) >> step));
+        tokens::encode(steps, out);
     }
 }
 
@@ -34,6 +33,7 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     const CUT: &str = "delta tokens are cut off";
     let mut cursor = Cursor(block.soft);
     let mode = cursor.u8().ok_or(CUT)?;
+    let step = step::take(&mut cursor)?;
     let mut sum = cursor.varint().ok_or(CUT)?;
     if cursor.0.len() + 1 != rows {
         return Err("tokens have a wrong length".into());
@@ -42,12 +42,12 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     out.reserve(rows);
     out.push(T::from_u64(sum));
     match mode {
-        ASCENDING => tokens::values(cursor.0, block.hard, out, |value| {
-            sum = sum.wrapping_add(value);
+        0 => tokens::values(cursor.0, block.hard, out, |value| {
+            sum = sum.wrapping_add(value << step);
             T::from_u64(sum)
         }),
         ZIGZAG => tokens::values(cursor.0, block.hard, out, |value| {
-            sum = sum.wrapping_add(unzigzag(value) as u64);
+            sum = sum.wrapping_add((unzigzag(value) << step) as u64);
             T::from_u64(sum)
         }),
         _ => Err("delta tokens have an unknown mode".into()),

@@ -2,7 +2,7 @@
 
 use super::bits::{BLOCK, PAD, pack, packed_len, unpack, width};
 use super::keys::{Keys, MAX_KEYS};
-use super::{Block, Int, Parts};
+use super::{Block, Int, Parts, recency};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -10,12 +10,23 @@ use crate::error::Bad;
 const BYTES: u8 = 0;
 /// Codes packed to the width of the largest, in the hard part.
 const PACKED: u8 = 1;
+/// Recency ranks of codes as bytes.
+const RECENT: u8 = 2;
 
 /// Writes values with codes as bytes.
 pub(crate) fn encode(keys: &Keys, out: &mut Parts) {
-    out.soft.push(BYTES);
+    put(BYTES, keys, &keys.codes, out);
+}
+
+/// Writes values with the recency ranks of the codes as bytes.
+pub(crate) fn encode_recent(keys: &Keys, ranks: &[u16], out: &mut Parts) {
+    put(RECENT, keys, ranks, out);
+}
+
+fn put(mode: u8, keys: &Keys, codes: &[u16], out: &mut Parts) {
+    out.soft.push(mode);
     put_values(&keys.values, &mut out.soft);
-    put_codes(&keys.codes, keys.values.len(), &mut out.soft);
+    put_codes(codes, keys.values.len(), &mut out.soft);
 }
 
 /// Writes values with packed codes.
@@ -32,10 +43,14 @@ pub(crate) fn packed_size(keys: &Keys) -> usize {
     packed_len(keys.codes.len(), width(keys.values.len() as u64 - 1)) + PAD + keys.values.len() * 3
 }
 
-/// Appends distinct values: how many, then each as a varint.
+/// Appends distinct values, which ascend: how many, the first, and how many lie between neighbours.
 pub(crate) fn put_values(values: &[u64], out: &mut Vec<u8>) {
     put_varint(out, values.len() as u64);
-    values.iter().for_each(|&value| put_varint(out, value));
+    let mut next = 0;
+    for &value in values {
+        put_varint(out, value - next);
+        next = value.wrapping_add(1);
+    }
 }
 
 /// Reads distinct values.
@@ -45,8 +60,12 @@ pub(crate) fn take_values(cursor: &mut Cursor<'_>, out: &mut Vec<u64>) -> Result
         return Err("dictionary has an impossible size".into());
     }
     out.clear();
+    let mut next = Some(0u64);
     for _ in 0..count {
-        out.push(cursor.varint().ok_or("dictionary is cut off")?);
+        let gap = cursor.varint().ok_or("dictionary is cut off")?;
+        let value = next.and_then(|next| next.checked_add(gap)).ok_or("dictionary wraps around")?;
+        out.push(value);
+        next = value.checked_add(1);
     }
     Ok(())
 }
@@ -90,8 +109,12 @@ pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(
     let mode = cursor.u8().ok_or("dictionary is cut off")?;
     take_values(&mut cursor, &mut keys.values)?;
     let count = keys.values.len();
-    if mode == BYTES {
-        return take_codes(cursor.0, rows, count, &mut keys.codes);
+    if mode == BYTES || mode == RECENT {
+        take_codes(cursor.0, rows, count, &mut keys.codes)?;
+        if mode == RECENT {
+            recency::recall(&mut keys.codes, count);
+        }
+        return Ok(());
     }
     let width = width(count as u64 - 1);
     if mode != PACKED || !cursor.0.is_empty() {

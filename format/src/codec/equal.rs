@@ -2,10 +2,11 @@
 //! thread to its time off the CPU.
 //!
 //! A third column may say when: its keys for which all rows are equal are listed, and such rows
-//! store nothing. In the other rows, equal is token 0, and all else is a token of one more.
+//! store nothing. In the other rows, equal is token 0, and all else is a token of one more than how
+//! many steps it is.
 
 use super::keys::Key;
-use super::{Block, Int, Parts, tokens};
+use super::{Block, Int, Parts, step, tokens};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -26,7 +27,9 @@ pub(crate) fn encode(
     scratch: &mut Vec<u64>,
     out: &mut Parts,
 ) {
-    let shifted = values.iter().zip(other).map(|(value, other)| shift(*value, *other));
+    let step = step_of(values, other);
+    let shifted = values.iter().zip(other).map(|(value, other)| shift(*value, *other, step));
+    out.soft.push(step);
     scratch.clear();
     match key {
         Some(key) => {
@@ -44,10 +47,16 @@ pub(crate) fn encode(
     tokens::encode(scratch.iter().copied(), out);
 }
 
-/// 0 when equal, else one more than the value.
+/// 0 when equal, else one more than the steps of the value.
 #[inline(always)]
-pub(crate) fn shift(value: u64, other: u64) -> u64 {
-    if value == other { 0 } else { value.wrapping_add(1) }
+pub(crate) fn shift(value: u64, other: u64, step: u8) -> u64 {
+    if value == other { 0 } else { (value >> step).wrapping_add(1) }
+}
+
+/// The step of the values that differ.
+pub(crate) fn step_of(values: &[u64], other: &[u64]) -> u8 {
+    let pairs = values.iter().zip(other);
+    step::of(pairs.map(|(&value, &other)| if value == other { 0 } else { value }))
 }
 
 /// Reads values.
@@ -60,6 +69,7 @@ pub(crate) fn decode<T: Int>(
 ) -> Result<(), Bad> {
     const CUT: &str = "equal column is cut off";
     let mut cursor = Cursor(block.soft);
+    let step = step::take(&mut cursor)?;
     let count = cursor.varint().ok_or(CUT)?;
     if count != key.map_or(0, |key| key.count as u64) {
         return Err("equal column has other keys".into());
@@ -74,7 +84,7 @@ pub(crate) fn decode<T: Int>(
     // Without branches: which rows are equal is not foreseeable.
     let value = |held: u64, other: u64| {
         let equal = 0u64.wrapping_sub(u64::from(held == 0));
-        T::from_u64((other & equal) | (held.wrapping_sub(1) & !equal))
+        T::from_u64((other & equal) | (held.wrapping_sub(1) << step & !equal))
     };
     out.clear();
     let mut next = 0;

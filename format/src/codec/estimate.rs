@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::bits::{BLOCK, stored_width, width};
 use super::keys::Key;
 use super::tokens::{EXTRA, token};
-use super::{equal, zigzag};
+use super::{equal, step, zigzag};
 
 /// One block in this many is looked at, when there are more than [`ALL`] rows.
 const EVERY: usize = 8;
@@ -66,6 +66,13 @@ pub(crate) fn entropy(counts: impl Iterator<Item = u32>) -> u64 {
     (total * log2(total)).saturating_sub(sum) / 256
 }
 
+/// Bits of codes below `count`.
+pub(crate) fn codes(codes: &[u16], count: usize) -> u64 {
+    let mut counts = vec![0; count];
+    codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
+    entropy(counts.into_iter())
+}
+
 /// Bits to say which `few` of `all` rows are meant.
 pub(crate) fn choose(few: usize, all: usize) -> u64 {
     let (few, others) = (few as u64, (all - few) as u64);
@@ -91,6 +98,7 @@ pub(crate) fn general(values: &[u64], ascending: bool, planes: bool) -> Costs {
     let mut differences = Counts::new();
     let mut bytes: Vec<Counts> = Vec::new();
     let mut seen = 0;
+    let short = step::of(values.iter().copied());
     for range in sample(values.len()) {
         let block = &values[range];
         seen += block.len();
@@ -105,9 +113,10 @@ pub(crate) fn general(values: &[u64], ascending: bool, planes: bool) -> Costs {
             let change = zigzag(step.wrapping_sub(before[1]) as i64);
             before = [value, step];
             let folded = zigzag(step as i64);
+            let counted = if ascending { step >> short } else { zigzag(step as i64 >> short) };
             bits[0] |= folded;
             bits[1] |= change;
-            let tokens = [token(value), token(if ascending { step } else { folded })];
+            let tokens = [token(value), token(counted)];
             raw.add(tokens[0]);
             differences.add(tokens[1]);
             extra[0] += u64::from(EXTRA[usize::from(tokens[0])]);
@@ -145,13 +154,14 @@ pub(crate) fn equal(values: &[u64], other: &[u64], key: Option<Key<'_>>) -> u64 
         (Some(always), Some(key)) => !always[usize::from(key.codes[row])],
         _ => true,
     };
+    let step = equal::step_of(values, other);
     let mut counts = Counts::new();
     let mut extra = 0;
     let mut seen = 0;
     for range in sample(values.len()) {
         seen += range.len();
         for row in range.filter(|&row| stored(row)) {
-            let token = token(equal::shift(values[row], other[row]));
+            let token = token(equal::shift(values[row], other[row], step));
             counts.add(token);
             extra += u64::from(EXTRA[usize::from(token)]);
         }
@@ -165,12 +175,13 @@ fn whole(cost: u64, seen: usize, rows: usize) -> u64 {
 }
 
 /// Estimates exceptions with these numbers, in bits.
-pub(crate) fn exceptions(numbers: impl ExactSizeIterator<Item = u64>, rows: usize) -> u64 {
+pub(crate) fn exceptions(numbers: impl ExactSizeIterator<Item = u64> + Clone, rows: usize) -> u64 {
     let few = numbers.len();
+    let step = step::of(numbers.clone());
     let mut counts = Counts::new();
     let mut extra = 0;
     for number in numbers {
-        let token = token(number);
+        let token = token(number >> step);
         counts.add(token);
         extra += u64::from(EXTRA[usize::from(token)]);
     }

@@ -1,4 +1,4 @@
-//! The distinct values of a column, numbered in order of first use.
+//! The distinct values of a column, numbered in ascending order.
 
 /// Most distinct values that are numbered.
 pub(crate) const MAX_KEYS: usize = 4096;
@@ -8,7 +8,7 @@ pub(crate) const MAX_KEYS: usize = 4096;
 pub(crate) struct Keys {
     /// Per row: which value.
     pub(crate) codes: Vec<u16>,
-    /// The distinct values.
+    /// The distinct values, ascending.
     pub(crate) values: Vec<u64>,
 }
 
@@ -46,6 +46,8 @@ pub(crate) fn pair<'a>(
 #[derive(Default)]
 pub(crate) struct Numbering {
     table: Vec<(u64, u32)>,
+    order: Vec<u16>,
+    ranks: Vec<u16>,
 }
 
 impl Numbering {
@@ -87,7 +89,26 @@ impl Numbering {
             keys.codes.push(code);
             last = (value, Some(code));
         }
+        self.sort(keys);
         true
+    }
+
+    /// From the order of first use to ascending order: neighbours then differ by little.
+    fn sort(&mut self, keys: &mut Keys) {
+        if keys.values.is_sorted() {
+            return;
+        }
+        let count = keys.values.len() as u16;
+        self.order.clear();
+        self.order.extend(0..count);
+        self.order.sort_unstable_by_key(|&code| keys.values[usize::from(code)]);
+        self.ranks.clear();
+        self.ranks.resize(usize::from(count), 0);
+        for (rank, &code) in (0..count).zip(&self.order) {
+            self.ranks[usize::from(code)] = rank;
+        }
+        keys.codes.iter_mut().for_each(|code| *code = self.ranks[usize::from(*code)]);
+        keys.values.sort_unstable();
     }
 }
 

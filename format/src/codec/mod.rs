@@ -17,8 +17,10 @@ pub(crate) mod keyed;
 pub(crate) mod keys;
 pub(crate) mod packed;
 pub(crate) mod planes;
+pub(crate) mod recency;
 pub(crate) mod runs;
 pub(crate) mod since;
+pub(crate) mod step;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;

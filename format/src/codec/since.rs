@@ -7,7 +7,7 @@
 //! duration stored as a number 16 to 19.
 
 use super::keys::Key;
-use super::{Block, Int, Parts, exceptions};
+use super::{Block, Int, Parts, exceptions, step};
 use crate::bytes::Cursor;
 use crate::error::Bad;
 
@@ -59,9 +59,11 @@ pub(crate) fn kinds(misses: &[(u32, u8, u64)]) -> [u32; 2] {
 /// Writes what [`misses`] found.
 pub(crate) fn encode(misses: &[(u32, u8, u64)], out: &mut Parts) {
     let rows: Vec<u32> = misses.iter().map(|miss| miss.0).collect();
+    let step = step::of(misses.iter().map(|miss| miss.2));
+    out.soft.push(step);
     exceptions::put(&rows, &mut out.soft, &mut out.hard);
     out.soft.extend(misses.iter().map(|miss| miss.1));
-    exceptions::put_tokens(misses.iter().map(|miss| miss.2), &mut out.soft, &mut out.hard);
+    exceptions::put_tokens(misses.iter().map(|miss| miss.2 >> step), &mut out.soft, &mut out.hard);
 }
 
 /// Reads values. `times` and `key` are the columns that foretell them.
@@ -75,11 +77,12 @@ pub(crate) fn decode<T: Int>(
     let mut cursor = Cursor(block.soft);
     let mut hard = block.hard;
     let mut places = Vec::new();
+    let step = step::take(&mut cursor)?;
     exceptions::take(&mut cursor, &mut hard, rows, &mut places)?;
     let kinds = cursor.take(places.len()).ok_or("exceptions are cut off")?;
     let mut numbers = Vec::with_capacity(places.len());
     let count = places.len();
-    exceptions::take_tokens(&mut cursor, &mut hard, count, &mut numbers, |number| number)?;
+    exceptions::take_tokens(&mut cursor, &mut hard, count, &mut numbers, |number| number << step)?;
     if !cursor.0.is_empty() || !hard.is_empty() || key.codes.len() != rows {
         return Err("column is too long".into());
     }

@@ -81,6 +81,14 @@ fn check_all(values: &[u64], times: &[u64], key: &[u64]) {
         }
     }
     let (Some(own), Some(key)) = (number(values), number(key)) else { return };
+    assert!(own.values.is_sorted(), "keys ascend");
+    let mut parts = Parts::default();
+    let mut ranks = Vec::new();
+    recency::ranks(&own.codes, own.values.len(), &mut ranks);
+    dictionary::encode_recent(&own, &ranks, &mut parts);
+    let mut read = Keys::default();
+    dictionary::decode(block(&parts), rows, &mut read).unwrap();
+    assert_eq!(read.codes, own.codes, "recency ranks");
     for encode in [dictionary::encode, dictionary::encode_packed] {
         let mut parts = Parts::default();
         encode(&own, &mut parts);
@@ -117,6 +125,31 @@ fn check_all(values: &[u64], times: &[u64], key: &[u64]) {
     since::encode(&misses, &mut parts);
     since::decode(block(&parts), times, key.key(), &mut out).unwrap();
     assert_eq!(out, values, "since");
+}
+
+/// A column whose values are multiples of a power of two, and only as that cheap.
+#[test]
+fn steps_are_not_paid_for() {
+    let noise = |row: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
+    let bits = |shift: u32| {
+        let values: Vec<u64> = (0..1000).map(|row| noise(row) << shift).collect();
+        let up: Vec<u64> = values
+            .iter()
+            .scan(0, |sum, value| {
+                *sum += value;
+                Some(*sum)
+            })
+            .collect();
+        let other = vec![1; values.len()];
+        let (mut delta, mut equal) = (Parts::default(), Parts::default());
+        delta_tokens::encode(&up, &mut Vec::new(), &mut delta);
+        equal::encode(&values, &other, None, &mut Vec::new(), &mut equal);
+        check(&values);
+        check(&up);
+        check(&up.iter().rev().copied().collect::<Vec<_>>());
+        delta.hard.len() + equal.hard.len()
+    };
+    assert_eq!(bits(0), bits(5));
 }
 
 fn check(values: &[u64]) {
