@@ -118,29 +118,43 @@ static __always_inline bool was_runnable(struct thread_state *thread)
 	       thread->state == KTAPE_OFF_CPU_STATE_YIELDED;
 }
 
-/* The part of a wait in which the thread could have run. */
-static __always_inline __u64 runq_of(struct thread_state *thread, __u64 now)
+/*
+ * Moments are recorded in steps of 32 ns, about what reading the clock takes
+ * (and what the clocks of some machines tick in): the bits below are noise and
+ * would be a quarter of the trace. All moments are cut alike, so that waits and
+ * turns still add up.
+ */
+#define TIME_STEP 32
+
+static __always_inline __u64 step_of(__u64 moment)
+{
+	return moment & ~(__u64)(TIME_STEP - 1);
+}
+
+/* Since when a waiting thread could have run; `now` if it could not. */
+static __always_inline __u64 runnable_since(struct thread_state *thread,
+					    __u64 now)
 {
 	if (was_runnable(thread))
-		return now - thread->off_ts;
+		return thread->off_ts;
 	if (!thread->wake_ts)
-		return 0;
+		return now;
 	/*
 	 * A waker can be quicker than the sched_switch of its target, which is
 	 * on its way out: then the thread was runnable all the time.
 	 */
 	if (thread->wake_ts < thread->off_ts)
-		return now - thread->off_ts;
-	return thread->wake_ts < now ? now - thread->wake_ts : 0;
+		return thread->off_ts;
+	return thread->wake_ts < now ? thread->wake_ts : now;
 }
 
 static __always_inline void fill(struct ktape_off_cpu *fact,
 				 struct thread_state *thread,
 				 struct task_struct *task, __u64 now)
 {
-	fact->end = now;
-	fact->duration = now - thread->off_ts;
-	fact->runq = runq_of(thread, now);
+	fact->end = step_of(now);
+	fact->duration = fact->end - step_of(thread->off_ts);
+	fact->runq = fact->end - step_of(runnable_since(thread, now));
 	fact->tid = task->pid;
 	fact->tgid = task->tgid;
 	if (thread->wake_ts && !was_runnable(thread)) {
@@ -165,7 +179,7 @@ static __always_inline void end_wait(struct cpu_state *cpu,
 {
 	struct ktape_off_cpu *fact;
 
-	if (now - thread->off_ts >= sched_min_ns) {
+	if (step_of(now) - step_of(thread->off_ts) >= sched_min_ns) {
 		fact = reserve_fact(cpu, KTAPE_OFF_CPU, sizeof(*fact));
 		if (fact) {
 			fill(fact, thread, task, now);
@@ -446,7 +460,7 @@ int sched_open(struct bpf_iter__task *ctx)
 	thread = thread_of(task, false);
 	if (!thread || !thread->off_ts || thread->off_ts > stop)
 		return 0;
-	if (stop - thread->off_ts < sched_min_ns)
+	if (step_of(stop) - step_of(thread->off_ts) < sched_min_ns)
 		return 0;
 	cpu = this_cpu();
 	if (cpu && sched_stacks != STACKS_NONE)
