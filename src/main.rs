@@ -9,7 +9,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => cmd::usage::hint(error).exit(),
+    };
     match cli.command.run() {
         Ok(code) => code,
         Err(error) => fail(&error),

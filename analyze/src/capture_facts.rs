@@ -13,9 +13,9 @@ pub(crate) fn host(cx: &Context<'_>) -> Facts {
     let (meta, trace) = (cx.meta(), cx.trace());
     let host = &meta.host;
     let state = match trace.state() {
-        State::Complete => "complete",
-        State::Unfinished(_) => "unfinished",
         State::Damaged(_) => "damaged",
+        _ if trace.is_finished() => "complete",
+        _ => "unfinished",
     };
     Facts {
         key: "capture",

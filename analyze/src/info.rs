@@ -47,6 +47,7 @@ fn file(trace: &Trace, uses: &[RecordUse]) -> Facts {
             ("file_bytes_per_fact", "file bytes per fact", hundredths(trace.size(), fact_rows)),
             ("unreadable_bytes", "unreadable", Cell::Bytes(damaged)),
             ("unreadable_places", "  in places", Cell::Count(damages.len() as u64)),
+            ("checked", "  of", Cell::text("heads and definitions; ktape verify checks all")),
         ],
         ..Facts::default()
     }

@@ -19,6 +19,7 @@ mod error;
 pub mod export;
 mod fact_list;
 mod folded_stacks;
+mod idle;
 pub mod info;
 pub mod query;
 pub mod render;

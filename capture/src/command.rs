@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::privileges;
+use crate::proc::Snapshot;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -112,12 +113,18 @@ impl Launched {
         go.write_all(&[1]).map_err(Error::io("release", self.name.clone()))
     }
 
-    /// Asks it to end (SIGTERM), if it still runs.
+    /// Asks it to end (SIGTERM), if it still runs, and so its children and theirs: a shell that is
+    /// told to end does not tell them.
     #[expect(unsafe_code, reason = "kill(2)")]
     pub(crate) fn terminate(&self) {
-        if !self.waiter.is_finished() {
-            // SAFETY: a plain system call; the process is our unreaped child, so its id is its own.
-            unsafe { libc::kill(self.pid as libc::pid_t, libc::SIGTERM) };
+        if self.waiter.is_finished() {
+            return;
+        }
+        let children = Snapshot::take().map(|all| all.descendants(self.pid)).unwrap_or_default();
+        for pid in std::iter::once(self.pid).chain(children) {
+            // SAFETY: a plain system call. The command is our unreaped child, so its id is its own;
+            // the others were its descendants a moment ago.
+            unsafe { libc::kill(pid as libc::pid_t, libc::SIGTERM) };
         }
     }
 

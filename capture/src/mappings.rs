@@ -36,6 +36,10 @@ struct Range {
     since: u64,
 }
 
+/// How the path of a file begins that is in memory only; code that runs from one has offsets in it
+/// like any other.
+const MEMFD: &[u8] = b"memfd:";
+
 /// The executable memory of all processes.
 #[derive(Default)]
 pub(crate) struct Mappings {
@@ -82,9 +86,7 @@ impl Mappings {
                 let (path, kind): (Vec<u8>, u32) = match mapping.backing {
                     Backing::File { path, .. } => (path.into_owned(), module_kind::FILE),
                     Backing::Vdso => (b"[vdso]".to_vec(), module_kind::VDSO),
-                    Backing::Memfd(name) => {
-                        ([b"memfd:".as_slice(), &name].concat(), module_kind::ANONYMOUS)
-                    }
+                    Backing::Memfd(name) => ([MEMFD, &name].concat(), module_kind::FILE),
                     Backing::Named(name) | Backing::Special(name) => {
                         (name.to_vec(), module_kind::ANONYMOUS)
                     }
@@ -162,11 +164,14 @@ impl Mappings {
         let kind = match mapped.path.as_slice() {
             b"[vdso]" => module_kind::VDSO,
             path if path.starts_with(b"//anon") || path.starts_with(b"[") => module_kind::ANONYMOUS,
-            path if path.starts_with(b"/memfd:") => module_kind::ANONYMOUS,
             _ => module_kind::FILE,
         };
-        let origin =
-            Origin { path: mapped.path.clone(), device: mapped.device, inode: mapped.inode };
+        let memfd = mapped.path.strip_prefix(b"/").filter(|path| path.starts_with(MEMFD));
+        let path = match memfd {
+            Some(path) => path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec(),
+            None => mapped.path.clone(),
+        };
+        let origin = Origin { path, device: mapped.device, inode: mapped.inode };
         let file = self.file(origin, kind, mapped.tgid);
         let new = Range {
             start: mapped.start,

@@ -1,7 +1,6 @@
-//! Names for every frame of the trace, at its end.
+//! Names for the frames of the trace: those in the kernel as they come, all others at its end.
 
 use crate::kernel::Kernel;
-use crate::kernel_code::Part;
 use crate::mappings::{Mappings, NamedModule};
 use crate::stacks::Stacks;
 use crate::symbols::Resolver;
@@ -18,15 +17,20 @@ type Place = (u32, u64, u32);
 
 /// Resolves each frame that some stack passes through and writes the names down. Frames without a
 /// name stay module and offset.
-pub(crate) fn write(stacks: &Stacks, mappings: &Mappings, kernel: &mut Kernel, tape: &mut Tape) {
-    let frames = stacks.frames();
+pub(crate) fn write(
+    stacks: &mut Stacks,
+    mappings: &Mappings,
+    kernel: &mut Kernel,
+    tape: &mut Tape,
+) {
     let mut modules = mappings.named_modules();
-    if !write_kernel(stacks, &frames, kernel, tape) {
+    if !write_kernel(stacks, kernel, tape) {
         for (part, module) in stacks.kernel_parts() {
             let (path, _, kind) = stacks.kernel().describe(part);
             modules.push(NamedModule { module, kind, path: path.into_bytes(), tgid: 0, inode: 0 });
         }
     }
+    let frames = stacks.frames();
     let offsets: Vec<Vec<u64>> = modules
         .iter()
         .map(|module| of_module(&frames, module.module).iter().map(|place| place.1).collect())
@@ -46,21 +50,18 @@ pub(crate) fn write(stacks: &Stacks, mappings: &Mappings, kernel: &mut Kernel, t
     }
 }
 
-/// Asks the running kernel for its names; false when it does not answer.
-fn write_kernel(stacks: &Stacks, frames: &[Place], kernel: &mut Kernel, tape: &mut Tape) -> bool {
-    let mut wanted = Vec::new();
-    for (part, module) in stacks.kernel_parts() {
-        for &(_, offset, frame) in of_module(frames, module) {
-            if part != Part::Generated
-                && let Some(address) = stacks.kernel().address(part, offset)
-            {
-                wanted.push((address, frame));
-            }
-        }
-    }
-    let addresses: Vec<u64> = wanted.iter().map(|&(address, _)| address).collect();
-    let Ok(answers) = kernel.kernel_names(&addresses) else { return false };
-    for ((_, frame), answer) in wanted.into_iter().zip(answers) {
+/// Asks the running kernel for the names of frames that have come since the last time: only it can
+/// tell them, and a crash of the recorder should not take them along. False when it does not
+/// answer.
+pub(crate) fn write_kernel(stacks: &mut Stacks, kernel: &mut Kernel, tape: &mut Tape) -> bool {
+    let unnamed = stacks.take_unnamed();
+    let address = |&(part, offset, _): &_| stacks.kernel().address(part, offset).unwrap_or(0);
+    let addresses: Vec<u64> = unnamed.iter().map(address).collect();
+    let Ok(answers) = kernel.kernel_names(&addresses) else {
+        stacks.give_back(unnamed);
+        return false;
+    };
+    for ((_, _, frame), answer) in unnamed.into_iter().zip(answers) {
         if let Some((name, offset)) = parse(&answer) {
             define(frame, name, offset, tape);
         }

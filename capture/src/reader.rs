@@ -250,7 +250,15 @@ impl Reader {
 
     /// Writes the names of all frames down; at the end, and when there are too many to remember.
     pub(crate) fn name(&mut self, kernel: &mut Kernel) {
-        names::write(&self.stacks, &self.mappings, kernel, &mut self.tape);
+        names::write(&mut self.stacks, &self.mappings, kernel, &mut self.tape);
+    }
+
+    /// Writes down what a crash would take along: the names of new frames in the kernel, and the
+    /// loss counters as of these rows.
+    pub(crate) fn secure(&mut self, kernel: &mut Kernel, now: u64) -> Result<()> {
+        names::write_kernel(&mut self.stacks, kernel, &mut self.tape);
+        self.count_losses(kernel, now)?;
+        self.write(now)
     }
 
     /// Keeps memory bounded however many stacks there are.

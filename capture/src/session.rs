@@ -20,6 +20,7 @@ use crate::tasks::Tasks;
 use crate::{clock, privileges};
 use ktape_format::schema::{Clock, StackCoverage, by_id};
 use ktape_format::{Host, Meta, ProbeMeta};
+use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -54,7 +55,7 @@ pub struct Outcome {
 /// What a recording came to.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// From the attachment of the probes to their detachment.
+    /// From the start of the recording (just before the probes are attached) to its stop.
     pub duration: Duration,
     /// Each record with facts or losses.
     pub outcomes: Vec<Outcome>,
@@ -152,8 +153,8 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         command.release()?;
     }
     let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
-    let duration = session.began.elapsed();
     let stop = clock::now();
+    let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
     let ended = ended.and_then(|()| session.read_open(&mut kernel, &attached, stop.mono));
     kernel.detach();
     let finished = match ended {
@@ -238,7 +239,7 @@ impl Session<'_> {
             let now = clock::monotonic();
             let more = self.reader.turn(kernel, now)?;
             if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
-                self.reader.write(now)?;
+                self.reader.secure(kernel, now)?;
                 self.reader.forget_if_large(kernel);
                 written = Instant::now();
                 if self.options.targets.are_gone() {
@@ -332,9 +333,12 @@ impl Session<'_> {
         reader.name(&mut kernel);
         reader.write(now)?;
         let recorded = reader.tape.recorded().clone();
-        let outcomes = totals
+        let mut outcomes: BTreeMap<u16, (u64, u64)> =
+            recorded.iter().map(|(&id, &rows)| (id, (rows, 0))).collect();
+        outcomes.extend(totals.into_iter().map(|(id, produced, lost)| (id, (produced, lost))));
+        let outcomes = outcomes
             .into_iter()
-            .filter_map(|(id, produced, lost)| {
+            .filter_map(|(id, (produced, lost))| {
                 let record = by_id(id)?;
                 let recorded = recorded.get(&id).copied().unwrap_or(0);
                 Some(Outcome { record: record.name, recorded, produced, lost })

@@ -23,6 +23,8 @@ pub(crate) struct Stacks {
     nodes: Ids<(u32, u32)>,
     stacks: Ids<(u32, u8, u8, u8)>,
     kernel: KernelCode,
+    /// Frames in the kernel whose names are not written yet: place and frame.
+    unnamed: Vec<(Part, u64, u32)>,
     /// Ids of the kernel's modules in the trace.
     kernel_modules: FxHashMap<Part, u32>,
     /// Kernel addresses met in the first frames of stacks, and whether they are the tracing's own.
@@ -71,6 +73,7 @@ impl Stacks {
             nodes: Ids::default(),
             stacks: Ids::default(),
             kernel,
+            unnamed: Vec::new(),
             kernel_modules: FxHashMap::default(),
             tracing: FxHashMap::default(),
         }
@@ -178,9 +181,25 @@ impl Stacks {
                     module
                 }
             };
-            frames.push(self.frame(module, offset, tape));
+            let known = self.frames.last;
+            let frame = self.frame(module, offset, tape);
+            if frame > known && part != Part::Generated {
+                self.unnamed.push((part, offset, frame));
+            }
+            frames.push(frame);
         }
         frames
+    }
+
+    /// The frames in the kernel that came since the last call. Those that cannot be named yet are
+    /// to be given back.
+    pub(crate) fn take_unnamed(&mut self) -> Vec<(Part, u64, u32)> {
+        std::mem::take(&mut self.unnamed)
+    }
+
+    /// Takes frames back.
+    pub(crate) fn give_back(&mut self, unnamed: Vec<(Part, u64, u32)>) {
+        self.unnamed.extend(unnamed);
     }
 
     fn frame(&mut self, module: u32, offset: u64, tape: &mut Tape) -> u32 {
@@ -233,6 +252,7 @@ impl Stacks {
 
     /// Forgets all frames, after their names were written.
     pub(crate) fn forget_frames(&mut self) {
+        self.unnamed.clear();
         self.frames.known = FxHashMap::default();
         self.nodes.known = FxHashMap::default();
         self.stacks.known = FxHashMap::default();

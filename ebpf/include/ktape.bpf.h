@@ -90,8 +90,8 @@ static __always_inline __u64 moment(__u32 which)
 }
 
 /*
- * From the stop on, the programs change nothing: iterators then read what each
- * thread was in at that moment.
+ * From the stop on, the programs change nothing that facts are made of:
+ * iterators then read what each thread was in at that moment.
  */
 static __always_inline bool stopped(void)
 {

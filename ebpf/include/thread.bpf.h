@@ -19,6 +19,9 @@ struct place {
 	__u16 credit;		/* waits left until it counts as short */
 };
 
+/* Instead of a place: the thread has run since the recording stopped. */
+#define PLACE_LEFT 0xffff
+
 /* A place where none of so many waits was long is taken for short. */
 #define CREDIT 200
 

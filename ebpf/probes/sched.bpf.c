@@ -235,7 +235,7 @@ static __always_inline void arrive(struct cpu_state *cpu,
 	waited = now - thread->off_ts;
 	if (sched_stacks == STACKS_LONG) {
 		learn(&thread->places[thread->place & (PLACES - 1)], waited);
-		if (waited >= sched_long_ns)
+		if (waited >= sched_long_ns && waited >= sched_min_ns)
 			take_late_stack(cpu, thread, next, STACK_SCHED);
 	}
 	end_wait(cpu, thread, next, now);
@@ -257,8 +257,12 @@ static __always_inline void arrived_unseen(struct cpu_state *cpu,
 		least = thread->wake_ts;
 	if (now < least)
 		now = least;
+	now = ran < now - least ? now - ran : least;
+	if (sched_stacks == STACKS_LONG)
+		learn(&thread->places[thread->place & (PLACES - 1)],
+		      now - thread->off_ts);
 	thread->flags |= KTAPE_OFF_CPU_FLAGS_END_ESTIMATED;
-	end_wait(cpu, thread, task, ran < now - least ? now - ran : least);
+	end_wait(cpu, thread, task, now);
 }
 
 /* From the wake-up of a thread on its way out to its sched_switch. */
@@ -334,9 +338,16 @@ int sched_switch(__u64 *ctx)
 	struct task_struct *next = (void *)ctx[2];
 	struct cpu_state *cpu = this_cpu();
 	__u64 now = bpf_ktime_get_ns();
+	struct thread_state *thread;
 	__u32 raw;
 
-	if (!cpu || stopped())
+	if (stopped()) {
+		thread = thread_of(next, false);
+		if (thread)
+			thread->place = PLACE_LEFT;
+		return 0;
+	}
+	if (!cpu)
 		return 0;
 	if (prev->pid) {
 		/*
@@ -413,7 +424,7 @@ int sched_wakeup_new(__u64 *ctx)
  * Read once after the attachment: threads that are off the CPU then have been
  * waiting since before. Read once at the stop: threads that are off the CPU
  * then give their open waits, with the kernel stack they have now if none was
- * taken when they left.
+ * taken when they left and they have not run since.
  */
 SEC("iter/task")
 int sched_open(struct bpf_iter__task *ctx)
@@ -463,7 +474,7 @@ int sched_open(struct bpf_iter__task *ctx)
 	if (step_of(stop) - step_of(thread->off_ts) < sched_min_ns)
 		return 0;
 	cpu = this_cpu();
-	if (cpu && sched_stacks != STACKS_NONE)
+	if (cpu && sched_stacks != STACKS_NONE && thread->place != PLACE_LEFT)
 		take_late_stack(cpu, thread, task, STACK_ITER);
 	/* What woke it is only a wake-up if it has not gone to sleep since. */
 	if (thread->wake_ts < thread->off_ts && raw_state(task))

@@ -30,6 +30,9 @@ pub struct Trace {
     size: u64,
 }
 
+/// The name of the note that a trace made from an unfinished one has.
+const UNFINISHED: &str = "unfinished";
+
 impl Trace {
     /// Opens a file. Anything but a regular file is spooled, as by [`Trace::from_stream`].
     pub fn open(path: &Path) -> Result<Trace> {
@@ -107,6 +110,19 @@ impl Trace {
     /// How whole it is.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Whether its recorder came to its end, as far as can be told: not so for a trace without
+    /// trailer, nor for one that was made from such a trace.
+    pub fn is_finished(&self) -> bool {
+        let noted = self.meta.notes.iter().any(|(name, _)| name == UNFINISHED);
+        !noted && !matches!(self.state, State::Unfinished(_))
+    }
+
+    /// The note that a trace made from this one must have, if it [is not finished](Self::is_finished).
+    pub fn unfinished_note(&self) -> Option<(String, String)> {
+        let unfinished = matches!(self.state, State::Unfinished(_));
+        unfinished.then(|| (UNFINISHED.to_owned(), "the trace had no trailer".to_owned()))
     }
 
     /// Its chunks, in the order of the file. A definition stands before the facts that use it.

@@ -33,24 +33,31 @@ pub struct Recovered {
     pub problems: Vec<Problem>,
     /// Whether the header was unreadable and this program's own schema was taken in its place.
     pub header_lost: bool,
+    /// Whether the recorder had come to its end.
+    pub finished: bool,
 }
 
 /// Writes a valid trace of all chunks of `input` that can be read whole, byte for byte, and tells
 /// in its notes where it comes from and what it lacks.
 ///
 /// A trace with an unreadable header is searched for chunks too; they are then taken to have this
-/// program's own schema.
+/// program's own schema. When there are none either, the error is that of the header.
 pub fn recover(input: &Path, out: impl Write) -> Result<Recovered> {
     let (trace, header_lost) = match Trace::open(input) {
         Ok(trace) => (trace, false),
-        Err(Error::Header { what, .. }) => {
+        Err(Error::Header { path, what, offset }) => {
             let meta = Meta { schema: own_schema(), ..Meta::default() };
-            (Trace::headless(input, meta, &format!("header: {what}"))?, true)
+            let trace = Trace::headless(input, meta, &format!("header: {what}"))?;
+            if trace.chunks().is_empty() {
+                return Err(Error::Header { path, what, offset });
+            }
+            (trace, true)
         }
         Err(error) => return Err(error),
     };
     let mut lost = Recovered {
         header_lost,
+        finished: trace.is_finished(),
         damages: trace.state().damages().to_vec(),
         lost_bytes: trace.state().damages().iter().map(|damage| damage.len).sum(),
         ..Recovered::default()
@@ -69,6 +76,7 @@ pub fn recover(input: &Path, out: impl Write) -> Result<Recovered> {
             if header_lost { ", header" } else { "" }
         ),
     ));
+    meta.notes.extend(trace.unfinished_note());
     let mut writer = Writer::new(out, meta, Options::default())?;
     let mut buffer = Vec::new();
     for chunk in good {

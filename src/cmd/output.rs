@@ -49,10 +49,7 @@ impl Output {
         if let Some(column) = &self.sort {
             answer.sort(column)?;
         }
-        let rows = self.top.or((self.format == Format::Text).then_some(TEXT_ROWS));
-        if let Some(rows) = rows.filter(|&rows| rows > 0) {
-            answer.top(rows);
-        }
+        answer.top(self.top, if self.format == Format::Text { TEXT_ROWS } else { 0 });
         write(&match self.format {
             Format::Text => render::text(&answer, self.style()),
             Format::Json => render::json(&answer),

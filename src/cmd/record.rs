@@ -347,6 +347,12 @@ fn print_summary(summary: &Summary, options: &Options) {
         summary.duration.as_secs_f64(),
         size(summary.bytes)
     );
+    if facts == 0 {
+        eprintln!(
+            "ktape: no facts: what was asked for did nothing that these probes see, or runs where \
+             kernel programs do not (as the agents of some virtual machines)"
+        );
+    }
     for outcome in &summary.outcomes {
         if is_fact(outcome.record) {
             eprintln!("ktape:   {:<16} {:>12}", outcome.record, outcome.recorded);

@@ -53,6 +53,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for problem in &saved.problems {
         let _ = writeln!(out, "{}", escape_text(problem.to_string().as_bytes()));
     }
+    if !saved.finished {
+        let _ = writeln!(
+            out,
+            "the recording was not finished: its end is missing, and with it the names of \
+             functions outside the kernel (ktape symbolize finds those of files that it can find)"
+        );
+    }
     if saved.header_lost {
         let _ = writeln!(out, "the header could not be read: host, probes and start time are lost");
     }

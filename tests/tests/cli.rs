@@ -29,7 +29,11 @@ fn sample() -> PathBuf {
 fn usage_errors_are_2_and_name_what_is_known() {
     check(&[], 2, &["Usage"]);
     check(&["nonsense"], 2, &["nonsense"]);
-    check(&["report", "nonsense"], 2, &["nonsense"]);
+    check(&["report", "nonsense"], 2, &["nonsense", "offcpu"]);
+    let trace = sample();
+    let trace = trace.to_str().expect("UTF-8");
+    check(&["report", trace], 2, &[&format!("-i {trace}")]);
+    check(&["export", "folded", trace], 2, &[&format!("-i {trace}")]);
     check(&["record", "-e", "nonsense", "--", "true"], 2, &["nonsense", "ktape probes"]);
     check(&["record", "-e", "sched/nonsense=1/", "--", "true"], 2, &["nonsense", "stacks"]);
     check(&["record", "-e", "sched/stacks=maybe/", "--", "true"], 2, &["maybe", "long"]);

@@ -41,9 +41,20 @@ impl Answer {
         Err(wrong(by, format!("there is no such column; there are {}", keys.join(", "))))
     }
 
-    /// Keeps the first `top` rows of the main tables and stacks, and counts the others.
-    pub fn top(&mut self, top: usize) {
-        for_main(&mut self.blocks, &mut |_, rows| rows.truncate(top));
+    /// Keeps the first `asked` rows (0 for all) of the main tables and stacks and of those that have
+    /// a number of rows of their own, and counts the others. When nobody asks, it is `usual` rows of
+    /// the former.
+    pub fn top(&mut self, asked: Option<usize>, usual: usize) {
+        let all = |rows| if rows == 0 { usize::MAX } else { rows };
+        let main = all(asked.unwrap_or(usual));
+        for_main(&mut self.blocks, &mut |_, rows| rows.truncate(main));
+        for block in &mut self.blocks {
+            if let Block::Table(table) = block
+                && let Some(own) = table.top
+            {
+                Rows::Table(&mut table.rows, &mut table.left_out).truncate(asked.map_or(own, all));
+            }
+        }
     }
 }
 

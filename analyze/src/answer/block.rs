@@ -106,6 +106,8 @@ pub struct Table {
     pub show: Show,
     /// Whether `--sort` and `--top` apply to it.
     pub main: bool,
+    /// For one to which only `--top` applies: how many rows it has without, in every format.
+    pub top: Option<usize>,
     /// Rows that `--top` took away.
     pub left_out: u64,
 }
@@ -114,6 +116,11 @@ impl Table {
     /// A table that `--sort` and `--top` apply to.
     pub fn main(key: &'static str, columns: &[(&'static str, &'static str)]) -> Self {
         Self { main: true, ..Self::plain(key, columns) }
+    }
+
+    /// A table of the first so many rows in its own order, or as many as `--top` says.
+    pub fn top(key: &'static str, columns: &[(&'static str, &'static str)], rows: usize) -> Self {
+        Self { top: Some(rows), ..Self::plain(key, columns) }
     }
 
     /// A table that always shows all its rows in its own order.

@@ -1,5 +1,7 @@
 //! `Tasks`: the threads and processes of a trace, found by number and time.
 
+use ktape_schema::task_flag;
+
 use super::strings::UNKNOWN;
 
 /// A thread for good, whatever becomes of its number: an index into [`Tasks::threads`], or the bare
@@ -120,6 +122,13 @@ pub struct Process {
     pub execs: Vec<Exec>,
     /// Its threads: indices into [`Tasks::threads`], by (tid, start).
     pub threads: Vec<u32>,
+}
+
+impl Process {
+    /// Whether it only woke somebody that was recorded: nothing was recorded of itself.
+    pub fn is_bystander(&self) -> bool {
+        self.flags & task_flag::BYSTANDER != 0
+    }
 }
 
 /// Threads and processes.

@@ -6,9 +6,9 @@ use ktape_schema::sample_event;
 use crate::answer::{Answer, Block, Cell};
 use crate::context::{Context, Needs};
 use crate::folded_stacks::name_stacks;
+use crate::idle::Idle;
 use crate::query::Filter;
 use crate::run::{Read, Report, StackKey, StackSums};
-use crate::wait_class::is_whole;
 
 /// Stacks, weighed by CPU time or by off-CPU time.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -24,7 +24,8 @@ pub enum Of {
     /// CPU samples, weighed by what they sampled: nanoseconds of the CPU clock, or cycles.
     #[default]
     Cpu,
-    /// Waits, weighed by their duration in microseconds; without those as long as the recording.
+    /// Waits, weighed by their duration in microseconds; without those as long as the recording and
+    /// those of kernel threads that have nothing to do.
     Offcpu,
 }
 
@@ -35,6 +36,8 @@ pub struct State {
     cycles: StackSums,
     has_time: bool,
     has_cycles: bool,
+    /// Waits left out.
+    idle: Idle,
 }
 
 impl Report for StackExport {
@@ -52,7 +55,7 @@ impl Report for StackExport {
                 (Read::of("cpu_sample", &columns), "time")
             }
             Of::Offcpu => {
-                let columns = ["duration", "tid", "tgid", "kstack", "ustack", "flags"];
+                let columns = ["duration", "tid", "tgid", "kstack", "ustack", "state", "flags"];
                 (Read::of("off_cpu", &columns), "end")
             }
         };
@@ -74,13 +77,16 @@ impl Report for StackExport {
         let (kstacks, ustacks) = (&batch.u32("kstack")[..rows], &batch.u32("ustack")[..rows]);
         let times = tasks.reused().then(|| batch.u64(time));
         let events = (self.of == Of::Cpu).then(|| batch.u8("event"));
-        let flags = (self.of == Of::Offcpu).then(|| &batch.u8("flags")[..rows]);
+        let waits = (self.of == Of::Offcpu).then(|| (batch.u8("state"), batch.u8("flags")));
         for row in 0..rows {
-            if flags.is_some_and(|flags| is_whole(flags[row])) {
+            let time = times.map_or(0, |times| times[row]);
+            let thread = tasks.thread_key(tids[row], tgids[row], time);
+            if let Some((states, flags)) = waits
+                && state.idle.takes(cx, thread, states[row], flags[row])
+            {
                 continue;
             }
-            let time = times.map_or(0, |times| times[row]);
-            let thread = tasks.thread_key(tids[row], tgids[row], time).0;
+            let thread = thread.0;
             let key = StackKey { thread, ustack: ustacks[row], kstack: kstacks[row] };
             if events.is_some_and(|events| events[row] != sample_event::CPU_CLOCK) {
                 state.cycles.add(key, weights[row]);
@@ -97,6 +103,7 @@ impl Report for StackExport {
         into.cycles.merge(from.cycles);
         into.has_time |= from.has_time;
         into.has_cycles |= from.has_cycles;
+        into.idle.merge(from.idle);
     }
 
     fn finish(&self, cx: &Context<'_>, _: &Filter, state: State) -> Answer {
@@ -116,6 +123,7 @@ impl Report for StackExport {
                 Of::Offcpu => sum.total / 1000,
             })]
         });
-        Answer { blocks: vec![Block::Stacks(stacks)], ..Answer::default() }
+        let notes = state.idle.note().into_iter().collect();
+        Answer { blocks: vec![Block::Stacks(stacks)], notes, ..Answer::default() }
     }
 }

@@ -8,25 +8,25 @@ use ktape_format::Batch;
 
 use crate::answer::Answer;
 use crate::context::{Context, Needs};
+use crate::idle::Idle;
 use crate::query::Filter;
 use crate::run::{Read, Report, Slots, StackKey, StackSums};
-use crate::wait_class::is_whole;
 use waits::Waits;
-
-pub(crate) use answer::idle_note;
 
 /// Off-CPU time: where threads waited, how long, and for what.
 ///
 /// Each wait is split in two: the part blocked, which counts for its class (sleep, io, lock, poll,
 /// child, other: told from the thread's state and the system call that it was in), and the part
 /// runnable but without a CPU (runq). A wait counts in the window in which it ends. Waits as long as
-/// the recording are left out (--idle counts them): mostly daemons that nobody asked for anything.
+/// the recording are left out (mostly daemons that nobody asked for anything), and those of kernel
+/// threads that have nothing to do (--idle counts them).
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct OffCpu {
     /// What one row is.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub by: By,
-    /// Count threads, too, that were off the CPU during the whole recording.
+    /// Count, too, threads that were off the CPU during the whole recording, and kernel threads that
+    /// have nothing to do.
     #[arg(long)]
     pub idle: bool,
 }
@@ -48,8 +48,8 @@ pub enum By {
 pub struct State {
     threads: Slots<Waits>,
     stacks: StackSums,
-    /// Waits left out because they are as long as the recording.
-    idle: u64,
+    /// Waits left out.
+    idle: Idle,
 }
 
 impl Report for OffCpu {
@@ -82,12 +82,11 @@ impl Report for OffCpu {
         let stacks = (self.by == By::Stack).then(|| (batch.u32("ustack"), batch.u32("kstack")));
         let flags = &batch.u8("flags")[..rows];
         for row in 0..rows {
-            if !self.idle && is_whole(flags[row]) {
-                state.idle += 1;
-                continue;
-            }
             let time = times.map_or(0, |times| times[row]);
             let key = tasks.thread_key(tids[row], tgids[row], time);
+            if !self.idle && state.idle.takes(cx, key, states[row], flags[row]) {
+                continue;
+            }
             let class = classes.index(states[row], calls[row]);
             state.threads.at(key.0).add(durations[row], runqs[row], class);
             if let Some((ustacks, kstacks)) = stacks {
@@ -100,7 +99,7 @@ impl Report for OffCpu {
     fn merge(&self, into: &mut State, from: State) {
         into.threads.merge(from.threads, |into, from| into.merge(&from));
         into.stacks.merge(from.stacks);
-        into.idle += from.idle;
+        into.idle.merge(from.idle);
     }
 
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {

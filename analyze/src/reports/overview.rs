@@ -10,9 +10,9 @@ use rustc_hash::FxHashMap;
 
 use crate::answer::Answer;
 use crate::context::Context;
+use crate::idle::{Idle, waits_for_work};
 use crate::query::Filter;
 use crate::run::{LogHistogram, Read, Report, Slots};
-use crate::wait_class::is_whole;
 
 /// Overview: what was captured, what was lost, and the top of everything.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -54,21 +54,23 @@ pub struct State {
     runq: LogHistogram,
     longest: BTreeSet<Wait>,
     calls: FxHashMap<u32, Calls>,
-    /// Waits left out because they are as long as the recording.
-    idle: u64,
+    /// Waits left out.
+    idle: Idle,
 }
 
-/// Rows of each "top" table.
+/// Rows of each "top" table, unless --top asks for others.
 const TOP: usize = 10;
+/// Longest waits that are kept: --top may ask for so many.
+const MOST: usize = 1000;
 
 impl State {
     fn keep(&mut self, wait: Wait) {
         let shortest = self.longest.first().copied();
-        if self.longest.len() >= TOP && shortest.is_some_and(|shortest| wait <= shortest) {
+        if self.longest.len() >= MOST && shortest.is_some_and(|shortest| wait <= shortest) {
             return;
         }
         self.longest.insert(wait);
-        if self.longest.len() > TOP {
+        if self.longest.len() > MOST {
             self.longest.pop_first();
         }
     }
@@ -77,29 +79,35 @@ impl State {
         let (ends, durations, runqs) = (batch.u64("end"), batch.u64("duration"), batch.u64("runq"));
         let (tids, tgids) = (batch.u32("tid"), batch.u32("tgid"));
         let (states, calls, flags) = (batch.u8("state"), batch.u16("syscall"), batch.u8("flags"));
+        let chosen = !cx.meta().filters.is_empty();
         let partial = (fact_flag::OPEN | fact_flag::BEGAN_BEFORE) as u8;
         for row in 0..batch.rows() {
-            if is_whole(flags[row]) {
-                self.idle += 1;
-                continue;
-            }
-            let thread = cx.tasks().thread_key(tids[row], tgids[row], ends[row]).0;
-            let sums = self.threads.at(thread);
-            sums.waits += 1;
-            sums.off_cpu = sums.off_cpu.wrapping_add(durations[row]);
-            sums.runq = sums.runq.wrapping_add(runqs[row]);
-            sums.longest = sums.longest.max(durations[row]);
-            if runqs[row] > 0 || flags[row] & partial == 0 {
-                self.runq.add(runqs[row]);
-            }
-            self.keep(Wait {
+            let key = cx.tasks().thread_key(tids[row], tgids[row], ends[row]);
+            let thread = key.0;
+            let wait = Wait {
                 duration: durations[row],
                 end: ends[row],
                 thread,
                 state: states[row],
                 syscall: calls[row],
                 flags: flags[row],
-            });
+            };
+            if runqs[row] > 0 || flags[row] & partial == 0 {
+                self.runq.add(runqs[row]);
+            }
+            if self.idle.takes(cx, key, states[row], flags[row]) {
+                // Of chosen threads, one that never came back is what was looked for.
+                if chosen && !waits_for_work(cx, key, states[row]) {
+                    self.keep(wait);
+                }
+                continue;
+            }
+            let sums = self.threads.at(thread);
+            sums.waits += 1;
+            sums.off_cpu = sums.off_cpu.wrapping_add(durations[row]);
+            sums.runq = sums.runq.wrapping_add(runqs[row]);
+            sums.longest = sums.longest.max(durations[row]);
+            self.keep(wait);
         }
     }
 
@@ -148,7 +156,7 @@ impl Report for Overview {
     fn merge(&self, into: &mut State, from: State) {
         into.threads.merge(from.threads, |into, from| into.add(from));
         into.runq.merge(&from.runq);
-        into.idle += from.idle;
+        into.idle.merge(from.idle);
         from.longest.into_iter().for_each(|wait| into.keep(wait));
         for (nr, from) in from.calls {
             let calls = into.calls.entry(nr).or_default();

@@ -5,10 +5,11 @@ mod answer;
 use std::cmp::Reverse;
 
 use ktape_format::Batch;
-use ktape_schema::{OffCpu, fact_flag, off_cpu_state, task_flag};
+use ktape_schema::{OffCpu, fact_flag, off_cpu_state};
 
 use crate::answer::Answer;
-use crate::context::{Context, Needs, ThreadKey};
+use crate::context::{Context, Needs};
+use crate::idle::waits_for_work;
 use crate::query::Filter;
 use crate::run::{Longest, Read, Report};
 
@@ -167,15 +168,4 @@ impl Stalls {
 fn state_name(state: u8) -> &'static str {
     let names = off_cpu_state::NAMES;
     names.iter().find(|entry| entry.0 == u64::from(state)).map_or("unknown", |entry| entry.1)
-}
-
-/// Kernel threads sleep interruptibly, or in the state made for it, while they have nothing to do.
-fn waits_for_work(cx: &Context<'_>, thread: ThreadKey, state: u8) -> bool {
-    match state {
-        off_cpu_state::IDLE => true,
-        off_cpu_state::SLEEPING => {
-            cx.tasks().thread(thread).is_some_and(|thread| thread.flags & task_flag::KTHREAD != 0)
-        }
-        _ => false,
-    }
 }

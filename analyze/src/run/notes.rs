@@ -22,6 +22,7 @@ pub(super) fn of(
     }
     notes.extend(definitions(cx));
     notes.extend(gaps(cx, unreadable));
+    notes.extend(strangers(cx, filter));
     for read in reads {
         notes.extend(missing(cx, read));
     }
@@ -35,9 +36,25 @@ pub(super) fn of(
     notes
 }
 
-/// What of the file could not be read.
+/// What of the recording is not in the file, or could not be read.
 pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
-    state(cx).into_iter().chain(damages(unreadable)).collect()
+    let notes = [unfinished(cx), damaged(cx), damages(unreadable)];
+    notes.into_iter().flatten().collect()
+}
+
+/// Processes and threads that are asked for, and that the trace does not know.
+fn strangers(cx: &Context<'_>, filter: &Filter) -> Option<Note> {
+    let (processes, threads) = (cx.tasks().processes(), cx.tasks().threads());
+    let no_process = |pid: &&u32| !processes.iter().any(|process| process.pid == **pid);
+    let no_thread = |tid: &&u32| !threads.iter().any(|thread| thread.tid == **tid);
+    let mut unknown: Vec<String> = Vec::new();
+    unknown.extend(filter.pids.iter().filter(no_process).map(|pid| format!("process {pid}")));
+    unknown.extend(filter.tids.iter().filter(no_thread).map(|tid| format!("thread {tid}")));
+    if unknown.is_empty() {
+        return None;
+    }
+    let text = format!("the trace knows no {}", unknown.join(", no "));
+    Some(Note::new(NoteKind::Filter, text))
 }
 
 /// What was lost of a record in the window, on the CPUs that are asked for.
@@ -115,29 +132,33 @@ pub(crate) fn definitions(cx: &Context<'_>) -> Option<Note> {
     Some(Note { kind: NoteKind::Loss, text, facts })
 }
 
-fn state(cx: &Context<'_>) -> Option<Note> {
-    match cx.trace().state() {
-        State::Complete => None,
-        State::Unfinished(_) => Some(Note::new(
-            NoteKind::Unfinished,
-            "the recording was not finished: facts of its last second may be missing, and losses \
-             after the last reading of the counters are not known"
-                .to_owned(),
-        )),
-        State::Damaged(damages) => {
-            let bytes = damages.iter().map(|damage| damage.len).fold(0, u64::saturating_add);
-            let offsets = list(damages.iter().map(|damage| damage.offset));
-            let text = format!(
-                "DAMAGED: {bytes} bytes of the trace are unreadable, at offset {offsets}; what \
-                 they held is not in this answer"
-            );
-            let facts = vec![
-                ("places", Cell::Count(damages.len() as u64)),
-                ("size_bytes", Cell::Bytes(bytes)),
-            ];
-            Some(Note { kind: NoteKind::Damage, text, facts })
-        }
+fn unfinished(cx: &Context<'_>) -> Option<Note> {
+    if cx.trace().is_finished() {
+        return None;
     }
+    let symbolized = cx.meta().notes.iter().any(|(name, _)| name == "symbolized from");
+    let names = match symbolized {
+        true => "",
+        false => "; functions outside the kernel have no names until `ktape symbolize` finds them",
+    };
+    let text = format!(
+        "the recording was not finished: facts of its last second may be missing, waits and calls \
+         that were open are, and losses after the last reading of the counters are not known{names}"
+    );
+    Some(Note::new(NoteKind::Unfinished, text))
+}
+
+fn damaged(cx: &Context<'_>) -> Option<Note> {
+    let State::Damaged(damages) = cx.trace().state() else { return None };
+    let bytes = damages.iter().map(|damage| damage.len).fold(0, u64::saturating_add);
+    let offsets = list(damages.iter().map(|damage| damage.offset));
+    let text = format!(
+        "DAMAGED: {bytes} bytes of the trace are unreadable, at offset {offsets}; what they held \
+         is not in this answer"
+    );
+    let facts =
+        vec![("places", Cell::Count(damages.len() as u64)), ("size_bytes", Cell::Bytes(bytes))];
+    Some(Note { kind: NoteKind::Damage, text, facts })
 }
 
 fn damages(unreadable: &[Damage]) -> Option<Note> {

@@ -83,6 +83,7 @@ fn notes(trace: &Trace) -> Vec<(String, String)> {
         let bytes = damages.iter().map(|damage| damage.len).fold(0, u64::saturating_add);
         notes.push(("symbolized without".to_owned(), format!("{bytes} unreadable bytes")));
     }
+    notes.extend(trace.unfinished_note());
     notes
 }
 

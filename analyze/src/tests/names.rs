@@ -41,7 +41,7 @@ fn sort_and_top_apply_to_main_tables() {
     let mut answer = run(&Report { by: By::Thread, ..Report::default() }, &tape.trace(), &query)
         .expect("an answer");
     answer.sort("tid:asc").expect("a column");
-    answer.top(3);
+    answer.top(Some(3), 0);
     let found: serde_json::Value = serde_json::from_slice(&json(&answer)).expect("JSON");
     let rows = found["threads"].as_array().expect("rows");
     let tids: Vec<u64> = rows.iter().filter_map(|row| row["tid"].as_u64()).collect();

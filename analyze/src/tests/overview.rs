@@ -1,4 +1,4 @@
-use ktape_schema::{OffCpu, TaskRun};
+use ktape_schema::{OffCpu, TaskRun, TaskStart, fact_flag, task_flag};
 use serde_json::json;
 
 use crate::query::FilterArgs;
@@ -30,7 +30,7 @@ fn the_top_of_everything() {
     let found = answer(&Overview {}, &tape, FilterArgs::default());
     let waits = found["longest_waits"].as_array().expect("waits");
     let lengths: Vec<u64> = waits.iter().filter_map(|row| row["duration_ns"].as_u64()).collect();
-    assert_eq!(lengths, (105..115).rev().collect::<Vec<u64>>());
+    assert_eq!(lengths, (100..115).rev().collect::<Vec<u64>>());
     assert_eq!(waits[0]["syscall"], "clock_nanosleep");
     assert_eq!(waits[0]["state"], "sleeping");
     assert_eq!(found["top_off_cpu"][0]["total_time_ns"], json!((100..115).sum::<u64>()));
@@ -38,4 +38,49 @@ fn the_top_of_everything() {
     assert_eq!(cpu(0), (&json!("busy"), &json!(800)));
     assert_eq!(cpu(1), (&json!("idle"), &json!(200)));
     assert_eq!(found["runq"]["p50_ns"], 10);
+}
+
+/// A thread that waited, one that hung all the time, a kernel thread without work, and who woke them.
+fn hung() -> Tape {
+    let mut tape = Tape::new();
+    for (tid, comm, flags) in [
+        (10, "waiter", 0),
+        (20, "hung", 0),
+        (30, "kworker", task_flag::KTHREAD),
+        (40, "stranger", task_flag::BYSTANDER),
+    ] {
+        let comm = tape.string(comm);
+        let row = TaskStart { tid, tgid: tid, comm, flags, ..TaskStart::default() };
+        tape.define(TaskStart::DESC, &row.encode());
+        for (time, run) in [(0, 0), (9, u64::from(tid))] {
+            let row = TaskRun { time: START + time, run, tid, tgid: tid, ..Default::default() };
+            tape.define(TaskRun::DESC, &row.encode());
+        }
+    }
+    let whole = fact_flag::OPEN | fact_flag::BEGAN_BEFORE;
+    for (tid, duration, flags) in [(10, 5, 0), (20, 100, whole as u8), (30, 50, 0)] {
+        let (end, tgid, state) = (START + 100, tid, 1);
+        tape.off_cpu(OffCpu { end, duration, tid, tgid, state, flags, ..OffCpu::default() });
+    }
+    tape
+}
+
+#[test]
+fn who_hung_shows_where_threads_were_chosen() {
+    let check = |filters: &[(String, String)], expected: &[&str]| {
+        let mut tape = hung();
+        tape.meta.filters = filters.to_vec();
+        let found = answer(&Overview {}, &tape, FilterArgs::default());
+        let names = |table: &str| -> Vec<&str> {
+            let rows = found[table].as_array().expect("a table");
+            rows.iter().filter_map(|row| row["comm"].as_str()).collect()
+        };
+        assert_eq!(names("longest_waits"), expected);
+        assert_eq!(names("top_off_cpu"), ["waiter"], "idle ones are left out");
+        assert_eq!(names("top_cpu"), ["kworker", "hung", "waiter"], "without who only woke others");
+        let notes = found["notes"].to_string();
+        assert!(notes.contains("1 threads") && notes.contains("1 waits of kernel"), "{notes}");
+    };
+    check(&[], &["waiter"]);
+    check(&[("pid".to_owned(), "20".to_owned())], &["hung", "waiter"]);
 }

@@ -126,3 +126,16 @@ fn kernel_threads_show_when_asked_for() {
     // It was read once only: no difference to give.
     assert_eq!((&row["tree"], &row["cpu_ns"]), (&json!("kthreadd"), &Value::Null));
 }
+
+#[test]
+fn the_launched_command_begins_with_its_exec() {
+    let mut tape = Tape::new();
+    start(&mut tape, START - 900, 10, 1, "ktape", task_flag::COMMAND);
+    let comm = tape.string("make");
+    let exec = TaskExec { time: START + 70, tgid: 10, comm, ..TaskExec::default() };
+    tape.define(TaskExec::DESC, &exec.encode());
+    tape.off_cpu(OffCpu { end: START + 100, tid: 10, tgid: 10, ..OffCpu::default() });
+    let found = answer(&Tree::default(), &tape, FilterArgs::default());
+    let row = &found["processes"][0];
+    assert_eq!((&row["start_ns"], &row["lifetime_ns"]), (&json!(70), &json!(30)), "{found:#}");
+}

@@ -66,6 +66,20 @@ impl Snapshot {
         Ok(Snapshot { processes })
     }
 
+    /// The children of a process, theirs, and so on.
+    pub(crate) fn descendants(&self, tgid: u32) -> Vec<u32> {
+        let mut found = vec![tgid];
+        let mut at = 0;
+        while let Some(&parent) = found.get(at) {
+            let children = self.processes.iter().filter(|process| process.parent == parent);
+            let new: Vec<u32> =
+                children.map(|child| child.tgid).filter(|tgid| !found.contains(tgid)).collect();
+            found.extend(new);
+            at += 1;
+        }
+        found.split_off(1)
+    }
+
     /// The process with this id.
     #[cfg(test)]
     pub(crate) fn process(&self, tgid: u32) -> Option<&Process> {

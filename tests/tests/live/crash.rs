@@ -1,7 +1,7 @@
 //! Recordings that end badly.
 
 use ktape_format::{State, Trace};
-use ktape_tests::facts::{report, rows};
+use ktape_tests::facts::{number, report, rows, rows_where};
 use ktape_tests::live::{NotRun, needs_program, say};
 use ktape_tests::ran::Ran;
 use ktape_tests::recorder::{Folder, Recorder};
@@ -46,6 +46,15 @@ pub(crate) fn killed() -> Result<(), NotRun> {
     assert!(missing <= Duration::from_secs(1), "{missing:?} missing");
     let threads = report(&trace, &["offcpu", "--by", "thread"]);
     assert!(threads.to_string().contains("loop-one"), "names: {threads}");
+    // Only this kernel could tell the names of its functions.
+    let stacks = report(&trace, &["offcpu", "--by", "stack"]).to_string();
+    assert!(stacks.contains("schedule_[k]"), "names of the kernel: {stacks}");
+    let records = Ran::on(&trace, &["info", "--format", "json"]).expect(0).json();
+    let of_waits = rows_where(&records, "records", "record", &"off_cpu".into());
+    let [recorded, produced, lost] =
+        ["rows", "produced", "lost"].map(|key| number(of_waits[0], key));
+    say(format!("of the waits until then {recorded} recorded, {lost} lost, {produced} produced"));
+    assert!(recorded + lost <= produced, "counters are older than facts: {records}");
     every_report_works(&trace);
 
     let recovered = folder.file("recovered.ktape");
@@ -55,6 +64,11 @@ pub(crate) fn killed() -> Result<(), NotRun> {
         rows(&Trace::open(path).expect("a trace"), "off_cpu", ["tid", "end", "duration"])
     };
     assert_eq!(rows_of(&recovered), rows_of(&trace));
+    // What is made of it does not pass for a finished one.
+    every_report_works(&recovered);
+    let symbolized = folder.file("symbolized.ktape");
+    Ran::on(&trace, &["symbolize", "-o", symbolized.to_str().expect("UTF-8")]).expect(0);
+    every_report_works(&symbolized);
     Ok(())
 }
 

@@ -40,6 +40,7 @@ const TESTS: &[Test] = &[
     ("filter_by_duration", filters::duration),
     ("a_command_is_recorded_with_its_children", filters::command),
     ("the_exit_status_is_the_commands", command::status),
+    ("a_command_is_ended_with_its_children", command::ended),
     ("the_previous_trace_is_kept", command::old),
     ("the_trace_is_private_and_the_users", command::mode),
     ("ctrl_c_ends_cleanly_and_soon", command::ctrl_c),

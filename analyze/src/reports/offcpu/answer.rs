@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::waits::Waits;
 use super::{By, State, denet};
-use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind, Show, Table};
+use crate::answer::{Answer, Block, Cell, Facts, Show, Table};
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
@@ -52,16 +52,7 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, state: State) ->
             Block::Stacks(stacks)
         }
     });
-    Answer { blocks, notes: idle_note(state.idle).into_iter().collect(), ..Answer::default() }
-}
-
-/// What was left out.
-pub(crate) fn idle_note(idle: u64) -> Option<Note> {
-    let text = format!(
-        "left out: {idle} threads that were off the CPU during the whole recording; report offcpu \
-         --idle counts them, report stalls lists them"
-    );
-    (idle > 0).then(|| Note::new(NoteKind::About, text))
+    Answer { blocks, notes: state.idle.note().into_iter().collect(), ..Answer::default() }
 }
 
 /// How much of the long waiting time of the window has its stacks: that of all threads, so it says

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state, task_flag};
+use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state};
 
 use super::{State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, Table};
@@ -11,7 +11,6 @@ use crate::capture_facts;
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::cpu_time;
 use crate::query::Filter;
-use crate::reports::offcpu::idle_note;
 use crate::run::LogHistogram;
 use crate::task_cells;
 
@@ -40,11 +39,10 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
     if !calls.is_empty() {
         let columns =
             [("syscall", "call"), ("count", "calls"), ("errors", "errors"), ("total_ns", "time")];
-        let mut table = Table::plain("top_syscalls", &columns);
+        let mut table = Table::top("top_syscalls", &columns, TOP);
         table.title = "Most frequent system calls".to_owned();
         table.rows = calls
             .iter()
-            .take(TOP)
             .map(|(nr, calls)| {
                 vec![
                     Cell::text(cx.syscalls().name(*nr)),
@@ -56,7 +54,7 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
             .collect();
         blocks.push(Block::Table(table));
     }
-    Answer { blocks, notes: idle_note(idle).into_iter().collect(), ..Answer::default() }
+    Answer { blocks, notes: idle.note().into_iter().collect(), ..Answer::default() }
 }
 
 fn records(cx: &Context<'_>) -> Table {
@@ -101,16 +99,15 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
         processes.iter().map(|(key, sums)| (*key, sums.samples)).collect()
     } else {
         columns.extend([("cpu_time_ns", "CPU time"), ("percentage", "share")]);
-        scheduled(cx, filter, processes)
+        scheduled(cx, filter)
     };
     rows.retain(|row| row.1 > 0);
     rows.sort_by_key(|(key, value)| (Reverse(*value), cx.tasks().pid(*key), *key));
     let whole = rows.iter().map(|row| row.1).fold(0, u64::saturating_add);
-    let mut table = Table::plain("top_cpu", &columns);
+    let mut table = Table::top("top_cpu", &columns, TOP);
     table.title = "Most CPU".to_owned();
     table.rows = rows
         .into_iter()
-        .take(TOP)
         .map(|(key, value)| {
             let mut row = task_cells::process(cx, key);
             row.push(if sampled > 0 { Cell::Count(value) } else { Cell::DurNs(value) });
@@ -123,11 +120,7 @@ fn cpu(cx: &Context<'_>, filter: &Filter, processes: &BTreeMap<ProcessKey, Sums>
 
 /// CPU time of processes within the recording, of those threads of which it is known. Left out is who
 /// only woke somebody that was recorded.
-fn scheduled(
-    cx: &Context<'_>,
-    filter: &Filter,
-    processes: &BTreeMap<ProcessKey, Sums>,
-) -> Vec<(ProcessKey, u64)> {
+fn scheduled(cx: &Context<'_>, filter: &Filter) -> Vec<(ProcessKey, u64)> {
     if !filter.is_all_time() || !filter.cpus.is_empty() || filter.min_duration > 0 {
         return Vec::new();
     }
@@ -135,9 +128,7 @@ fn scheduled(
     for (index, thread) in (0u64..).zip(cx.tasks().threads()) {
         let key = ProcessKey::index(thread.process);
         let process = &cx.tasks().processes()[thread.process as usize];
-        let bystander =
-            process.flags & task_flag::BYSTANDER != 0 && !processes.contains_key(&key);
-        let passes = !bystander
+        let passes = !process.is_bystander()
             && filter.passes_pid(thread.tgid)
             && filter.passes_tid(thread.tid)
             && filter.passes_name(cx, ThreadKey(index), u64::MAX);
@@ -160,11 +151,10 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
         ("max_time_ns", "longest"),
         ("runq_ns", "runq"),
     ]);
-    let mut table = Table::plain("top_off_cpu", &columns);
+    let mut table = Table::top("top_off_cpu", &columns, TOP);
     table.title = "Most off-CPU time".to_owned();
     table.rows = rows
         .into_iter()
-        .take(TOP)
         .map(|(key, sums)| {
             let mut row = task_cells::process(cx, *key);
             row.extend([
@@ -191,7 +181,7 @@ fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>) -> Table {
         ("syscall", "in"),
         ("open", "open"),
     ];
-    let mut table = Table::plain("longest_waits", &columns);
+    let mut table = Table::top("longest_waits", &columns, TOP);
     table.title = "Longest waits".to_owned();
     let state = |value: u8| {
         let names = off_cpu_state::NAMES;

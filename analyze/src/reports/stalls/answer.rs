@@ -76,7 +76,7 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
         Block::Facts(by_class),
     ];
     if !stalls.is_empty() {
-        blocks.extend(list.into_blocks("taken when the thread left the CPU"));
+        blocks.extend(list.into_blocks("where the thread left the CPU"));
     }
     Answer { blocks, notes: notes(idle, &stalls), ..Answer::default() }
 }

@@ -66,17 +66,14 @@ pub(super) fn answer(all: bool, cx: &Context<'_>, filter: &Filter, state: State)
             let empty = process.flags & task_flag::UNKNOWN != 0
                 && process.comm == 0
                 && waits[index as usize].count == 0;
-            // Nor does who only woke somebody: of it nothing was recorded.
-            let bystander =
-                process.flags & task_flag::BYSTANDER != 0 && waits[index as usize].count == 0;
-            !hidden && !empty && !bystander
+            !hidden && !empty && !process.is_bystander()
         })
         .collect();
     let rank = |process: u32| {
         let process = &tasks.processes()[process as usize];
         (process.start, process.pid)
     };
-    let mut table = Table::plain("processes", &COLUMNS);
+    let mut table = Table::top("processes", &COLUMNS, usize::MAX);
     let mut sum = Sum::default();
     for line in lines(&parents, &shown, rank) {
         let process = &tasks.processes()[line.process as usize];
@@ -132,7 +129,7 @@ impl Sum {
     fn add(&mut self, cx: &Context<'_>, process: &Process, waits: Waits) {
         self.processes += 1;
         self.threads += process.threads.len() as u64;
-        self.born += u64::from(process.start >= cx.start());
+        self.born += u64::from(start(process) >= cx.start());
         self.ended += u64::from(process.end.is_some());
         self.cpu = add(self.cpu, cpu_time::of_process(cx, process));
         self.waits.add(waits);
@@ -154,14 +151,24 @@ impl Sum {
     }
 }
 
+/// When a process began; the launched command is held before its exec until everything is ready.
+fn start(process: &Process) -> u64 {
+    let launched = process.flags & task_flag::COMMAND != 0;
+    match process.execs.first() {
+        Some(exec) if launched => exec.time,
+        _ => process.start,
+    }
+}
+
 fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
     let process = &cx.tasks().processes()[index as usize];
     let comm = cx.process_comm(ProcessKey::index(index));
     let mut name = vec![b' '; 2 * depth.min(MAX_INDENT)];
     name.extend_from_slice(comm);
     let parent = process.parent.map(|parent| &cx.tasks().processes()[parent as usize]);
-    let before = process.start < cx.start();
-    let known = process.start > 0;
+    let start = start(process);
+    let before = start < cx.start();
+    let known = start > 0;
     let last = process.end.unwrap_or(cx.end());
     let code = process.exit_code.filter(|_| process.end.is_some());
     vec![
@@ -171,14 +178,14 @@ fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
         Cell::Pid(process.parent_pid),
         Cell::maybe(parent, |parent| Cell::Time(cx.offset(parent.start))),
         Cell::text(comm),
-        Cell::maybe(known.then_some(process.start), |start| Cell::Time(cx.offset(start))),
-        if before { Cell::text("before") } else { Cell::text(Cell::Time(cx.offset(process.start)).plain()) },
+        Cell::maybe(known.then_some(start), |start| Cell::Time(cx.offset(start))),
+        if before { Cell::text("before") } else { Cell::text(Cell::Time(cx.offset(start)).plain()) },
         Cell::maybe(process.end, |end| Cell::Time(cx.offset(end))),
         match process.end {
             Some(end) => Cell::text(Cell::Time(cx.offset(end)).plain()),
             None => Cell::text("after"),
         },
-        Cell::maybe(known.then(|| last.saturating_sub(process.start)), Cell::DurNs),
+        Cell::maybe(known.then(|| last.saturating_sub(start)), Cell::DurNs),
         Cell::Count(process.threads.len() as u64),
         Cell::maybe(cpu_time::of_process(cx, process), Cell::DurNs),
         Cell::DurNs(waits.off_cpu),
