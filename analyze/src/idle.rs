@@ -12,25 +12,32 @@ use crate::wait_class::is_whole;
 pub(crate) struct Idle {
     /// As long as the recording: mostly daemons.
     whole: u64,
-    /// Of kernel threads for work.
+    /// Of kernel threads for work; the time until they then got a CPU is not left out.
     kernel: u64,
 }
 
 impl Idle {
-    /// Whether a wait is idle; counts it then.
+    /// The part of a wait's duration that is not idle, ns: nothing of one as long as the recording,
+    /// and of a kernel thread that waited for work the time that it then waited for a CPU. Counts
+    /// what it takes away.
     #[inline]
-    pub(crate) fn takes(
+    pub(crate) fn rest(
         &mut self,
         cx: &Context<'_>,
         thread: ThreadKey,
         state: u8,
         flags: u8,
-    ) -> bool {
-        let kernel = waits_for_work(cx, thread, state);
-        let whole = !kernel && is_whole(flags);
-        self.kernel += u64::from(kernel);
-        self.whole += u64::from(whole);
-        kernel || whole
+        (duration, runq): (u64, u64),
+    ) -> u64 {
+        if waits_for_work(cx, thread, state) {
+            self.kernel += 1;
+            return runq.min(duration);
+        }
+        if is_whole(flags) {
+            self.whole += 1;
+            return 0;
+        }
+        duration
     }
 
     /// Adds what another scan left out.
@@ -45,7 +52,7 @@ impl Idle {
             format!("{} threads that were off the CPU during the whole recording", self.whole)
         });
         let kernel = (self.kernel > 0)
-            .then(|| format!("{} waits of kernel threads that had nothing to do", self.kernel));
+            .then(|| format!("{} waits of kernel threads for something to do", self.kernel));
         let list: Vec<String> = [whole, kernel].into_iter().flatten().collect();
         let text = format!(
             "left out: {}; report offcpu --idle counts them, report stalls --all lists them",
@@ -58,11 +65,6 @@ impl Idle {
 /// Kernel threads sleep interruptibly, or in the state made for it, while they have nothing to do.
 #[inline]
 pub(crate) fn waits_for_work(cx: &Context<'_>, thread: ThreadKey, state: u8) -> bool {
-    match state {
-        off_cpu_state::IDLE => true,
-        off_cpu_state::SLEEPING => {
-            cx.tasks().thread(thread).is_some_and(|thread| thread.flags & task_flag::KTHREAD != 0)
-        }
-        _ => false,
-    }
+    matches!(state, off_cpu_state::IDLE | off_cpu_state::SLEEPING)
+        && cx.tasks().thread(thread).is_some_and(|thread| thread.flags & task_flag::KTHREAD != 0)
 }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::thread::JoinHandle;
 
@@ -25,25 +25,26 @@ pub(crate) struct Launched {
 }
 
 /// Says why a command cannot be run before anything is done for it: execvp(3) looks for a name
-/// without a slash in PATH.
-fn find(name: &OsStr) -> io::Result<()> {
-    let executable = |path: &Path| -> io::Result<()> {
-        let meta = std::fs::metadata(path)?;
+/// without a slash in PATH. Gives the path, so that the command's own calls do not begin with that
+/// search.
+fn find(name: &OsStr) -> io::Result<PathBuf> {
+    let executable = |path: PathBuf| -> io::Result<PathBuf> {
+        let meta = std::fs::metadata(&path)?;
         if meta.is_file() && meta.permissions().mode() & 0o111 != 0 {
-            return Ok(());
+            return Ok(path);
         }
         Err(io::ErrorKind::PermissionDenied.into())
     };
     if name.as_bytes().contains(&b'/') {
-        return executable(Path::new(name));
+        return executable(PathBuf::from(name));
     }
     let paths = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     let mut result = Err(io::ErrorKind::NotFound.into());
     for folder in std::env::split_paths(&paths) {
-        match executable(&folder.join(name)) {
+        match executable(folder.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => result = Err(error),
             Err(_) => {}
-            Ok(()) => return Ok(()),
+            Ok(path) => return Ok(path),
         }
     }
     result
@@ -56,13 +57,14 @@ impl Launched {
     /// `stdout_taken`: the trace goes to standard output, so the command's goes to standard error.
     pub(crate) fn hold(command: &[OsString], stdout_taken: bool) -> Result<Launched> {
         let name = command[0].to_string_lossy().into_owned();
-        find(&command[0]).map_err(|source| Error::Command { command: name.clone(), source })?;
+        let path =
+            find(&command[0]).map_err(|source| Error::Command { command: name.clone(), source })?;
         let pipe = || io::pipe().map_err(Error::io("make", "a pipe"));
         let (pid_reader, pid_writer) = pipe()?;
         let (go_reader, go_writer) = pipe()?;
         let (ended, ended_writer) = pipe()?;
-        let mut run = std::process::Command::new(&command[0]);
-        run.args(&command[1..]);
+        let mut run = std::process::Command::new(path);
+        run.arg0(&command[0]).args(&command[1..]);
         if stdout_taken {
             let stderr = std::io::stderr().as_fd().try_clone_to_owned();
             run.stdout(stderr.map_err(Error::io("copy", "standard error"))?);
@@ -114,7 +116,7 @@ impl Launched {
     }
 
     /// Asks it to end (SIGTERM), if it still runs, and so its children and theirs: a shell that is
-    /// told to end does not tell them.
+    /// told to end does not tell them. What has made itself independent (a daemon) stays.
     #[expect(unsafe_code, reason = "kill(2)")]
     pub(crate) fn terminate(&self) {
         if self.waiter.is_finished() {

@@ -153,6 +153,11 @@ impl Kernel {
         self.targets.insert(key, 1, 0).map_err(Error::kernel("add a target"))
     }
 
+    /// Whether any of them is left: an exit takes its own out.
+    pub(crate) fn has_targets(&self) -> bool {
+        self.targets.keys().next().is_some()
+    }
+
     /// Has the kernel verify what will probably be attached, which takes longer than attaching it.
     /// Whatever fails here fails again in [`Kernel::attach`], which tells.
     pub(crate) fn prepare(&mut self, probe: &Probe, btf: &Btf) {

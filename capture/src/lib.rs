@@ -42,5 +42,5 @@ mod tasks_tests;
 pub use error::{Error, Result};
 pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
 pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, OpenFacts, Probe, Totals};
-pub use session::{Outcome, Progress, Summary, record};
+pub use session::{End, Outcome, Progress, Summary, record};
 pub use setup::{Availability, check};

@@ -50,8 +50,7 @@ impl Targets {
     /// will be recorded any more.
     pub(crate) fn are_gone(&self) -> bool {
         let mut ids = self.pids.iter().chain(&self.tids).peekable();
-        // Their children may live on.
-        !self.children && ids.peek().is_some() && ids.all(|id| !exists(*id))
+        ids.peek().is_some() && ids.all(|id| !exists(*id))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::options::Output;
+use ktape_format::limits::MAGIC;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where chunks go.
 pub(crate) enum Sink {
@@ -37,6 +38,7 @@ impl Sink {
             return Ok(Sink::File(file));
         }
         if path.exists() {
+            check_trace(path)?;
             let mut old = path.clone().into_os_string();
             old.push(".old");
             std::fs::rename(path, PathBuf::from(&old))
@@ -54,6 +56,22 @@ impl Sink {
         }
         Ok(Sink::File(file))
     }
+}
+
+/// Nothing but a trace (or an empty file) is moved away: a slip of the hand must not cost anything
+/// else.
+fn check_trace(path: &Path) -> Result<()> {
+    let mut first = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut first))
+        .map_err(Error::io("read", path.to_owned()))?;
+    if MAGIC.starts_with(&first) {
+        return Ok(());
+    }
+    Err(Error::Target(format!(
+        "{} is there and is no ktape trace: give another -o",
+        path.display()
+    )))
 }
 
 impl Sink {

@@ -34,6 +34,7 @@ pub(crate) struct Reader {
     /// Rows that the recorder made itself, by record: they count as produced.
     own: FxHashMap<u16, u64>,
     last_counters: FxHashMap<(u32, u16), (u64, u64)>,
+    lost: u64,
 }
 
 /// A definition on its way, with the time by which it is sorted.
@@ -103,6 +104,7 @@ impl Reader {
             shapes,
             own: FxHashMap::default(),
             last_counters: FxHashMap::default(),
+            lost: 0,
         }
     }
 
@@ -308,7 +310,13 @@ impl Reader {
         let mut totals: Vec<(u16, u64, u64)> =
             totals.into_iter().map(|(record, (produced, lost))| (record, produced, lost)).collect();
         totals.sort_unstable();
+        self.lost = totals.iter().map(|(_, _, lost)| lost).sum();
         Ok(totals)
+    }
+
+    /// Facts and definitions that were lost, as of the last count.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Descriptors of the side band, to wait on.

@@ -52,6 +52,21 @@ pub struct Outcome {
     pub lost: u64,
 }
 
+/// What ended a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A signal.
+    Signal,
+    /// The command ended.
+    Command,
+    /// The duration that was asked for is over.
+    Duration,
+    /// The trace has the size that was asked for.
+    Size,
+    /// All processes and threads that were asked for have ended.
+    Gone,
+}
+
 /// What a recording came to.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -67,8 +82,10 @@ pub struct Summary {
     pub peak_bytes: u64,
     /// Probes that were left out, with the reason.
     pub skipped: Vec<(String, String)>,
-    /// The command's exit status as a shell would give it, if one was run.
+    /// The command's exit status as a shell would give it, if one was run and ended by itself.
     pub status: Option<i32>,
+    /// What ended it; `None` when it failed.
+    pub end: Option<End>,
     /// Why the recording ended early; the trace is valid up to there.
     pub failure: Option<String>,
 }
@@ -155,7 +172,8 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
     let stop = clock::now();
     let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
-    let ended = ended.and_then(|()| session.read_open(&mut kernel, &attached, stop.mono));
+    let end = ended.as_ref().ok().copied();
+    let ended = ended.and_then(|_| session.read_open(&mut kernel, &attached, stop.mono));
     kernel.detach();
     let finished = match ended {
         Ok(()) => session.stop(kernel, &stop),
@@ -168,7 +186,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
     if let Some(command) = &command {
         command.terminate();
     }
-    let status = command.map(Launched::wait).transpose()?;
+    let status = command.map(Launched::wait).transpose()?.filter(|_| end == Some(End::Command));
     let (cpu, peak_bytes) = usage();
     let (outcomes, bytes, failure) = match finished {
         Ok((outcomes, bytes)) => (outcomes, bytes, None),
@@ -186,6 +204,7 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
             .map(|probe| (probe.name, probe.reason))
             .collect(),
         status,
+        end,
         failure,
     })
 }
@@ -206,7 +225,7 @@ impl Session<'_> {
         if let Ok(snapshot) = Snapshot::take() {
             let now = clock::monotonic();
             reader.tasks.snapshot(&snapshot, now, &mut reader.tape);
-            reader.tasks.run_times(&snapshot, now, &mut reader.tape);
+            reader.tasks.run_times(&snapshot, &mut reader.tape);
             for process in snapshot.processes.iter().filter(|process| !process.kthread) {
                 reader.mappings.read(process.tgid, self.start);
             }
@@ -220,7 +239,7 @@ impl Session<'_> {
         signals: &UnixStream,
         command: Option<&Launched>,
         progress: &mut dyn FnMut(&Progress),
-    ) -> Result<()> {
+    ) -> Result<End> {
         let poll = Poll::new()?;
         for ring in &kernel.facts {
             poll.add(ring.as_raw_fd())?;
@@ -242,29 +261,34 @@ impl Session<'_> {
                 self.reader.secure(kernel, now)?;
                 self.reader.forget_if_large(kernel);
                 written = Instant::now();
-                if self.options.targets.are_gone() {
-                    return Ok(());
+                // Their children may live on.
+                let targets = &self.options.targets;
+                if targets.are_gone() && !(targets.children && kernel.has_targets()) {
+                    return Ok(End::Gone);
                 }
             }
             if counted.elapsed() >= COUNT_EVERY {
-                let lost = self.count(kernel, now)?;
+                self.count(kernel, now)?;
                 counted = Instant::now();
                 progress(&Progress {
                     elapsed: self.began.elapsed(),
                     facts: self.reader.tape.recorded().values().sum(),
                     bytes: self.reader.tape.written(),
-                    lost,
+                    lost: self.reader.lost(),
                 });
             }
             // The command's pipe hangs up when it has ended.
-            if pending(signals) || command.is_some_and(|command| pending(&command.ended)) {
-                return Ok(());
+            if command.is_some_and(|command| pending(&command.ended)) {
+                return Ok(End::Command);
+            }
+            if pending(signals) {
+                return Ok(End::Signal);
             }
             if self.options.duration.is_some_and(|limit| self.began.elapsed() >= limit) {
-                return Ok(());
+                return Ok(End::Duration);
             }
             if self.options.max_size.is_some_and(|limit| self.reader.tape.written() >= limit) {
-                return Ok(());
+                return Ok(End::Size);
             }
             if !more {
                 poll.wait(self.timeout());
@@ -277,8 +301,8 @@ impl Session<'_> {
         left.map_or(TURN_EVERY, |left| left.min(TURN_EVERY)).max(Duration::from_millis(1))
     }
 
-    /// Reads totals and losses; returns the facts lost so far.
-    fn count(&mut self, kernel: &crate::kernel::Kernel, now: u64) -> Result<u64> {
+    /// Reads totals.
+    fn count(&mut self, kernel: &crate::kernel::Kernel, now: u64) -> Result<()> {
         let gone = self.reader.tasks.gone();
         let Session { reader, collectors, .. } = self;
         for collector in collectors {
@@ -293,8 +317,14 @@ impl Session<'_> {
         if let Some(row) = reader.coverage.window(now, taken) {
             reader.tape.define(StackCoverage::DESC, &row.encode());
         }
-        let totals = reader.count_losses(kernel, now)?;
-        Ok(totals.iter().map(|(_, _, lost)| lost).sum())
+        Ok(())
+    }
+
+    /// What the scheduler has counted by now.
+    fn run_times(&mut self) {
+        if let Ok(snapshot) = Snapshot::take() {
+            self.reader.tasks.run_times(&snapshot, &mut self.reader.tape);
+        }
     }
 
     /// Stops the programs, and takes the facts that are open at that moment.
@@ -305,6 +335,7 @@ impl Session<'_> {
         stop: u64,
     ) -> Result<()> {
         kernel.set_moment(Moment::Stop, stop)?;
+        self.run_times();
         for open in attached.iter().flat_map(|choice| choice.probe.open) {
             let rows = kernel.read_open(open)?;
             for row in rows.chunks_exact(open.record.size) {
@@ -326,9 +357,6 @@ impl Session<'_> {
         self.count(&kernel, now)?;
         let totals = self.reader.count_losses(&kernel, now)?;
         let reader = &mut self.reader;
-        if let Ok(snapshot) = Snapshot::take() {
-            reader.tasks.run_times(&snapshot, clock::monotonic(), &mut reader.tape);
-        }
         reader.tape.define(Clock::DESC, &clock::row(stop).encode());
         reader.name(&mut kernel);
         reader.write(now)?;

@@ -1,6 +1,7 @@
 //! Threads and processes: what the kernel programs and /proc tell of them becomes definitions.
 
 use crate::bits::TidSet;
+use crate::clock;
 use crate::proc::{Process, SchedStat, Snapshot, Thread};
 use crate::tape::Tape;
 use ktape_format::schema::{
@@ -249,10 +250,10 @@ impl Tasks {
     }
 
     /// CPU time of every thread that is alive and defined.
-    pub(crate) fn run_times(&self, snapshot: &Snapshot, now: u64, tape: &mut Tape) {
+    pub(crate) fn run_times(&self, snapshot: &Snapshot, tape: &mut Tape) {
         for process in &snapshot.processes {
             for thread in process.threads.iter().filter(|thread| self.told.contains(thread.tid)) {
-                run_time(thread.tid, process.tgid, now, tape);
+                run_time(thread.tid, process.tgid, tape);
             }
         }
     }
@@ -266,8 +267,8 @@ impl Tasks {
     /// not just its waker.
     pub(crate) fn know(&mut self, tid: u32, tgid: u32, subject: bool, now: u64, tape: &mut Tape) {
         if subject {
-            self.promote(tgid, now, tape);
-            self.promote(tid, now, tape);
+            self.promote(tgid, tape);
+            self.promote(tid, tape);
             self.subjects.insert(tid);
         }
         if self.told.contains(tid) {
@@ -289,7 +290,7 @@ impl Tasks {
                     tape.define(TaskExit::DESC, &exit.encode());
                 } else if whole {
                     // The first reading, from which its CPU time counts.
-                    run_time(waiting.row.tid, waiting.row.tgid, now, tape);
+                    run_time(waiting.row.tid, waiting.row.tgid, tape);
                 }
             }
         }
@@ -302,7 +303,7 @@ impl Tasks {
     }
 
     /// Facts are about a thread that so far had only woken somebody: tells the rest of it.
-    fn promote(&mut self, tid: u32, now: u64, tape: &mut Tape) {
+    fn promote(&mut self, tid: u32, tape: &mut Tape) {
         let Some(mut row) = self.bystanders.remove(&tid) else { return };
         if row.tid == row.tgid
             && let Some(program) = self.programs.get(&tid)
@@ -311,7 +312,7 @@ impl Tasks {
             row.exe = tape.text(&program.exe);
         }
         tape.define(TaskStart::DESC, &row.encode());
-        run_time(tid, row.tgid, now, tape);
+        run_time(tid, row.tgid, tape);
         self.subjects.insert(tid);
     }
 
@@ -345,11 +346,12 @@ impl Tasks {
 }
 
 /// The CPU time that a thread has had by now.
-fn run_time(tid: u32, tgid: u32, now: u64, tape: &mut Tape) {
+fn run_time(tid: u32, tgid: u32, tape: &mut Tape) {
     let path = format!("/proc/{tgid}/task/{tid}/schedstat");
     let sched = std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text));
     if let Some(SchedStat { run_ns: run, wait_ns: wait, slices, .. }) = sched {
-        let row = TaskRun { time: now, run, wait, slices, tid, tgid };
+        let time = clock::monotonic();
+        let row = TaskRun { time, run, wait, slices, tid, tgid };
         tape.define(TaskRun::DESC, &row.encode());
     }
 }

@@ -464,7 +464,8 @@ int sched_open(struct bpf_iter__task *ctx)
 				thread->syscall = regs.syscall;
 		}
 		thread->cpu = task->wake_cpu;
-		thread->off_ts = moment(MOMENT_START);
+		/* Not before the start when it is cut. */
+		thread->off_ts = moment(MOMENT_START) + TIME_STEP - 1;
 		return 0;
 	}
 

@@ -46,7 +46,9 @@ const FASTER: u64 = 32;
 
 /// How many distinct values there must be for recency ranks to pay: of fewer, the codes are short,
 /// of more, looking for a rank takes long.
-const RANKED: RangeInclusive<usize> = 32..=1024;
+const RANKED: RangeInclusive<usize> = 32..=recency::MOST;
+/// So many rows tell whether ranks pay.
+const RANK_SAMPLE: usize = 4096;
 
 impl Chooser {
     /// Begins a chunk with so many fields.
@@ -66,6 +68,7 @@ impl Chooser {
     pub(crate) fn choices(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) -> &[Choice] {
         let values = columns[field];
         self.choices.clear();
+        self.ranks.clear();
         let key = plan.key == Some(field);
         let flat = values.iter().all(|value| *value == values[0]);
         if flat && !key {
@@ -89,7 +92,6 @@ impl Chooser {
         let most = if few { MAX_KEYS } else { values.len() / 8 };
         self.numbered[field] = !matches!(role, Role::Time | Role::Duration)
             && self.numbering.number(values, most, &mut self.keys[field]);
-        self.ranks.clear();
         if self.numbered[field] {
             self.rank(field);
         }
@@ -187,10 +189,13 @@ impl Chooser {
         if !RANKED.contains(&count) {
             return;
         }
-        recency::ranks(&own.codes, count, &mut self.ranks);
-        let [plain, ranked] = [&own.codes, &self.ranks].map(|codes| estimate::codes(codes, count));
+        let sample = &own.codes[..own.codes.len().min(RANK_SAMPLE)];
+        recency::ranks(sample, count, &mut self.ranks);
+        let [plain, ranked] = [sample, &self.ranks].map(|codes| estimate::codes(codes, count));
         if ranked > plain - plain / 16 {
             self.ranks.clear();
+        } else if sample.len() < own.codes.len() {
+            recency::ranks(&own.codes, count, &mut self.ranks);
         }
     }
 

@@ -43,7 +43,7 @@ pub use meta::{
     ClockPair, FieldSchema, Host, Meta, ProbeMeta, ProbeState, RecordSchema, own_schema,
 };
 pub use reader::Trace;
-pub use recover::{Recovered, recover};
+pub use recover::{LACKS, Recovered, recover};
 pub use scan::{Damage, State};
 pub use usage::ColumnUsage;
 pub use verify::{Problem, verify};

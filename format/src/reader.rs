@@ -25,6 +25,8 @@ pub struct Trace {
     pub(crate) source: Source,
     meta: Meta,
     state: State,
+    /// Whether the recorder wrote its trailer, whatever has become of the rest.
+    trailer: bool,
     chunks: Vec<ChunkInfo>,
     start: u64,
     size: u64,
@@ -67,12 +69,14 @@ impl Trace {
         let size = file.metadata().map_err(failed(0))?.len();
         let (meta, start) = read_header(&file, &path, size)?;
         let mut damages = Vec::new();
-        if let Some(footer) = read_footer(&file, size).map_err(failed(0))? {
+        let footer = read_footer(&file, size).map_err(failed(0))?;
+        let trailer = footer.is_some();
+        if let Some(footer) = footer {
             match read_index(&file, &footer).map_err(failed(footer.offset))? {
                 Ok(chunks) if footer.chunks == start => {
                     let source = Source::Map(map(&file).map_err(failed(0))?);
                     let state = State::Complete;
-                    return Ok(Trace { path, source, meta, state, chunks, start, size });
+                    return Ok(Trace { path, source, meta, state, trailer, chunks, start, size });
                 }
                 Ok(_) => damages.push(damage(&footer, "index begins elsewhere than the chunks")),
                 Err(what) => damages.push(damage(&footer, &what)),
@@ -84,7 +88,8 @@ impl Trace {
             let found = state.damages().iter().cloned();
             state = State::Damaged(found.chain(damages).collect());
         }
-        Ok(Trace { path, source: Source::File(file), meta, state, chunks, start, size })
+        let source = Source::File(file);
+        Ok(Trace { path, source, meta, state, trailer, chunks, start, size })
     }
 
     /// A trace whose header is damaged: all chunks that a search finds, with the metadata given.
@@ -93,13 +98,15 @@ impl Trace {
         let failed = |source| Error::Read { path: path.clone(), offset: 0, source };
         let file = File::open(&path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
+        let trailer = read_footer(&file, size).map_err(failed)?.is_some();
         let (chunks, state) = scan(&file, 0, size).map_err(failed)?;
         let mut damages = state.damages().to_vec();
         if let Some(first) = damages.first_mut().filter(|damage| damage.offset == 0) {
             what.clone_into(&mut first.what);
         }
         let state = State::Damaged(damages);
-        Ok(Trace { path, source: Source::File(file), meta, state, chunks, start: 0, size })
+        let source = Source::File(file);
+        Ok(Trace { path, source, meta, state, trailer, chunks, start: 0, size })
     }
 
     /// What the trace says of itself.
@@ -116,13 +123,12 @@ impl Trace {
     /// trailer, nor for one that was made from such a trace.
     pub fn is_finished(&self) -> bool {
         let noted = self.meta.notes.iter().any(|(name, _)| name == UNFINISHED);
-        !noted && !matches!(self.state, State::Unfinished(_))
+        self.trailer && !noted
     }
 
     /// The note that a trace made from this one must have, if it [is not finished](Self::is_finished).
     pub fn unfinished_note(&self) -> Option<(String, String)> {
-        let unfinished = matches!(self.state, State::Unfinished(_));
-        unfinished.then(|| (UNFINISHED.to_owned(), "the trace had no trailer".to_owned()))
+        (!self.trailer).then(|| (UNFINISHED.to_owned(), "the trace had no trailer".to_owned()))
     }
 
     /// Its chunks, in the order of the file. A definition stands before the facts that use it.

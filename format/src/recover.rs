@@ -12,6 +12,9 @@ use crate::scan::Damage;
 use crate::verify::{Problem, check};
 use crate::writer::{Options, Writer};
 
+/// The name of the note of a recovered trace that tells what it lacks.
+pub const LACKS: &str = "recovered without";
+
 /// What was saved and what was lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -66,14 +69,15 @@ pub fn recover(input: &Path, out: impl Write) -> Result<Recovered> {
     let mut meta = trace.meta().clone();
     let name = input.file_name().unwrap_or(input.as_os_str()).to_string_lossy().into_owned();
     meta.notes.push(("recovered from".to_owned(), name));
+    let whole = lost.lost_bytes == 0 && lost.lost_chunks == 0 && !header_lost;
     meta.notes.push((
-        "recovered without".to_owned(),
+        if whole { "recovered whole" } else { LACKS }.to_owned(),
         format!(
-            "{} bytes, {} chunks, {} rows{}",
+            "{} bytes ({} chunks, {} rows{})",
             lost.lost_bytes,
             lost.lost_chunks,
             lost.lost_rows,
-            if header_lost { ", header" } else { "" }
+            if header_lost { ", the header" } else { "" }
         ),
     ));
     meta.notes.extend(trace.unfinished_note());

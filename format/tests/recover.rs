@@ -48,7 +48,7 @@ fn a_whole_trace_loses_nothing() {
     assert_eq!(content(&trace), content(&whole));
     let notes = &trace.meta().notes;
     assert_eq!(notes[notes.len() - 2].0, "recovered from");
-    assert_eq!(notes[notes.len() - 1].1, "0 bytes, 0 chunks, 0 rows");
+    assert_eq!(notes[notes.len() - 1].1, "0 bytes (0 chunks, 0 rows)");
 }
 
 #[test]
@@ -149,4 +149,28 @@ fn a_full_disk_leaves_a_valid_trace() {
     assert!(matches!(trace.state(), State::Unfinished(_)));
     assert_eq!(trace.chunks().len() as u64, fitted);
     assert_eq!(recovered(&disk.0).0.chunks, fitted);
+}
+
+/// A trace that was cut off says so whatever else befell it, and so does what is saved of it.
+#[test]
+fn a_cut_off_trace_stays_unfinished() {
+    let bytes = small::trace(300);
+    let whole = Trace::from_stream(&bytes[..]).unwrap();
+    let chunks = whole.chunks();
+    let cut = &bytes[..(chunks[4].offset + 40) as usize];
+    let check = |bytes: &[u8], finished: bool| {
+        let (report, trace) = recovered(bytes);
+        assert_eq!((report.finished, trace.is_finished()), (finished, finished));
+    };
+    check(&bytes, true);
+    check(cut, false);
+    for at in [0, chunks[1].offset as usize] {
+        // The header or a sync mark is damaged, too.
+        let mut bad = cut.to_vec();
+        bad[at + 16] ^= 1;
+        check(&bad, false);
+        let mut bad = bytes.clone();
+        bad[at + 16] ^= 1;
+        check(&bad, true);
+    }
 }

@@ -5,8 +5,8 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_analyze::query::cpu_range;
 use ktape_capture::{
-    DEFAULT_RING_BYTES, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets, probes,
-    units,
+    DEFAULT_RING_BYTES, End, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets,
+    probes, units,
 };
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -88,12 +88,13 @@ pub(crate) struct Args {
     /// Say nothing but errors
     #[arg(short = 'q', long)]
     quiet: bool,
-    /// A command to run and record, and its arguments
+    /// A command to run and record, and its arguments. Its exit status is that of ktape, unless it
+    /// is ended with the recording
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// Runs it. The status is the command's, when one was run.
+/// Runs it. The status is the command's, when one was run and ended by itself.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let quiet = args.quiet;
     let options = options(args)?;
@@ -347,6 +348,11 @@ fn print_summary(summary: &Summary, options: &Options) {
         summary.duration.as_secs_f64(),
         size(summary.bytes)
     );
+    match summary.end {
+        Some(End::Gone) => eprintln!("ktape: all that was asked for has ended"),
+        Some(End::Size) => eprintln!("ktape: the trace has reached its --max-size"),
+        _ => {}
+    }
     if facts == 0 {
         eprintln!(
             "ktape: no facts: what was asked for did nothing that these probes see, or runs where \

@@ -27,10 +27,11 @@ pub(crate) fn hint(mut error: clap::Error) -> clap::Error {
     };
     let word = value(ContextKind::InvalidSubcommand).or_else(|| value(ContextKind::InvalidArg));
     let Some(word) = word.filter(|word| !word.starts_with('-')) else { return error };
-    let of_report = std::env::args().nth(1).is_some_and(|name| name == "report");
-    let tip = if Path::new(&word).is_file() {
+    let command = std::env::args_os().nth(1).unwrap_or_default();
+    let suggested = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let tip = if (command == "report" || command == "export") && Path::new(&word).is_file() {
         format!("to read this file, write -i {}", escape_text(word.as_bytes()))
-    } else if of_report && error.kind() == ErrorKind::InvalidSubcommand {
+    } else if command == "report" && !suggested && error.kind() == ErrorKind::InvalidSubcommand {
         let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
         format!("there are {}", names.join(", "))
     } else {

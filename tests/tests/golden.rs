@@ -54,7 +54,7 @@ fn goldens() -> Vec<Golden> {
         }
     }
     // `ktape report` alone is the overview.
-    all.push(Golden::new("overview.txt", &["report"]));
+    all.push(Golden::new("report.txt", &["report"]));
     for of in ["cpu", "offcpu"] {
         all.push(Golden::new(format!("{of}.folded"), &["export", "folded", "--of", of]));
         all.push(Golden::new(format!("{of}.svg"), &["export", "flamegraph", "--of", of]));

@@ -55,7 +55,8 @@ impl Report for StackExport {
                 (Read::of("cpu_sample", &columns), "time")
             }
             Of::Offcpu => {
-                let columns = ["duration", "tid", "tgid", "kstack", "ustack", "state", "flags"];
+                let columns =
+                    ["duration", "tid", "tgid", "kstack", "ustack", "state", "flags", "runq"];
                 (Read::of("off_cpu", &columns), "end")
             }
         };
@@ -77,22 +78,26 @@ impl Report for StackExport {
         let (kstacks, ustacks) = (&batch.u32("kstack")[..rows], &batch.u32("ustack")[..rows]);
         let times = tasks.reused().then(|| batch.u64(time));
         let events = (self.of == Of::Cpu).then(|| batch.u8("event"));
-        let waits = (self.of == Of::Offcpu).then(|| (batch.u8("state"), batch.u8("flags")));
+        let waits = (self.of == Of::Offcpu)
+            .then(|| (batch.u8("state"), batch.u8("flags"), batch.u64("runq")));
         for row in 0..rows {
             let time = times.map_or(0, |times| times[row]);
             let thread = tasks.thread_key(tids[row], tgids[row], time);
-            if let Some((states, flags)) = waits
-                && state.idle.takes(cx, thread, states[row], flags[row])
-            {
-                continue;
+            let mut weight = weights[row];
+            if let Some((states, flags, runqs)) = waits {
+                let wait = (weight, runqs[row]);
+                weight = state.idle.rest(cx, thread, states[row], flags[row], wait);
+                if weight == 0 {
+                    continue;
+                }
             }
             let thread = thread.0;
             let key = StackKey { thread, ustack: ustacks[row], kstack: kstacks[row] };
             if events.is_some_and(|events| events[row] != sample_event::CPU_CLOCK) {
-                state.cycles.add(key, weights[row]);
+                state.cycles.add(key, weight);
                 state.has_cycles = true;
             } else {
-                state.time.add(key, weights[row]);
+                state.time.add(key, weight);
                 state.has_time = true;
             }
         }

@@ -13,7 +13,7 @@ pub(crate) fn human(cell: &Cell) -> String {
         Cell::Percent { part, whole } => format!("{} %", hundredths(*part, *whole, 100)),
         Cell::Rate { count, per_ns } => format!("{} /s", rate(*count, *per_ns)),
         Cell::Time(ns) => {
-            let sign = if *ns < 0 { "-" } else { "" };
+            let sign = if *ns <= -1000 { "-" } else { "" };
             let ns = ns.unsigned_abs();
             format!("{sign}{}.{:06} s", ns / 1_000_000_000, ns % 1_000_000_000 / 1000)
         }
@@ -107,6 +107,7 @@ mod tests {
         check(Cell::Percent { part: 2, whole: 0 }, "0.00 %", "0.00");
         check(Cell::Rate { count: 5, per_ns: 2_000_000_000 }, "2.500 /s", "2.500");
         check(Cell::Time(-1_500_000_000), "-1.500000 s", "-1500000000");
+        check(Cell::Time(-999), "0.000000 s", "-999");
         check(Cell::Hex(255), "0xff", "255");
         check(Cell::None, "-", "");
         check(Cell::text(b"\x1b"), "\\x1b", "");

@@ -3,6 +3,8 @@
 mod answer;
 mod weight;
 
+pub(crate) use answer::top_functions;
+
 use ktape_format::Batch;
 use ktape_schema::sample_event;
 

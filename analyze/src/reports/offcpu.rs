@@ -84,14 +84,19 @@ impl Report for OffCpu {
         for row in 0..rows {
             let time = times.map_or(0, |times| times[row]);
             let key = tasks.thread_key(tids[row], tgids[row], time);
-            if !self.idle && state.idle.takes(cx, key, states[row], flags[row]) {
-                continue;
+            let mut duration = durations[row];
+            if !self.idle {
+                let wait = (duration, runqs[row]);
+                duration = state.idle.rest(cx, key, states[row], flags[row], wait);
+                if duration == 0 {
+                    continue;
+                }
             }
             let class = classes.index(states[row], calls[row]);
-            state.threads.at(key.0).add(durations[row], runqs[row], class);
+            state.threads.at(key.0).add(duration, runqs[row], class);
             if let Some((ustacks, kstacks)) = stacks {
                 let key = StackKey { thread: key.0, ustack: ustacks[row], kstack: kstacks[row] };
-                state.stacks.add(key, durations[row]);
+                state.stacks.add(key, duration);
             }
         }
     }

@@ -9,12 +9,13 @@ use ktape_schema::{CpuSample, OffCpu, SyscallCount, fact_flag};
 use rustc_hash::FxHashMap;
 
 use crate::answer::Answer;
-use crate::context::Context;
+use crate::context::{Context, Needs};
 use crate::idle::{Idle, waits_for_work};
 use crate::query::Filter;
-use crate::run::{LogHistogram, Read, Report, Slots};
+use crate::reports::cpu::Cpu;
+use crate::run::{LogHistogram, Read, Report, Slots, StackKey, StackSums};
 
-/// Overview: what was captured, what was lost, and the top of everything.
+/// Overview: what was captured, what was lost, and the top of everything, with functions and stacks.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Overview {}
 
@@ -53,6 +54,10 @@ pub struct State {
     threads: Slots<Sums>,
     runq: LogHistogram,
     longest: BTreeSet<Wait>,
+    /// Waits that were shorter than those.
+    shorter: u64,
+    stacks: StackSums,
+    samples: <Cpu as Report>::State,
     calls: FxHashMap<u32, Calls>,
     /// Waits left out.
     idle: Idle,
@@ -60,6 +65,10 @@ pub struct State {
 
 /// Rows of each "top" table, unless --top asks for others.
 const TOP: usize = 10;
+/// Filters of a recording that choose threads of interest, so that one that hangs is news.
+const CHOSEN: [&str; 4] = ["pid", "tid", "comm", "command"];
+/// Stacks that are shown: each takes many lines.
+const STACKS: usize = 3;
 /// Longest waits that are kept: --top may ask for so many.
 const MOST: usize = 1000;
 
@@ -67,11 +76,13 @@ impl State {
     fn keep(&mut self, wait: Wait) {
         let shortest = self.longest.first().copied();
         if self.longest.len() >= MOST && shortest.is_some_and(|shortest| wait <= shortest) {
+            self.shorter += 1;
             return;
         }
         self.longest.insert(wait);
         if self.longest.len() > MOST {
             self.longest.pop_first();
+            self.shorter += 1;
         }
     }
 
@@ -79,7 +90,8 @@ impl State {
         let (ends, durations, runqs) = (batch.u64("end"), batch.u64("duration"), batch.u64("runq"));
         let (tids, tgids) = (batch.u32("tid"), batch.u32("tgid"));
         let (states, calls, flags) = (batch.u8("state"), batch.u16("syscall"), batch.u8("flags"));
-        let chosen = !cx.meta().filters.is_empty();
+        let (kstacks, ustacks) = (batch.u32("kstack"), batch.u32("ustack"));
+        let chosen = cx.meta().filters.iter().any(|(name, _)| CHOSEN.contains(&name.as_str()));
         let partial = (fact_flag::OPEN | fact_flag::BEGAN_BEFORE) as u8;
         for row in 0..batch.rows() {
             let key = cx.tasks().thread_key(tids[row], tgids[row], ends[row]);
@@ -95,7 +107,9 @@ impl State {
             if runqs[row] > 0 || flags[row] & partial == 0 {
                 self.runq.add(runqs[row]);
             }
-            if self.idle.takes(cx, key, states[row], flags[row]) {
+            let whole = (durations[row], runqs[row]);
+            let duration = self.idle.rest(cx, key, states[row], flags[row], whole);
+            if duration == 0 {
                 // Of chosen threads, one that never came back is what was looked for.
                 if chosen && !waits_for_work(cx, key, states[row]) {
                     self.keep(wait);
@@ -104,10 +118,12 @@ impl State {
             }
             let sums = self.threads.at(thread);
             sums.waits += 1;
-            sums.off_cpu = sums.off_cpu.wrapping_add(durations[row]);
+            sums.off_cpu = sums.off_cpu.wrapping_add(duration);
             sums.runq = sums.runq.wrapping_add(runqs[row]);
-            sums.longest = sums.longest.max(durations[row]);
-            self.keep(wait);
+            sums.longest = sums.longest.max(duration);
+            self.keep(Wait { duration, ..wait });
+            let key = StackKey { thread, ustack: ustacks[row], kstack: kstacks[row] };
+            self.stacks.add(key, duration);
         }
     }
 
@@ -117,6 +133,7 @@ impl State {
             let thread = cx.tasks().thread_key(tids[row], tgids[row], times[row]);
             self.threads.at(thread.0).samples += 1;
         }
+        Cpu::default().scan(cx, batch, &mut self.samples);
     }
 
     fn syscalls(&mut self, batch: &Batch) {
@@ -135,11 +152,18 @@ impl Report for Overview {
     const NAME: &'static str = "overview";
     type State = State;
 
+    fn needs(&self) -> Needs {
+        Needs::CODE
+    }
+
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {
-        let waits = ["end", "duration", "runq", "tid", "tgid", "syscall", "state", "flags"];
+        let waits = [
+            "end", "duration", "runq", "tid", "tgid", "syscall", "state", "flags", "kstack", "ustack",
+        ];
+        let samples = ["time", "tid", "tgid", "weight", "event", "kstack", "ustack"];
         vec![
             Read::maybe("off_cpu", &waits),
-            Read::maybe("cpu_sample", &["time", "tid", "tgid"]),
+            Read::maybe("cpu_sample", &samples),
             Read::maybe("syscall_count", &["nr", "count", "errors", "total"]),
         ]
     }
@@ -156,6 +180,9 @@ impl Report for Overview {
     fn merge(&self, into: &mut State, from: State) {
         into.threads.merge(from.threads, |into, from| into.add(from));
         into.runq.merge(&from.runq);
+        into.shorter += from.shorter;
+        into.stacks.merge(from.stacks);
+        Cpu::default().merge(&mut into.samples, from.samples);
         into.idle.merge(from.idle);
         from.longest.into_iter().for_each(|wait| into.keep(wait));
         for (nr, from) in from.calls {

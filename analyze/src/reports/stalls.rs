@@ -121,7 +121,9 @@ impl Report for Stalls {
                 continue;
             }
             let thread = cx.tasks().thread_key(tids[row], tgids[row], ends[row]);
-            if !self.all && waits_for_work(cx, thread, states[row]) {
+            // One that was woken and starved of a CPU had something to do.
+            let starved = runqs[row] > durations[row] / 2;
+            if !self.all && !starved && waits_for_work(cx, thread, states[row]) {
                 state.idle.0 += 1;
                 state.idle.1 += u64::from(durations[row] >= DEFAULT);
                 continue;

@@ -1,6 +1,6 @@
 //! What every answer must say about its own gaps: losses, damage, filters that could not apply.
 
-use ktape_format::{ProbeState, State};
+use ktape_format::{LACKS, ProbeState, State};
 use ktape_schema::{Class, by_id};
 
 use super::Read;
@@ -42,7 +42,7 @@ pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
     notes.into_iter().flatten().collect()
 }
 
-/// Processes and threads that are asked for, and that the trace does not know.
+/// What is asked for and not in the trace: a time, processes, threads.
 fn strangers(cx: &Context<'_>, filter: &Filter) -> Option<Note> {
     let (processes, threads) = (cx.tasks().processes(), cx.tasks().threads());
     let no_process = |pid: &&u32| !processes.iter().any(|process| process.pid == **pid);
@@ -50,10 +50,14 @@ fn strangers(cx: &Context<'_>, filter: &Filter) -> Option<Note> {
     let mut unknown: Vec<String> = Vec::new();
     unknown.extend(filter.pids.iter().filter(no_process).map(|pid| format!("process {pid}")));
     unknown.extend(filter.tids.iter().filter(no_thread).map(|tid| format!("thread {tid}")));
+    if filter.from > cx.end() || filter.to < cx.start() {
+        let text = "the window of --time lies outside of the recording".to_owned();
+        return Some(Note::new(NoteKind::Filter, text));
+    }
     if unknown.is_empty() {
         return None;
     }
-    let text = format!("the trace knows no {}", unknown.join(", no "));
+    let text = format!("the trace has no definition of {}", unknown.join(", "));
     Some(Note::new(NoteKind::Filter, text))
 }
 
@@ -149,7 +153,12 @@ fn unfinished(cx: &Context<'_>) -> Option<Note> {
 }
 
 fn damaged(cx: &Context<'_>) -> Option<Note> {
-    let State::Damaged(damages) = cx.trace().state() else { return None };
+    let State::Damaged(damages) = cx.trace().state() else {
+        let note = cx.meta().notes.iter().find(|(name, _)| name == LACKS)?;
+        let text =
+            format!("DAMAGED: the trace was recovered from one that was, without {}", note.1);
+        return Some(Note::new(NoteKind::Damage, text));
+    };
     let bytes = damages.iter().map(|damage| damage.len).fold(0, u64::saturating_add);
     let offsets = list(damages.iter().map(|damage| damage.offset));
     let text = format!(

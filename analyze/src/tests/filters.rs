@@ -144,7 +144,7 @@ fn who_is_not_in_the_trace_is_named() {
     let notes = |filter| answer(&Report::default(), &tape(), filter)["notes"].to_string();
     let asked = FilterArgs { pid: vec![10, 12], tid: vec![11, 99], ..FilterArgs::default() };
     let notes_of_asked = notes(asked);
-    assert!(notes_of_asked.contains("no process 12, no thread 99"), "{notes_of_asked}");
+    assert!(notes_of_asked.contains("no definition of process 12, thread 99"), "{notes_of_asked}");
     let known = FilterArgs { pid: vec![20], ..FilterArgs::default() };
     assert_eq!(notes(known), "[]");
 }

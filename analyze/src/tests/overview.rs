@@ -58,9 +58,11 @@ fn hung() -> Tape {
         }
     }
     let whole = fact_flag::OPEN | fact_flag::BEGAN_BEFORE;
-    for (tid, duration, flags) in [(10, 5, 0), (20, 100, whole as u8), (30, 50, 0)] {
+    for (tid, duration, flags, runq) in
+        [(10, 50, 0, 1), (20, 100, whole as u8, 0), (30, 60, 0, 0), (30, 70, 0, 40)]
+    {
         let (end, tgid, state) = (START + 100, tid, 1);
-        tape.off_cpu(OffCpu { end, duration, tid, tgid, state, flags, ..OffCpu::default() });
+        tape.off_cpu(OffCpu { end, duration, tid, tgid, state, flags, runq, ..OffCpu::default() });
     }
     tape
 }
@@ -76,11 +78,13 @@ fn who_hung_shows_where_threads_were_chosen() {
             rows.iter().filter_map(|row| row["comm"].as_str()).collect()
         };
         assert_eq!(names("longest_waits"), expected);
-        assert_eq!(names("top_off_cpu"), ["waiter"], "idle ones are left out");
+        assert_eq!(names("top_off_cpu"), ["waiter", "kworker"]);
+        let starved = &found["top_off_cpu"][1];
+        assert_eq!(starved["total_time_ns"], 40, "the time that it wanted a CPU: {starved}");
         assert_eq!(names("top_cpu"), ["kworker", "hung", "waiter"], "without who only woke others");
         let notes = found["notes"].to_string();
-        assert!(notes.contains("1 threads") && notes.contains("1 waits of kernel"), "{notes}");
+        assert!(notes.contains("1 threads") && notes.contains("2 waits of kernel"), "{notes}");
     };
-    check(&[], &["waiter"]);
-    check(&[("pid".to_owned(), "20".to_owned())], &["hung", "waiter"]);
+    check(&[], &["waiter", "kworker"]);
+    check(&[("pid".to_owned(), "20".to_owned())], &["hung", "waiter", "kworker"]);
 }

@@ -135,7 +135,9 @@ fn the_launched_command_begins_with_its_exec() {
     let exec = TaskExec { time: START + 70, tgid: 10, comm, ..TaskExec::default() };
     tape.define(TaskExec::DESC, &exec.encode());
     tape.off_cpu(OffCpu { end: START + 100, tid: 10, tgid: 10, ..OffCpu::default() });
+    start(&mut tape, START + 80, 11, 10, "cc", 0);
     let found = answer(&Tree::default(), &tape, FilterArgs::default());
+    assert_eq!(found["processes"][1]["parent_start_ns"], json!(70), "{found:#}");
     let row = &found["processes"][0];
     assert_eq!((&row["start_ns"], &row["lifetime_ns"]), (&json!(70), &json!(30)), "{found:#}");
 }

@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub(super) const PROBE: Probe = Probe {
     name: "syscalls",
     about: "exact counts, errors and times of system calls per process, and each slow call",
-    cost: "0.3 us per system call",
+    cost: "0.3 to 0.5 us per system call",
     default: false,
     always: false,
     records: &[SyscallCount::DESC, SyscallLatency::DESC, SyscallSlow::DESC],

@@ -68,13 +68,16 @@ impl Snapshot {
 
     /// The children of a process, theirs, and so on.
     pub(crate) fn descendants(&self, tgid: u32) -> Vec<u32> {
+        let mut families: Vec<(u32, u32)> =
+            self.processes.iter().map(|process| (process.parent, process.tgid)).collect();
+        families.sort_unstable();
         let mut found = vec![tgid];
         let mut at = 0;
-        while let Some(&parent) = found.get(at) {
-            let children = self.processes.iter().filter(|process| process.parent == parent);
-            let new: Vec<u32> =
-                children.map(|child| child.tgid).filter(|tgid| !found.contains(tgid)).collect();
-            found.extend(new);
+        // Each process has one parent, so that none is found twice, but for one that is its own.
+        while let Some(&parent) = found.get(at).filter(|_| found.len() <= families.len()) {
+            let from = families.partition_point(|family| family.0 < parent);
+            let children = families[from..].iter().take_while(|family| family.0 == parent);
+            found.extend(children.map(|family| family.1));
             at += 1;
         }
         found.split_off(1)

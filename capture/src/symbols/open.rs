@@ -51,6 +51,10 @@ pub(super) fn open_module(wish: Wish<'_>) -> Result<FileSource> {
     if let Some(failure) = failure {
         return Err(failure);
     }
+    // One in memory only has no path.
+    if !wish.path.is_absolute() {
+        return Err(Error::Unfit { path: wish.path.to_owned(), what: "no path leads to it" });
+    }
     look(wish.path)
         .and_then(|handle| read_regular(&handle, wish))
         .map_err(|source| Error::Open { path: wish.path.to_owned(), source })?

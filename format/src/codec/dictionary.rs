@@ -112,6 +112,9 @@ pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(
     if mode == BYTES || mode == RECENT {
         take_codes(cursor.0, rows, count, &mut keys.codes)?;
         if mode == RECENT {
+            if count > recency::MOST {
+                return Err("too many values for recency ranks".into());
+            }
             recency::recall(&mut keys.codes, count);
         }
         return Ok(());

@@ -239,8 +239,7 @@ pub(crate) fn hung_command() -> Result<(), NotRun> {
     let trace = folder.file("hang.ktape");
     let program = workload("hang");
     let args = ["-e", "sched", "-d", "700ms"];
-    let ran =
-        record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(128 + libc::SIGTERM);
+    let ran = record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(0);
     let line = ran.text();
     let tid = line.split_whitespace().nth(2).expect("the thread's number");
     open_wait(&trace, parse(tid), false, 500_000_000);

@@ -15,7 +15,8 @@ use crate::stack_names::{Place, StackNames};
 /// A function: whether it is the kernel's, its name, its module.
 type Function = (bool, u32, u32);
 
-pub(super) fn answer(by: By, cx: &Context<'_>, state: State) -> Answer {
+/// The samples of each stack, and of all.
+fn weigh(state: State) -> (BTreeMap<StackKey, Weight>, Weight) {
     let mut samples: BTreeMap<StackKey, Weight> = BTreeMap::new();
     for (key, sum) in state.clock.into_sorted() {
         samples.entry(key).or_default().add(Weight::clock(sum));
@@ -25,6 +26,24 @@ pub(super) fn answer(by: By, cx: &Context<'_>, state: State) -> Answer {
     }
     let mut all = Weight::default();
     samples.values().for_each(|weight| all.add(*weight));
+    (samples, all)
+}
+
+/// The functions that most samples interrupted, for the overview: the first so many rows.
+pub(crate) fn top_functions(cx: &Context<'_>, state: State, rows: usize) -> Table {
+    let (samples, all) = weigh(state);
+    let table = functions(cx, &mut StackNames::new(cx), &samples, Scale::of(all), false);
+    Table {
+        key: "top_functions",
+        title: "Most CPU, by function".to_owned(),
+        main: false,
+        top: Some(rows),
+        ..table
+    }
+}
+
+pub(super) fn answer(by: By, cx: &Context<'_>, state: State) -> Answer {
+    let (samples, all) = weigh(state);
     let scale = Scale::of(all);
     let mut names = StackNames::new(cx);
     let table = match by {

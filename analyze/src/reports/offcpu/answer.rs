@@ -69,7 +69,7 @@ fn coverage(cx: &Context<'_>, filter: &Filter) -> Option<Block> {
     Some(Block::Facts(Facts {
         key: "stack_coverage",
         rows: vec![
-            ("threshold_ns", "long waits, from", Cell::DurNs(sum.threshold)),
+            ("threshold_ns", "long waits of all threads, from", Cell::DurNs(sum.threshold)),
             ("waits", "  number", Cell::Count(sum.waits)),
             ("total_ns", "  total", Cell::DurNs(sum.total)),
             ("both_percentage", "  with stacks", share(sum.both)),

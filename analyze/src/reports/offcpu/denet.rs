@@ -101,7 +101,7 @@ fn bottleneck(all: &Waits) -> Facts {
     Facts {
         key: "bottleneck",
         rows: vec![
-            ("bottleneck_type", "bottleneck", Cell::text(kind)),
+            ("bottleneck_type", "", Cell::text(kind)),
             ("io_wait_percentage", "  io", share(io)),
             ("lock_contention_percentage", "  lock", share(lock)),
             ("sleep_percentage", "  sleep", share(sleep)),

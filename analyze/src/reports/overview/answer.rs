@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state};
 
-use super::{State, Sums, TOP, Wait};
-use crate::answer::{Answer, Block, Cell, Facts, Table};
+use super::{STACKS, State, Sums, TOP, Wait};
+use crate::answer::{Answer, Block, Cell, Facts, FrameKind, Table};
 use crate::capture_facts;
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::cpu_time;
+use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
-use crate::run::LogHistogram;
+use crate::reports::cpu::top_functions;
+use crate::run::{LogHistogram, StackSums};
 use crate::task_cells;
 
 pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
@@ -28,8 +30,12 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
         }
     }
     blocks.push(Block::Table(cpu(cx, filter, &processes)));
+    if processes.values().any(|sums| sums.samples > 0) {
+        blocks.push(Block::Table(top_functions(cx, state.samples, TOP)));
+    }
     blocks.push(Block::Table(off_cpu(cx, &processes)));
-    blocks.push(Block::Table(longest(cx, state.longest.into_iter().rev())));
+    blocks.extend(stacks(cx, state.stacks));
+    blocks.push(Block::Table(longest(cx, state.longest.into_iter().rev(), state.shorter)));
     if state.runq.count() > 0 {
         blocks.push(Block::Heading("Run-queue latency".to_owned()));
         blocks.push(Block::Facts(runq(&state.runq)));
@@ -170,7 +176,7 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
     table
 }
 
-fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>) -> Table {
+fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>, shorter: u64) -> Table {
     let columns = [
         ("end_ns", "ended at"),
         ("duration_ns", "waited"),
@@ -183,6 +189,7 @@ fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>) -> Table {
     ];
     let mut table = Table::top("longest_waits", &columns, TOP);
     table.title = "Longest waits".to_owned();
+    table.left_out = shorter;
     let state = |value: u8| {
         let names = off_cpu_state::NAMES;
         names.iter().find(|entry| entry.0 == u64::from(value)).map_or("unknown", |entry| entry.1)
@@ -203,6 +210,19 @@ fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>) -> Table {
         })
         .collect();
     table
+}
+
+/// Where most of the off-CPU time was waited.
+fn stacks(cx: &Context<'_>, sums: StackSums) -> Option<Block> {
+    let columns = [("total_time_ns", "total"), ("count", "waits"), ("max_time_ns", "longest")];
+    let mut stacks = name_stacks(cx, sums, "top_off_cpu_stacks", &columns, |sum| {
+        vec![Cell::DurNs(sum.total), Cell::Count(sum.count), Cell::DurNs(sum.max)]
+    });
+    // A row without any frame but the thread's name tells nothing here.
+    stacks.rows.retain(|row| row.frames.iter().any(|frame| frame.0 == FrameKind::Kernel));
+    stacks.rows.truncate(STACKS);
+    stacks.title = "Most off-CPU time, by stack (report offcpu --by stack has all)".to_owned();
+    (!stacks.rows.is_empty()).then_some(Block::Stacks(stacks))
 }
 
 fn runq(delays: &LogHistogram) -> Facts {

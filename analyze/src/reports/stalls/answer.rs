@@ -164,6 +164,17 @@ fn notes(idle: u64, stalls: &[Stall]) -> Vec<Note> {
                 .to_owned(),
         );
     }
+    let before = |stall: &Stall| stall.is(fact_flag::BEGAN_BEFORE) && stall.ustack == 0;
+    if stalls.iter().any(before) {
+        about("of waits that began before the recording only the kernel stack is known".to_owned());
+    }
+    if stalls.iter().any(|stall| stall.waker != 0) {
+        about(
+            "woken by: who ran where the wake-up came from; a timer or a device that interrupted it \
+             is told as its doing"
+                .to_owned(),
+        );
+    }
     if stalls.iter().any(|stall| stall.is(fact_flag::LATE_STACK)) {
         about("some kernel stacks were taken at the end of the wait (late_stack)".to_owned());
     }

@@ -169,6 +169,8 @@ fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
     let start = start(process);
     let before = start < cx.start();
     let known = start > 0;
+    // Of chosen processes, the family is told, but nothing is recorded of it.
+    let recorded = (waits.count > 0 || cx.meta().filters.is_empty()).then_some(());
     let last = process.end.unwrap_or(cx.end());
     let code = process.exit_code.filter(|_| process.end.is_some());
     vec![
@@ -176,7 +178,7 @@ fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
         Cell::Pid(process.pid),
         Cell::Count(depth as u64),
         Cell::Pid(process.parent_pid),
-        Cell::maybe(parent, |parent| Cell::Time(cx.offset(parent.start))),
+        Cell::maybe(parent, |parent| Cell::Time(cx.offset(self::start(parent)))),
         Cell::text(comm),
         Cell::maybe(known.then_some(start), |start| Cell::Time(cx.offset(start))),
         if before { Cell::text("before") } else { Cell::text(Cell::Time(cx.offset(start)).plain()) },
@@ -188,9 +190,9 @@ fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
         Cell::maybe(known.then(|| last.saturating_sub(start)), Cell::DurNs),
         Cell::Count(process.threads.len() as u64),
         Cell::maybe(cpu_time::of_process(cx, process), Cell::DurNs),
-        Cell::DurNs(waits.off_cpu),
-        Cell::Count(waits.count),
-        Cell::DurNs(waits.runq),
+        Cell::maybe(recorded, |()| Cell::DurNs(waits.off_cpu)),
+        Cell::maybe(recorded, |()| Cell::Count(waits.count)),
+        Cell::maybe(recorded, |()| Cell::DurNs(waits.runq)),
         Cell::maybe(code.filter(|code| code & 0x7f == 0), |code| Cell::Count((code >> 8).into())),
         Cell::maybe(code.map(|code| code & 0x7f).filter(|&signal| signal != 0), |signal| {
             Cell::Count(signal.into())
