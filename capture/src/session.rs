@@ -91,7 +91,7 @@ pub struct Summary {
 }
 
 /// How often everything pending is written: the most that a crash can lose.
-const WRITE_EVERY: Duration = Duration::from_millis(500);
+const WRITE_EVERY: Duration = Duration::from_millis(600);
 
 /// How often totals and losses are read.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
