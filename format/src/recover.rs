@@ -40,6 +40,13 @@ pub struct Recovered {
     pub finished: bool,
 }
 
+impl Recovered {
+    /// Whether nothing that was in the old trace is missing in the new one.
+    pub fn is_whole(&self) -> bool {
+        self.lost_bytes == 0 && self.lost_chunks == 0 && !self.header_lost
+    }
+}
+
 /// Writes a valid trace of all chunks of `input` that can be read whole, byte for byte, and tells
 /// in its notes where it comes from and what it lacks.
 ///
@@ -69,9 +76,8 @@ pub fn recover(input: &Path, out: impl Write) -> Result<Recovered> {
     let mut meta = trace.meta().clone();
     let name = input.file_name().unwrap_or(input.as_os_str()).to_string_lossy().into_owned();
     meta.notes.push(("recovered from".to_owned(), name));
-    let whole = lost.lost_bytes == 0 && lost.lost_chunks == 0 && !header_lost;
     meta.notes.push((
-        if whole { "recovered whole" } else { LACKS }.to_owned(),
+        if lost.is_whole() { "recovered whole" } else { LACKS }.to_owned(),
         format!(
             "{} bytes ({} chunks, {} rows{})",
             lost.lost_bytes,

@@ -71,6 +71,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         saved.lost_bytes, saved.lost_chunks, saved.lost_rows
     );
     output::write(out.as_bytes())?;
-    let whole = saved.lost_bytes == 0 && saved.lost_chunks == 0 && !saved.header_lost;
-    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if saved.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
