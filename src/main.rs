@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 
 /// Says what failed and why; 2 when the command line asked for something impossible, else 1. Nobody
 /// reading any more is no failure.
-fn fail(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause
             .downcast_ref::<std::io::Error>()

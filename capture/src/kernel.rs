@@ -149,8 +149,14 @@ impl Kernel {
 
     /// Adds a process (or, with `thread`, a thread) to those that are recorded.
     pub(crate) fn add_target(&mut self, id: u32, thread: bool) -> Result<()> {
-        let key = u64::from(id) << 1 | u64::from(thread);
-        self.targets.insert(key, 1, 0).map_err(Error::kernel("add a target"))
+        let added = self.targets.insert(target_key(id, thread), 1, 0);
+        added.map_err(Error::kernel("add a target"))
+    }
+
+    /// Takes out one that has ended before the kernel programs could see that.
+    pub(crate) fn remove_target(&mut self, id: u32, thread: bool) {
+        // If they have seen it after all, it is out already.
+        self.targets.remove(&target_key(id, thread)).ok();
     }
 
     /// Whether any of them is left: an exit takes its own out.
@@ -319,6 +325,11 @@ impl Kernel {
         }
         Ok((counters, stacks))
     }
+}
+
+/// The key of a target in the map of filter.bpf.h.
+fn target_key(id: u32, thread: bool) -> u64 {
+    u64::from(id) << 1 | u64::from(thread)
 }
 
 fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map> {

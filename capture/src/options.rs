@@ -1,7 +1,7 @@
 //! What to record, from whom, into what.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where the trace goes.
@@ -46,17 +46,10 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Whether all processes and threads that were asked for by number have ended, so that nothing
-    /// will be recorded any more.
-    pub(crate) fn are_gone(&self) -> bool {
-        let mut ids = self.pids.iter().chain(&self.tids).peekable();
-        ids.peek().is_some() && ids.all(|id| !exists(*id))
+    /// Whether processes or threads are asked for by number.
+    pub(crate) fn are_by_number(&self) -> bool {
+        !(self.pids.is_empty() && self.tids.is_empty())
     }
-}
-
-/// Whether there is a process or thread of this number.
-pub(crate) fn exists(id: u32) -> bool {
-    Path::new(&format!("/proc/{id}")).exists()
 }
 
 /// Everything that `record` needs to know.
@@ -76,7 +69,7 @@ pub struct Options {
     pub ring_bytes: u32,
     /// zstd level.
     pub level: i32,
-    /// End after this long. A launched command is ended then, too (SIGTERM).
+    /// End after this long, from the moment at which a launched command may run. That is ended then, too (SIGTERM).
     pub duration: Option<Duration>,
     /// Wait this long before recording (the command runs meanwhile).
     pub delay: Option<Duration>,

@@ -5,7 +5,7 @@ use crate::options::Output;
 use ktape_format::limits::MAGIC;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where chunks go.
@@ -18,19 +18,7 @@ impl Sink {
     /// Opens the output; moves a file of that name to `NAME.old` first.
     pub(crate) fn open(output: &Output) -> Result<Sink> {
         let Output::File(path) = output else { return Ok(Sink::Stdout(io::stdout())) };
-        // A device or a pipe is written as it is.
-        let regular = match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(Error::Io {
-                    action: "write to the folder",
-                    path: path.clone(),
-                    source: io::ErrorKind::IsADirectory.into(),
-                });
-            }
-            Ok(metadata) => metadata.is_file(),
-            Err(_) => true,
-        };
-        if !regular {
+        if check(path)? == Existing::Written {
             let file = OpenOptions::new()
                 .write(true)
                 .open(path)
@@ -38,11 +26,9 @@ impl Sink {
             return Ok(Sink::File(file));
         }
         if path.exists() {
-            check_trace(path)?;
-            let mut old = path.clone().into_os_string();
-            old.push(".old");
-            std::fs::rename(path, PathBuf::from(&old))
-                .map_err(Error::io("keep the previous trace as", old))?;
+            let old = old(path);
+            std::fs::rename(path, &old)
+                .map_err(Error::io("keep the previous trace as", old.clone()))?;
         }
         let file = OpenOptions::new()
             .write(true)
@@ -58,20 +44,72 @@ impl Sink {
     }
 }
 
-/// Nothing but a trace (or an empty file) is moved away: a slip of the hand must not cost anything
-/// else.
-fn check_trace(path: &Path) -> Result<()> {
-    let mut first = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut first))
-        .map_err(Error::io("read", path.to_owned()))?;
-    if MAGIC.starts_with(&first) {
+/// What becomes of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// A trace, or nothing: a new file takes its place.
+    Replaced,
+    /// A character device or a pipe is written as it is.
+    Written,
+}
+
+/// Refuses to write a trace to what it would spoil: a slip of the hand must not cost anything but
+/// the trace before the previous one.
+pub(crate) fn check(path: &Path) -> Result<Existing> {
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(Existing::Replaced) };
+    let kind = metadata.file_type();
+    if kind.is_char_device() || kind.is_fifo() {
+        return Ok(Existing::Written);
+    }
+    check_replaceable(path)?;
+    let old = old(path);
+    if std::fs::symlink_metadata(&old).is_ok() && !is_trace(&old)? {
+        return Err(Error::Target(format!(
+            "{} is kept as {}, which is there and is no ktape trace: move that away, or give \
+             another -o",
+            path.display(),
+            old.display()
+        )));
+    }
+    Ok(Existing::Replaced)
+}
+
+/// Refuses unless there is nothing at this path, or a trace or an empty file: nothing else may be
+/// replaced by a trace.
+pub fn check_replaceable(path: &Path) -> Result<()> {
+    if std::fs::symlink_metadata(path).is_err() || is_trace(path)? {
         return Ok(());
     }
     Err(Error::Target(format!(
         "{} is there and is no ktape trace: give another -o",
         path.display()
     )))
+}
+
+/// Whether something is a trace, or an empty file. A folder or a device is an error.
+fn is_trace(path: &Path) -> Result<bool> {
+    let kind = std::fs::metadata(path).map_err(Error::io("read", path.to_owned()))?.file_type();
+    if !kind.is_file() {
+        let what = match () {
+            () if kind.is_dir() => "folder",
+            () if kind.is_block_device() => "block device, whose content a trace would overwrite",
+            () => "device, pipe or socket",
+        };
+        let path = path.display();
+        return Err(Error::Target(format!("{path} is a {what}: give -o the name of a file")));
+    }
+    let mut first = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut first))
+        .map_err(Error::io("read", path.to_owned()))?;
+    Ok(MAGIC.starts_with(&first))
+}
+
+/// What the previous trace is kept as: `NAME.old`.
+fn old(path: &Path) -> PathBuf {
+    let mut old = path.to_owned().into_os_string();
+    old.push(".old");
+    old.into()
 }
 
 impl Sink {
@@ -107,5 +145,50 @@ impl Write for Sink {
             Sink::File(file) => file.flush(),
             Sink::Stdout(stdout) => stdout.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `check` says of a.ktape, with these files there.
+    #[track_caller]
+    fn check_with(files: &[(&str, &[u8])], expected: Option<&str>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).expect("a file");
+        }
+        let found = check(&folder.path().join("a.ktape")).map_err(|error| error.to_string());
+        match expected {
+            None => assert_eq!(found, Ok(Existing::Replaced)),
+            Some(part) => {
+                assert!(found.as_ref().is_err_and(|text| text.contains(part)), "{found:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn only_traces_are_replaced() {
+        let notes = b"my notes";
+        check_with(&[], None);
+        check_with(&[("a.ktape", &MAGIC)], None);
+        check_with(&[("a.ktape", b"")], None);
+        check_with(&[("a.ktape", notes)], Some("a.ktape is there"));
+        check_with(&[("a.ktape", &MAGIC), ("a.ktape.old", &MAGIC)], None);
+        check_with(&[("a.ktape", &MAGIC), ("a.ktape.old", notes)], Some("a.ktape.old, which"));
+        // Without a previous trace nothing is moved there.
+        check_with(&[("a.ktape.old", notes)], None);
+    }
+
+    #[test]
+    fn devices_and_folders() {
+        assert_eq!(check(Path::new("/dev/null")).ok(), Some(Existing::Written));
+        let refused = |path: &str, part: &str| {
+            let found = check_replaceable(Path::new(path)).map_err(|error| error.to_string());
+            assert!(found.as_ref().is_err_and(|text| text.contains(part)), "{found:?}");
+        };
+        refused("/dev/null", "is a device");
+        refused("/tmp", "is a folder");
     }
 }

@@ -2,40 +2,42 @@
 
 use crate::command::Launched;
 use crate::coverage::Coverage;
+use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::kernel::Moment;
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::options::{Options, Output};
-use crate::output::Sink;
+use crate::output::{self, Sink};
 use crate::poll::Poll;
 use crate::probe::Collect;
 use crate::proc::{HostFacts, Snapshot};
 use crate::reader::Reader;
 use crate::setup::{self, Setup};
 use crate::sideband::Sideband;
+use crate::signals::Signals;
 use crate::stacks::Stacks;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
 use crate::{clock, privileges};
-use ktape_format::schema::{Clock, StackCoverage, by_id};
+use ktape_format::schema::{Clock, StackCoverage, TaskRun, by_id};
 use ktape_format::{Host, Meta, ProbeMeta};
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How a recording is going.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Since the probes were attached.
+    /// Since the recording began: the launched command was released, or else the probes were
+    /// attached.
     pub elapsed: Duration,
     /// Facts written so far.
     pub facts: u64,
     /// Bytes written so far.
     pub bytes: u64,
-    /// Facts lost so far.
+    /// Facts and definitions (names, stacks, mappings) lost so far.
     pub lost: u64,
 }
 
@@ -82,8 +84,6 @@ pub struct Summary {
     pub peak_bytes: u64,
     /// Probes that were left out, with the reason.
     pub skipped: Vec<(String, String)>,
-    /// The command's exit status as a shell would give it, if one was run and ended by itself.
-    pub status: Option<i32>,
     /// What ended it; `None` when it failed.
     pub end: Option<End>,
     /// Why the recording ended early; the trace is valid up to there.
@@ -100,13 +100,22 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const TURN_EVERY: Duration = Duration::from_millis(100);
 
 /// Records until a signal (SIGINT, SIGTERM, SIGHUP), the command's end, or a limit of the options.
-pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<Summary> {
+/// The trace is whole when this returns; a command that was launched may still run, and is to be
+/// [ended](Ending::end).
+pub fn record(
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<(Summary, Option<Ending>)> {
     let host = HostFacts::read()
         .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
-    // Everything that can be refused is refused before the previous trace is moved away.
+    // Everything that can be refused is refused before the command is started and the previous
+    // trace moved away.
     setup::check_host(&host)?;
     setup::choose(&options.probes)?;
-    let signals = signals()?;
+    if let Output::File(path) = &options.output {
+        output::check(path)?;
+    }
+    let signals = Signals::watch()?;
     let mut command = match options.command.as_slice() {
         [] => None,
         command => Some(Launched::hold(command, options.output == Output::Stdout)?),
@@ -115,22 +124,15 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         if let Some(command) = &mut command {
             command.release()?;
         }
-        let poll = Poll::new()?;
-        poll.add(signals.as_raw_fd())?;
-        let until = Instant::now() + delay;
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            poll.wait(left);
-            if pending(&signals) {
-                break;
-            }
-        }
+        wait(delay, &signals, command.as_ref())?;
     }
     let pid = command.as_ref().map(|command| command.pid);
     let held = pid.filter(|_| options.delay.is_none());
     let cpus = setup::cpu_list(&host);
     // Before the programs: no mapping may be missed that a stack could pass through.
     let sideband = Sideband::open(&cpus, host.page_size as usize)?;
-    let Setup { mut kernel, start, probes, attached } = setup::attach(options, &host, pid, held)?;
+    let Setup { mut kernel, start, run_times, probes, attached } =
+        setup::attach(options, &host, pid, held)?;
 
     let sink = Sink::open(&options.output)?;
     let path = match &options.output {
@@ -162,12 +164,13 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
         }
         session.collectors.extend(kernel.totals(choice.probe)?);
     }
-    session.snapshot(&start);
+    session.snapshot(&start, &run_times);
     privileges::drop_unneeded()?;
 
     if let Some(command) = &mut command {
         kernel.set_moment(Moment::Release, clock::monotonic())?;
         command.release()?;
+        session.began = Instant::now();
     }
     let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
     let stop = clock::now();
@@ -182,17 +185,12 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
             Err(error)
         }
     };
-    // Not before: what it waits for is what was asked.
-    if let Some(command) = &command {
-        command.terminate();
-    }
-    let status = command.map(Launched::wait).transpose()?.filter(|_| end == Some(End::Command));
     let (cpu, peak_bytes) = usage();
     let (outcomes, bytes, failure) = match finished {
         Ok((outcomes, bytes)) => (outcomes, bytes, None),
         Err(error) => (Vec::new(), 0, Some(crate::error::chain(&error))),
     };
-    Ok(Summary {
+    let summary = Summary {
         duration,
         outcomes,
         bytes,
@@ -203,28 +201,52 @@ pub fn record(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<
             .filter(|probe| probe.state == ktape_format::ProbeState::Skipped)
             .map(|probe| (probe.name, probe.reason))
             .collect(),
-        status,
         end,
         failure,
-    })
+    };
+    // Not before: what it waits for is what was asked.
+    let by_signal = end == Some(End::Signal);
+    Ok((summary, command.map(|command| Ending::new(command, signals, by_signal))))
+}
+
+/// Waits before the recording, but not for a command that has ended, nor after a signal: the
+/// recording then ends as it begins.
+fn wait(delay: Duration, signals: &Signals, command: Option<&Launched>) -> Result<()> {
+    let poll = Poll::new()?;
+    poll.add(signals.as_raw_fd())?;
+    if let Some(command) = command {
+        poll.add(command.as_raw_fd())?;
+    }
+    let until = Instant::now() + delay;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        if signals.pending() || command.is_some_and(Launched::has_ended) {
+            break;
+        }
+        poll.wait(left);
+    }
+    Ok(())
 }
 
 struct Session<'a> {
     reader: Reader,
     collectors: Vec<Box<dyn Collect>>,
+    /// From when on [`Options::duration`] counts.
     began: Instant,
     start: u64,
     options: &'a Options,
 }
 
 impl Session<'_> {
-    /// What was there before the recording.
-    fn snapshot(&mut self, start: &crate::proc::Anchor) {
+    /// What was there before the recording. `run_times`: what of it was read already.
+    fn snapshot(&mut self, start: &crate::proc::Anchor, run_times: &[TaskRun]) {
         let reader = &mut self.reader;
         reader.tape.define(Clock::DESC, &clock::row(start).encode());
         if let Ok(snapshot) = Snapshot::take() {
             let now = clock::monotonic();
             reader.tasks.snapshot(&snapshot, now, &mut reader.tape);
+            for row in run_times {
+                reader.tasks.run_time(row, &mut reader.tape);
+            }
             reader.tasks.run_times(&snapshot, &mut reader.tape);
             for process in snapshot.processes.iter().filter(|process| !process.kthread) {
                 reader.mappings.read(process.tgid, self.start);
@@ -236,7 +258,7 @@ impl Session<'_> {
     fn run(
         &mut self,
         kernel: &mut crate::kernel::Kernel,
-        signals: &UnixStream,
+        signals: &Signals,
         command: Option<&Launched>,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<End> {
@@ -250,7 +272,7 @@ impl Session<'_> {
         }
         poll.add(signals.as_raw_fd())?;
         if let Some(command) = command {
-            poll.add(command.ended.as_raw_fd())?;
+            poll.add(command.as_raw_fd())?;
         }
         let mut written = Instant::now();
         let mut counted = Instant::now();
@@ -261,9 +283,8 @@ impl Session<'_> {
                 self.reader.secure(kernel, now)?;
                 self.reader.forget_if_large(kernel);
                 written = Instant::now();
-                // Their children may live on.
-                let targets = &self.options.targets;
-                if targets.are_gone() && !(targets.children && kernel.has_targets()) {
+                let by_number = self.options.targets.are_by_number() && command.is_none();
+                if by_number && !kernel.has_targets() {
                     return Ok(End::Gone);
                 }
             }
@@ -277,11 +298,10 @@ impl Session<'_> {
                     lost: self.reader.lost(),
                 });
             }
-            // The command's pipe hangs up when it has ended.
-            if command.is_some_and(|command| pending(&command.ended)) {
+            if command.is_some_and(Launched::has_ended) {
                 return Ok(End::Command);
             }
-            if pending(signals) {
+            if signals.pending() {
                 return Ok(End::Signal);
             }
             if self.options.duration.is_some_and(|limit| self.began.elapsed() >= limit) {
@@ -335,13 +355,14 @@ impl Session<'_> {
         stop: u64,
     ) -> Result<()> {
         kernel.set_moment(Moment::Stop, stop)?;
-        self.run_times();
+        // First: who runs again meanwhile is missing, and its stack with it.
         for open in attached.iter().flat_map(|choice| choice.probe.open) {
             let rows = kernel.read_open(open)?;
             for row in rows.chunks_exact(open.record.size) {
                 self.reader.own_fact(open.record, row);
             }
         }
+        self.run_times();
         Ok(())
     }
 
@@ -423,26 +444,6 @@ fn meta(
         start: clock::pair(start),
         ..Meta::default()
     }
-}
-
-/// A socket that becomes readable on SIGINT, SIGTERM or SIGHUP.
-fn signals() -> Result<UnixStream> {
-    let (reader, writer) = UnixStream::pair().map_err(Error::io("make", "a socket pair"))?;
-    reader.set_nonblocking(true).map_err(Error::io("set up", "a socket"))?;
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        let writer = writer.try_clone().map_err(Error::io("set up", "a socket"))?;
-        signal_hook::low_level::pipe::register(signal, writer)
-            .map_err(Error::io("watch for", "signals"))?;
-    }
-    Ok(reader)
-}
-
-/// Whether there is something to read, or the other end is closed.
-#[expect(unsafe_code, reason = "poll(2)")]
-fn pending(file: &impl AsRawFd) -> bool {
-    let mut fd = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one valid pollfd, no waiting.
-    unsafe { libc::poll(&raw mut fd, 1, 0) > 0 }
 }
 
 /// CPU time and peak memory of this process.

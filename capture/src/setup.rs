@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{self, Global, Kernel, Moment};
-use crate::options::{Options, ProbeChoice, Targets, exists};
+use crate::options::{Options, ProbeChoice, Targets};
 use crate::probe::{Needs, Probe};
 use crate::probes::{PROBES, by_name};
 use crate::proc::{Anchor, Capability, HostFacts};
 use crate::{clock, sideband, targets};
-use ktape_format::schema::Desc;
+use ktape_format::schema::{Desc, TaskRun};
 use ktape_format::{ProbeMeta, ProbeState};
 use std::path::Path;
 
@@ -69,6 +69,8 @@ pub(crate) struct Setup {
     pub(crate) kernel: Kernel,
     /// When the first program was about to be attached.
     pub(crate) start: Anchor,
+    /// The CPU time that the threads of targets had had by then.
+    pub(crate) run_times: Vec<TaskRun>,
     pub(crate) probes: Vec<ProbeMeta>,
     /// Those that are attached.
     pub(crate) attached: Vec<Chosen>,
@@ -102,7 +104,7 @@ pub(crate) fn attach(
         return Err(Error::Target(format!("there is no CPU {cpu} online")));
     }
     let only_command = command.is_some() && !options.system_wide;
-    let by_target = only_command || !wanted.pids.is_empty() || !wanted.tids.is_empty();
+    let by_target = only_command || wanted.are_by_number();
     let children = only_command || (wanted.children && by_target);
     let mut globals = targets::globals(wanted, by_target, children)?;
     let half = |symbol, value: u32| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
@@ -132,13 +134,9 @@ pub(crate) fn attach(
         definitions,
         kernel::is_recent(version),
     )?;
-    for (ids, thread) in [(&wanted.pids, false), (&wanted.tids, true)] {
-        for &id in ids {
-            if !exists(id) {
-                return Err(Error::Target(format!("there is no process or thread {id}")));
-            }
-            kernel.add_target(id, thread)?;
-        }
+    let numbered = targets::numbered(wanted)?;
+    for target in &numbered {
+        kernel.add_target(target.id, target.thread)?;
     }
     if let Some(pid) = command {
         kernel.add_target(pid, false)?;
@@ -154,6 +152,8 @@ pub(crate) fn attach(
     }
     let start = clock::now();
     kernel.set_moment(Moment::Start, start.mono)?;
+    // Not with the rest of /proc: what they run until then is part of the recording.
+    let run_times = numbered.iter().flat_map(targets::Numbered::run_times).collect();
     let mut probes = Vec::new();
     let mut attached = Vec::new();
     for choice in chosen {
@@ -197,7 +197,11 @@ pub(crate) fn attach(
             "",
         ));
     }
-    Ok(Setup { kernel, start, probes, attached })
+    // From here on the kernel takes out those that end.
+    for target in numbered.iter().filter(|target| !target.is_alive()) {
+        kernel.remove_target(target.id, target.thread);
+    }
+    Ok(Setup { kernel, start, run_times, probes, attached })
 }
 
 /// Whether everything on the host is recorded: a CPU filter leaves out no thread.

@@ -3,12 +3,60 @@
 use crate::error::{Error, Result};
 use crate::kernel::Global;
 use crate::options::Targets;
+use crate::{proc, tasks};
+use ktape_format::schema::TaskRun;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const MAX_GLOBS: usize = 8;
 const COMM_LEN: usize = 16;
 const MAX_CPUS: u32 = 1024;
+
+/// A process or thread that was asked for by number.
+pub(crate) struct Numbered {
+    pub(crate) id: u32,
+    pub(crate) thread: bool,
+    /// Its process.
+    tgid: u32,
+    /// In clock ticks since boot.
+    start: u64,
+}
+
+/// Finds those that were asked for by number.
+pub(crate) fn numbered(targets: &Targets) -> Result<Vec<Numbered>> {
+    let ids = targets.pids.iter().map(|&id| (id, false));
+    ids.chain(targets.tids.iter().map(|&id| (id, true)))
+        .map(|(id, thread)| Numbered::find(id, thread))
+        .collect()
+}
+
+impl Numbered {
+    fn find(id: u32, thread: bool) -> Result<Numbered> {
+        let found = proc::process_of(id).zip(start_of(id, thread));
+        let (tgid, start) = found.ok_or_else(|| {
+            Error::Target(format!("there is no process or thread {id}, or it has ended"))
+        })?;
+        if !thread && tgid != id {
+            return Err(Error::Target(format!("{id} is a thread of process {tgid}: give -t {id}")));
+        }
+        Ok(Numbered { id, thread, tgid, start })
+    }
+
+    /// Whether it still is what it was when it was found.
+    pub(crate) fn is_alive(&self) -> bool {
+        start_of(self.id, self.thread) == Some(self.start)
+    }
+
+    /// The CPU time that its threads have had by now.
+    pub(crate) fn run_times(&self) -> Vec<TaskRun> {
+        let threads = if self.thread { vec![self.id] } else { proc::threads(self.tgid) };
+        threads.into_iter().filter_map(|tid| tasks::run_time(tid, self.tgid)).collect()
+    }
+}
+
+fn start_of(id: u32, thread: bool) -> Option<u64> {
+    if thread { proc::thread_start(id) } else { proc::process_start(id) }
+}
 
 /// The variables of filter.bpf.h.
 pub(crate) fn globals(targets: &Targets, by_target: bool, children: bool) -> Result<Vec<Global>> {
@@ -105,4 +153,40 @@ fn cgroup_of(path: &Path) -> Result<(u64, u32)> {
         )));
     };
     Ok((metadata.ino(), below.components().count() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_target_lives_until_it_ends() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let id = child.id();
+        let find = |pids: &[u32], tids: &[u32]| {
+            numbered(&Targets { pids: pids.to_vec(), tids: tids.to_vec(), ..Targets::default() })
+        };
+        let found = find(&[id], &[id]).unwrap();
+        assert!(found.iter().all(Numbered::is_alive));
+        assert!(found.iter().all(|target| target.run_times()[0].tid == id));
+        drop(child.stdin.take());
+        while found.iter().any(Numbered::is_alive) {
+            std::thread::yield_now();
+        }
+        // It is a zombie.
+        assert!(find(&[id], &[]).is_err() && find(&[], &[id]).is_err());
+        child.wait().unwrap();
+        let text = find(&[id], &[]).map(|_| ()).unwrap_err().to_string();
+        assert!(text.contains("there is no process"), "{text}");
+    }
+
+    #[test]
+    fn a_thread_is_no_process() {
+        let own = std::process::id();
+        let tid = proc::threads(own).into_iter().find(|&tid| tid != own).expect("the harness's");
+        let targets = Targets { pids: vec![tid], ..Targets::default() };
+        let text = numbered(&targets).map(|_| ()).unwrap_err().to_string();
+        assert!(text.contains(&format!("give -t {tid}")), "{text}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::bits::TidSet;
 use crate::clock;
-use crate::proc::{Process, SchedStat, Snapshot, Thread};
+use crate::proc::{Process, SchedStat, Snapshot, Thread, join_args};
 use crate::tape::Tape;
 use ktape_format::schema::{
     TaskComm, TaskExec, TaskExit, TaskRun, TaskStart, WireComm, WireExec, WireExit, WireFork,
@@ -11,9 +11,6 @@ use ktape_format::schema::{
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 
-/// Longest command line that is kept, in bytes.
-const MAX_CMDLINE: usize = 4096;
-
 /// What a process runs.
 #[derive(Clone, Default)]
 struct Program {
@@ -21,10 +18,33 @@ struct Program {
     exe: Rc<[u8]>,
 }
 
+/// The first and the last reading of a thread's CPU time: what lies between them is the recording's.
+#[derive(Clone, Copy, Default)]
+struct RunTimes {
+    first: Option<TaskRun>,
+    last: Option<TaskRun>,
+}
+
+impl RunTimes {
+    fn add(&mut self, row: TaskRun) {
+        match self.first {
+            None => self.first = Some(row),
+            Some(_) => self.last = Some(row),
+        }
+    }
+
+    fn define(&self, tape: &mut Tape) {
+        for row in [self.first, self.last].iter().flatten() {
+            tape.define(TaskRun::DESC, &row.encode());
+        }
+    }
+}
+
 /// A thread that no fact has named yet.
 struct Waiting {
     row: TaskStart,
     comm: Vec<u8>,
+    run_times: RunTimes,
     /// Its end, if that has come: facts of it may still lie in a ring.
     exit: Option<TaskExit>,
 }
@@ -44,7 +64,7 @@ pub(crate) struct Tasks {
     programs: FxHashMap<u32, Program>,
     waiting: FxHashMap<u32, Waiting>,
     /// Threads of which no more than the name is told so far, as [`Tasks::tell`] got them.
-    bystanders: FxHashMap<u32, TaskStart>,
+    bystanders: FxHashMap<u32, (TaskStart, RunTimes)>,
     /// Threads that have ended and are not told whole, and when, until the next
     /// [`Tasks::forget_gone`].
     ended: Vec<(u32, u64)>,
@@ -110,7 +130,8 @@ impl Tasks {
         self.subjects.remove(row.tid);
         self.bystanders.remove(&row.tid);
         if self.only_named && !self.is_family(&row) && row.tid != self.command {
-            self.waiting.insert(row.tid, Waiting { row, comm, exit: None });
+            let run_times = RunTimes::default();
+            self.waiting.insert(row.tid, Waiting { row, comm, run_times, exit: None });
         } else {
             self.tell(row, &comm, true, tape);
         }
@@ -125,7 +146,7 @@ impl Tasks {
     fn tell(&mut self, mut row: TaskStart, comm: &[u8], whole: bool, tape: &mut Tape) {
         row.comm = tape.text(comm);
         if !whole {
-            self.bystanders.insert(row.tid, row);
+            self.bystanders.insert(row.tid, (row, RunTimes::default()));
         }
         if row.tid == row.tgid
             && whole
@@ -176,7 +197,7 @@ impl Tasks {
         if let Some(waiting) = self.waiting.get_mut(&exec.tgid) {
             waiting.comm = name;
             waiting.row.uid = exec.uid;
-        } else if let Some(row) = self.bystanders.get_mut(&exec.tgid) {
+        } else if let Some((row, _)) = self.bystanders.get_mut(&exec.tgid) {
             // Its new name comes by itself, as a change of the name.
             row.uid = exec.uid;
         } else {
@@ -249,12 +270,26 @@ impl Tasks {
         }
     }
 
-    /// CPU time of every thread that is alive and defined.
-    pub(crate) fn run_times(&self, snapshot: &Snapshot, tape: &mut Tape) {
+    /// Reads the CPU time of every thread that is alive: at the start and at the stop. 4 us each.
+    pub(crate) fn run_times(&mut self, snapshot: &Snapshot, tape: &mut Tape) {
         for process in &snapshot.processes {
-            for thread in process.threads.iter().filter(|thread| self.told.contains(thread.tid)) {
-                run_time(thread.tid, process.tgid, tape);
+            for thread in &process.threads {
+                if let Some(row) = run_time(thread.tid, process.tgid) {
+                    self.run_time(&row, tape);
+                }
             }
+        }
+    }
+
+    /// Takes a reading of a thread's CPU time: writes it, or keeps it for the day that a fact is
+    /// about the thread.
+    pub(crate) fn run_time(&mut self, row: &TaskRun, tape: &mut Tape) {
+        if let Some(waiting) = self.waiting.get_mut(&row.tid) {
+            waiting.run_times.add(*row);
+        } else if let Some((_, run_times)) = self.bystanders.get_mut(&row.tid) {
+            run_times.add(*row);
+        } else if self.told.contains(row.tid) {
+            tape.define(TaskRun::DESC, &row.encode());
         }
     }
 
@@ -286,11 +321,15 @@ impl Tasks {
             if let Some(waiting) = self.waiting.remove(&tid) {
                 let whole = subject || self.is_family(&waiting.row);
                 self.tell(waiting.row, &waiting.comm, whole, tape);
+                if whole {
+                    waiting.run_times.define(tape);
+                } else if let Some((_, run_times)) = self.bystanders.get_mut(&tid) {
+                    *run_times = waiting.run_times;
+                }
                 if let Some(exit) = waiting.exit {
                     tape.define(TaskExit::DESC, &exit.encode());
-                } else if whole {
-                    // The first reading, from which its CPU time counts.
-                    run_time(waiting.row.tid, waiting.row.tgid, tape);
+                } else if whole && waiting.run_times.first.is_none() {
+                    self.read_run_time(tid, tgid, tape);
                 }
             }
         }
@@ -304,7 +343,7 @@ impl Tasks {
 
     /// Facts are about a thread that so far had only woken somebody: tells the rest of it.
     fn promote(&mut self, tid: u32, tape: &mut Tape) {
-        let Some(mut row) = self.bystanders.remove(&tid) else { return };
+        let Some((mut row, run_times)) = self.bystanders.remove(&tid) else { return };
         if row.tid == row.tgid
             && let Some(program) = self.programs.get(&tid)
         {
@@ -312,8 +351,18 @@ impl Tasks {
             row.exe = tape.text(&program.exe);
         }
         tape.define(TaskStart::DESC, &row.encode());
-        run_time(tid, row.tgid, tape);
         self.subjects.insert(tid);
+        run_times.define(tape);
+        if run_times.first.is_none() {
+            self.read_run_time(tid, row.tgid, tape);
+        }
+    }
+
+    /// Writes the CPU time of a thread of which there is no reading yet.
+    fn read_run_time(&mut self, tid: u32, tgid: u32, tape: &mut Tape) {
+        if let Some(row) = run_time(tid, tgid) {
+            self.run_time(&row, tape);
+        }
     }
 
     /// Whether a thread belongs to the kernel.
@@ -335,7 +384,7 @@ impl Tasks {
             if self.waiting.get(&tid).is_some_and(|waiting| waiting.exit.is_some()) {
                 self.waiting.remove(&tid);
             }
-            if self.bystanders.get(&tid).is_some_and(|row| row.time <= time) {
+            if self.bystanders.get(&tid).is_some_and(|(row, _)| row.time <= time) {
                 self.bystanders.remove(&tid);
             }
         }
@@ -345,15 +394,11 @@ impl Tasks {
     }
 }
 
-/// The CPU time that a thread has had by now.
-fn run_time(tid: u32, tgid: u32, tape: &mut Tape) {
-    let path = format!("/proc/{tgid}/task/{tid}/schedstat");
-    let sched = std::fs::read(path).ok().and_then(|text| SchedStat::parse(&text));
-    if let Some(SchedStat { run_ns: run, wait_ns: wait, slices, .. }) = sched {
-        let time = clock::monotonic();
-        let row = TaskRun { time, run, wait, slices, tid, tgid };
-        tape.define(TaskRun::DESC, &row.encode());
-    }
+/// The CPU time that a thread has had by now; `None` when it has gone.
+pub(crate) fn run_time(tid: u32, tgid: u32) -> Option<TaskRun> {
+    let text = std::fs::read(format!("/proc/{tgid}/task/{tid}/schedstat")).ok()?;
+    let SchedStat { run_ns: run, wait_ns: wait, slices } = SchedStat::parse(&text)?;
+    Some(TaskRun { time: clock::monotonic(), run, wait, slices, tid, tgid })
 }
 
 /// A thread name from its two words.
@@ -365,26 +410,15 @@ fn comm(low: u64, high: u64) -> Vec<u8> {
     bytes
 }
 
-/// NUL-separated arguments, joined by blanks.
-fn join_args(args: &[u8]) -> Vec<u8> {
-    let end = args.iter().rposition(|&byte| byte != 0).map_or(0, |at| at + 1);
-    let mut joined: Vec<u8> =
-        args[..end].iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
-    joined.truncate(MAX_CMDLINE);
-    joined
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_and_arguments() {
+    fn names() {
         assert_eq!(
             comm(u64::from_ne_bytes(*b"abcdefgh"), u64::from_ne_bytes(*b"ij\0\0\0\0\0\0")),
             b"abcdefghij"
         );
-        assert_eq!(join_args(b"ls\0-l\0\0"), b"ls -l");
-        assert_eq!(join_args(b"\0\0"), b"");
     }
 }

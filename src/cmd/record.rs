@@ -1,6 +1,6 @@
 //! `ktape record`: record this host, some processes, or a command into a trace.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_analyze::query::cpu_range;
@@ -67,7 +67,8 @@ pub(crate) struct Args {
     /// Leave out facts of a probe shorter than this: sched=10us
     #[arg(long, value_name = "PROBE=DURATION")]
     min_duration: Vec<String>,
-    /// Write the trace here; - is standard output
+    /// Write the trace here; - is standard output. A trace that is there is kept as FILE.old;
+    /// anything else that is there, also as FILE.old, and block devices are refused
     #[arg(short = 'o', long, value_name = "FILE", default_value = "trace.ktape")]
     output: PathBuf,
     /// Size of the fact ring of each CPU: 4M
@@ -79,7 +80,8 @@ pub(crate) struct Args {
     /// Compression level of zstd, 1 to 19
     #[arg(short = 'z', long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=19))]
     compression_level: i32,
-    /// Stop after this long: 30s, 5m; a launched command is ended, too (SIGTERM)
+    /// Stop after this long: 30s, 5m; a launched command is ended, too (SIGTERM), and the time
+    /// counts from its start
     #[arg(short = 'd', long, value_name = "TIME")]
     duration: Option<String>,
     /// Stop when the trace has grown this large: 500M; what is pending then comes on top
@@ -88,13 +90,13 @@ pub(crate) struct Args {
     /// Say nothing but errors
     #[arg(short = 'q', long)]
     quiet: bool,
-    /// A command to run and record, and its arguments. Its exit status is that of ktape, unless it
-    /// is ended with the recording
+    /// A command to run and record, and its arguments. Its exit status is that of ktape; 0 if it
+    /// was ktape that ended it, at the end of the recording
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// Runs it. The status is the command's, when one was run and ended by itself.
+/// Runs it. The status is the command's, when one was run and it is not the recorder that ended it.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let quiet = args.quiet;
     let options = options(args)?;
@@ -104,16 +106,23 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         );
     }
     let bar = progress_bar(quiet);
-    let summary = ktape_capture::record(&options, &mut |progress| show(&bar, progress))?;
+    let (summary, command) = ktape_capture::record(&options, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();
-    if let Some(failure) = &summary.failure {
-        bail!("{failure}");
-    }
-    if !quiet {
+    // Before the command: it may take its time.
+    let failed = summary.failure.as_ref().map(|failure| crate::fail(&anyhow!("{failure}")));
+    if failed.is_none() && !quiet {
         print_summary(&summary, &options);
     }
-    let status = summary.status.unwrap_or(0);
-    Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)))
+    let status = command.map(|command| command.end(&mut print_still_runs)).transpose()?;
+    Ok(failed.unwrap_or(ExitCode::from(u8::try_from(status.unwrap_or(0)).unwrap_or(1))))
+}
+
+#[expect(clippy::print_stderr, reason = "a note goes to stderr")]
+fn print_still_runs(pid: u32) {
+    eprintln!(
+        "ktape: the trace is finished, but the command (process {pid}) does not end on SIGTERM: \
+         Ctrl-C leaves it running"
+    );
 }
 
 /// Reads a user's number, or a name of /etc/passwd.

@@ -21,7 +21,8 @@ use super::output::Output;
 pub(crate) struct Args {
     #[command(flatten)]
     trace: InputOrFile,
-    /// Write the new trace to this file. One that is there is replaced when the new one is whole.
+    /// Write the new trace to this file. A trace that is there is replaced when the new one is
+    /// whole; anything else that is there is refused.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !input.is_stdin() && is_same(path, output) {
         bail!("{} is the trace itself: write to another file", output.display());
     }
+    ktape_capture::check_replaceable(output)?;
     let trace = input.open()?;
     let (partial, file) = create_beside(output)?;
     let written =

@@ -66,23 +66,6 @@ impl Snapshot {
         Ok(Snapshot { processes })
     }
 
-    /// The children of a process, theirs, and so on.
-    pub(crate) fn descendants(&self, tgid: u32) -> Vec<u32> {
-        let mut families: Vec<(u32, u32)> =
-            self.processes.iter().map(|process| (process.parent, process.tgid)).collect();
-        families.sort_unstable();
-        let mut found = vec![tgid];
-        let mut at = 0;
-        // Each process has one parent, so that none is found twice, but for one that is its own.
-        while let Some(&parent) = found.get(at).filter(|_| found.len() <= families.len()) {
-            let from = families.partition_point(|family| family.0 < parent);
-            let children = families[from..].iter().take_while(|family| family.0 == parent);
-            found.extend(children.map(|family| family.1));
-            at += 1;
-        }
-        found.split_off(1)
-    }
-
     /// The process with this id.
     #[cfg(test)]
     pub(crate) fn process(&self, tgid: u32) -> Option<&Process> {
@@ -162,7 +145,7 @@ impl Reader {
         if !process.kthread {
             // One byte more than is kept, to know whether the last argument is whole.
             if self.read(&format!("/proc/{pid}/cmdline"), MAX_CMDLINE + 1).is_ok() {
-                process.cmdline = joined(&self.buffer);
+                process.cmdline = join_args(&self.buffer);
             }
             if let Ok(path) = fs::read_link(format!("/proc/{pid}/exe")) {
                 let mut exe = path.into_os_string().into_vec();
@@ -186,14 +169,14 @@ impl Reader {
     }
 }
 
-/// Arguments as one line: NULs at the end dropped, those between become blanks.
-fn joined(cmdline: &[u8]) -> Vec<u8> {
+/// Arguments as one line: NULs at the end dropped, those between become blanks, cut at 4096 bytes.
+pub(crate) fn join_args(cmdline: &[u8]) -> Vec<u8> {
     let len = cmdline.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     cmdline[..len.min(MAX_CMDLINE)].iter().map(|&b| if b == 0 { b' ' } else { b }).collect()
 }
 
 /// The entries of a folder that are numbers, in order.
-fn ids(path: &Path) -> Result<Vec<u32>> {
+pub(super) fn ids(path: &Path) -> Result<Vec<u32>> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let mut ids = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
@@ -220,14 +203,14 @@ mod tests {
 
     #[test]
     fn command_lines() {
-        let check = |text: &[u8], line: &str| assert_eq!(joined(text), line.as_bytes());
+        let check = |text: &[u8], line: &str| assert_eq!(join_args(text), line.as_bytes());
         check(b"", "");
         check(b"\0\0", "");
         check(b"cat\0", "cat");
         check(b"sh\0-c\0echo a  b\0", "sh -c echo a  b");
         check(b"a\0\0b\0\0\0", "a  b");
         check(b"nginx: worker", "nginx: worker");
-        assert_eq!(joined(&[b'x'; 5000]).len(), 4096);
+        assert_eq!(join_args(&[b'x'; 5000]).len(), 4096);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(super) struct Stat<'a> {
 /// `PF_KTHREAD` of include/linux/sched.h.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
+/// `PF_EXITING` of include/linux/sched.h: set before the tracepoint `sched_process_exit`.
+const PF_EXITING: u32 = 0x4;
+
 impl Stat<'_> {
     /// Reads the text of /proc/PID/stat or /proc/PID/task/TID/stat.
     ///
@@ -42,6 +45,11 @@ impl Stat<'_> {
     /// Whether it is a thread of the kernel.
     pub(super) fn is_kthread(&self) -> bool {
         self.flags & PF_KTHREAD != 0
+    }
+
+    /// Whether it is ending, or has ended and only waits for its parent to ask (a zombie).
+    pub(super) fn has_ended(&self) -> bool {
+        self.flags & PF_EXITING != 0 || matches!(self.state, b'Z' | b'X')
     }
 
     /// When it started, in nanoseconds on CLOCK_BOOTTIME; `ticks_per_second` is
@@ -80,8 +88,17 @@ impl SchedStat {
 /// The owner of /proc/PID would be cheaper but is another thing: the effective user id, and root
 /// for every process that is not dumpable, such as daemons that gave up their privileges.
 pub(super) fn uid_of_status(text: &[u8]) -> Option<u32> {
+    status_number(text, b"Uid:\t")
+}
+
+/// The process of a thread in the text of its /proc/TID/status.
+pub(super) fn tgid_of_status(text: &[u8]) -> Option<u32> {
+    status_number(text, b"Tgid:\t")
+}
+
+fn status_number(text: &[u8], key: &[u8]) -> Option<u32> {
     // Name: comes first; the kernel escapes newlines in it, so it cannot fake this line.
-    let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"Uid:\t"))?;
+    let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(key))?;
     number(line.split(|&b| b == b'\t').next()?)
 }
 
@@ -134,5 +151,6 @@ mod tests {
         let text = b"Name:\tUid:\\n\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t5\t5\t5\t5\n";
         assert_eq!(uid_of_status(text), Some(1000));
         assert_eq!(uid_of_status(b"Name:\tx\n"), None);
+        assert_eq!(tgid_of_status(b"Name:\tx\nTgid:\t7\nPid:\t9\n"), Some(7));
     }
 }

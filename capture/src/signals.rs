@@ -1,0 +1,51 @@
+//! The signals that end a recording.
+
+use crate::error::{Error, Result};
+use std::io::Read;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+/// SIGINT, SIGTERM and SIGHUP of this process, as bytes to read; they do nothing else.
+pub(crate) struct Signals(UnixStream);
+
+/// Those that end a recording.
+pub(crate) const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+
+impl Signals {
+    /// Catches them from now on.
+    pub(crate) fn watch() -> Result<Signals> {
+        let (reader, writer) = UnixStream::pair().map_err(Error::io("make", "a socket pair"))?;
+        reader.set_nonblocking(true).map_err(Error::io("set up", "a socket"))?;
+        for signal in SIGNALS {
+            let writer = writer.try_clone().map_err(Error::io("set up", "a socket"))?;
+            signal_hook::low_level::pipe::register(signal, writer)
+                .map_err(Error::io("watch for", "signals"))?;
+        }
+        Ok(Signals(reader))
+    }
+
+    /// Whether one has come.
+    pub(crate) fn pending(&self) -> bool {
+        pending(&self.0)
+    }
+
+    /// Forgets those that have come.
+    pub(crate) fn forget(&mut self) {
+        let mut bytes = [0; 64];
+        while self.0.read(&mut bytes).is_ok_and(|read| read > 0) {}
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Whether there is something to read, or the other end is closed.
+#[expect(unsafe_code, reason = "poll(2)")]
+pub(crate) fn pending(file: &impl AsRawFd) -> bool {
+    let mut fd = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid pollfd, no waiting.
+    unsafe { libc::poll(&raw mut fd, 1, 0) > 0 }
+}
