@@ -5,8 +5,10 @@
 mod command;
 mod cpu;
 mod crash;
+mod ending;
 mod filters;
 mod flood;
+mod launch;
 mod oracles;
 mod short_lived;
 mod syscalls;
@@ -29,7 +31,7 @@ const TESTS: &[Test] = &[
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
-    ("kill_9_costs_a_second_at_most", crash::killed),
+    ("kill_9_leaves_a_trace", crash::killed),
     ("a_full_file_system_ends_the_recording", crash::full),
     ("filter_by_process", filters::process),
     ("filter_by_process_with_children", filters::children),
@@ -40,10 +42,16 @@ const TESTS: &[Test] = &[
     ("filter_by_duration", filters::duration),
     ("a_command_is_recorded_with_its_children", filters::command),
     ("the_exit_status_is_the_commands", command::status),
-    ("a_command_is_ended_with_its_children", command::ended),
+    ("a_command_is_ended_with_its_children", ending::children),
+    ("a_command_that_does_not_end_can_be_left", ending::stubborn),
+    ("ctrl_c_gives_the_status_of_the_command", ending::ctrl_c),
+    ("the_end_of_targets_is_not_that_of_a_command", ending::target),
+    ("a_failed_start_leaves_no_command_behind", ending::failed_start),
+    ("only_traces_are_replaced", ending::outputs),
+    ("cpu_time_counts_from_the_start_of_the_recording", ending::cpu_time),
     ("the_previous_trace_is_kept", command::old),
     ("the_trace_is_private_and_the_users", command::mode),
-    ("ctrl_c_ends_cleanly_and_soon", command::ctrl_c),
+    ("ctrl_c_ends_cleanly", command::ctrl_c),
     ("a_trace_goes_through_a_pipe", command::pipe),
     ("the_recorder_leaves_itself_out", command::not_itself),
     ("run_queue_time_agrees_with_schedstat", oracles::schedstat),

@@ -11,6 +11,8 @@ use ktape_tests::workload::{lines, number as parse, workload};
 use serde_json::json;
 use std::path::Path;
 
+use crate::launch::Launch;
+
 /// What a thread of `waits` says of itself.
 pub(crate) struct Thread {
     pub(crate) name: String,
@@ -238,11 +240,18 @@ pub(crate) fn hung_command() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("hang.ktape");
     let program = workload("hang");
-    let args = ["-e", "sched", "-d", "700ms"];
-    let ran = record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(0);
-    let line = ran.text();
-    let tid = line.split_whitespace().nth(2).expect("the thread's number");
-    open_wait(&trace, parse(tid), false, 500_000_000);
+    let mut launch = Launch::start(&trace, &["-e", "sched"], &[program.to_str().expect("UTF-8")]);
+    let line = launch.line();
+    let ids: Vec<u64> = line.split_whitespace().skip(1).map(parse).collect();
+    let status = format!("/proc/{}/task/{}/status", ids[0], ids[1]);
+    while !std::fs::read_to_string(&status).expect("it hangs").contains("State:\tS") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    launch.signal(libc::SIGINT);
+    let (code, said) = launch.end_of_both();
+    assert_eq!(code, 0, "{said}");
+    open_wait(&trace, ids[1], false, 600_000_000);
     Ok(())
 }
 
