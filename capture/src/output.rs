@@ -90,10 +90,12 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
 fn is_trace(path: &Path) -> Result<bool> {
     let kind = std::fs::metadata(path).map_err(Error::io("read", path.to_owned()))?.file_type();
     if !kind.is_file() {
-        let what = match () {
-            () if kind.is_dir() => "folder",
-            () if kind.is_block_device() => "block device, whose content a trace would overwrite",
-            () => "device, pipe or socket",
+        let what = if kind.is_dir() {
+            "folder"
+        } else if kind.is_block_device() {
+            "block device, whose content a trace would overwrite"
+        } else {
+            "device, pipe or socket"
         };
         let path = path.display();
         return Err(Error::Target(format!("{path} is a {what}: give -o the name of a file")));

@@ -120,7 +120,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 #[expect(clippy::print_stderr, reason = "a note goes to stderr")]
 fn print_still_runs(pid: u32) {
     eprintln!(
-        "ktape: the trace is finished, but the command (process {pid}) does not end on SIGTERM: \
+        "ktape: the recording is over, but the command (process {pid}) does not end on SIGTERM: \
          Ctrl-C leaves it running"
     );
 }
