@@ -28,7 +28,7 @@ pub(crate) struct FactList<'a> {
     /// Title in text.
     pub(crate) title: String,
     /// Facts that were too many to keep.
-    pub(crate) left_out: u64,
+    pub(crate) not_kept: u64,
     names: StackNames<'a>,
     rows: Vec<Row>,
 }
@@ -47,7 +47,7 @@ impl<'a> FactList<'a> {
             key,
             columns: columns.iter().map(|&(key, label)| Column { key, label }).collect(),
             title: String::new(),
-            left_out: 0,
+            not_kept: 0,
             names: StackNames::new(cx),
             rows: Vec::new(),
         }
@@ -71,9 +71,13 @@ impl<'a> FactList<'a> {
             key: self.key,
             title: std::mem::take(&mut self.title),
             columns: self.columns.clone(),
-            show: if has_stacks { Show::Text } else { Show::All },
+            show: match (self.rows.is_empty(), has_stacks) {
+                (true, _) => Show::Json,
+                (false, true) => Show::Text,
+                (false, false) => Show::All,
+            },
             main: true,
-            left_out: self.left_out,
+            not_kept: self.not_kept,
             ..Table::default()
         };
         if marked {
@@ -115,7 +119,8 @@ impl<'a> FactList<'a> {
             columns: columns.collect(),
             names: self.names.into_names(),
             rows,
-            left_out: self.left_out,
+            main: true,
+            ..Stacks::default()
         }
     }
 }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::answer::{Cell, Column, FrameKind, StackRow, Stacks};
 use crate::context::{Context, ThreadKey};
-use crate::run::{StackSums, Sum};
+use crate::run::{Fold, StackSums, Sum};
 use crate::stack_names::StackNames;
 
 /// Most bytes that the stacks of an answer take, names written out; a recording has a hundredth of
@@ -41,7 +41,7 @@ pub(crate) fn name_stacks(
             frames.push((FrameKind::Mark, names.id(b"[smaller stacks]")));
         }
         match rows.get_mut(frames.as_slice()) {
-            Some(row) => row.add(sum),
+            Some(row) => row.fold(sum),
             None => {
                 let bytes = |frame: &(FrameKind, u32)| 8 + names.name(frame.1).len();
                 kept += frames.iter().map(bytes).sum::<usize>();
@@ -64,6 +64,7 @@ pub(crate) fn name_stacks(
             .map(|(frames, sum)| StackRow { frames, values: values(&sum) })
             .collect(),
         names,
+        main: true,
         ..Stacks::default()
     }
 }

@@ -12,14 +12,17 @@ use crate::wait_class::is_whole;
 pub(crate) struct Idle {
     /// As long as the recording: mostly daemons.
     whole: u64,
-    /// Of kernel threads for work; the time until they then got a CPU is not left out.
+    /// Of kernel threads for work.
     kernel: u64,
+    /// Of those threads, too, but the time until they then got a CPU counts.
+    cut: u64,
 }
 
 impl Idle {
-    /// The part of a wait's duration that is not idle, ns: nothing of one as long as the recording,
-    /// and of a kernel thread that waited for work the time that it then waited for a CPU. Counts
-    /// what it takes away.
+    /// The part of a wait's duration that is not idle, ns: of a kernel thread that waited for work
+    /// the time that it then waited for a CPU. `None` when all of it is: that part is shorter than
+    /// what --min-duration asks for, or the wait is as long as the recording, and no threads
+    /// were chosen: of those, one that hangs is what was looked for. Counts what it takes away.
     #[inline]
     pub(crate) fn rest(
         &mut self,
@@ -28,22 +31,25 @@ impl Idle {
         state: u8,
         flags: u8,
         (duration, runq): (u64, u64),
-    ) -> u64 {
+    ) -> Option<u64> {
         if waits_for_work(cx, thread, state) {
-            self.kernel += 1;
-            return runq.min(duration);
+            let rest = runq.min(duration);
+            let counts = rest >= cx.least_duration().max(1);
+            *(if counts { &mut self.cut } else { &mut self.kernel }) += 1;
+            return counts.then_some(rest);
         }
-        if is_whole(flags) {
+        if is_whole(flags) && !cx.chose_threads() {
             self.whole += 1;
-            return 0;
+            return None;
         }
-        duration
+        Some(duration)
     }
 
     /// Adds what another scan left out.
     pub(crate) fn merge(&mut self, from: Idle) {
         self.whole += from.whole;
         self.kernel += from.kernel;
+        self.cut += from.cut;
     }
 
     /// What was left out, in words.
@@ -53,10 +59,12 @@ impl Idle {
         });
         let kernel = (self.kernel > 0)
             .then(|| format!("{} waits of kernel threads for something to do", self.kernel));
-        let list: Vec<String> = [whole, kernel].into_iter().flatten().collect();
+        let cut = (self.cut > 0)
+            .then(|| format!("of {} more, all but the time until they got a CPU", self.cut));
+        let list: Vec<String> = [whole, kernel, cut].into_iter().flatten().collect();
         let text = format!(
-            "left out: {}; report offcpu --idle counts them, report stalls --all lists them",
-            list.join(" and ")
+            "not counted: {}; report offcpu --idle counts them, report stalls --all lists them",
+            list.join(", ")
         );
         (!list.is_empty()).then(|| Note::new(NoteKind::About, text))
     }

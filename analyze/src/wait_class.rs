@@ -13,7 +13,8 @@ pub enum WaitClass {
     /// Input or output: a block device (I/O wait state), or a call that moves data or waits for a
     /// peer: read, write, fsync, send, receive, accept, connect.
     Io,
-    /// A lock: futex, file locks, semaphores.
+    /// A lock, or another thread: futex, which also serves condition variables and joins; file locks,
+    /// semaphores.
     Lock,
     /// Any of several events: poll, select, epoll_wait, io_getevents, sigwait.
     Poll,
@@ -129,6 +130,12 @@ impl WaitClasses {
 pub(crate) fn is_whole(flags: u8) -> bool {
     const WHOLE: u16 = fact_flag::OPEN | fact_flag::BEGAN_BEFORE;
     u16::from(flags) & WHOLE == WHOLE
+}
+
+/// The name of a state that a thread left the CPU in.
+pub(crate) fn state_name(value: u8) -> &'static str {
+    let names = state::NAMES;
+    names.iter().find(|entry| entry.0 == u64::from(value)).map_or("unknown", |entry| entry.1)
 }
 
 #[cfg(test)]

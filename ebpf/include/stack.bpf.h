@@ -187,12 +187,16 @@ static __always_inline long frame_step(__u32 i, struct frame_walk *walk)
 	__u64 fp = walk->fp, base = walk->base;
 	__u64 frame[2];
 
-	if (!fp) {
-		walk->end = KTAPE_STACK_END_COMPLETE;
-		return 1;
-	}
-	if (fp < walk->low || fp & 7 || (base && fp >= base)) {
-		walk->end = base && base - walk->low < walk->near ?
+	if (!fp || fp < walk->low || fp & 7 || (base && fp >= base)) {
+		bool at_base = !fp ||
+			       (base && base - walk->low < walk->near);
+
+		/*
+		 * Where not even one frame was found, the register is not a
+		 * frame pointer but whatever code without them left there,
+		 * often 0: who called is not known.
+		 */
+		walk->end = at_base && walk->count > 1 ?
 			    KTAPE_STACK_END_COMPLETE :
 			    KTAPE_STACK_END_TRUNCATED;
 		return 1;

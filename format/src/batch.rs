@@ -111,6 +111,15 @@ impl Batch {
         }
     }
 
+    /// Bytes of the texts of all columns.
+    pub fn text_bytes(&self) -> u64 {
+        let bytes = self.slots.iter().map(|slot| match &slot.column {
+            Column::Text(text) => text.bytes.len() as u64,
+            _ => 0,
+        });
+        bytes.sum()
+    }
+
     /// One value, by position of the column among those asked for.
     pub fn value(&self, column: usize, row: usize) -> Value<'_> {
         self.slots[column].column.value(row)

@@ -70,7 +70,7 @@ impl Trace {
         let (meta, start) = read_header(&file, &path, size)?;
         let mut damages = Vec::new();
         let footer = read_footer(&file, size).map_err(failed(0))?;
-        let trailer = footer.is_some();
+        let mut trailer = footer.is_some();
         if let Some(footer) = footer {
             match read_index(&file, &footer).map_err(failed(footer.offset))? {
                 Ok(chunks) if footer.chunks == start => {
@@ -84,6 +84,7 @@ impl Trace {
         }
         let end = damages.first().map_or(size, |damage| damage.offset.max(start));
         let (chunks, mut state) = scan(&file, start, end).map_err(failed(start))?;
+        trailer |= state.damages().iter().any(|damage| damage.trailer);
         if !damages.is_empty() {
             let found = state.damages().iter().cloned();
             state = State::Damaged(found.chain(damages).collect());
@@ -98,9 +99,11 @@ impl Trace {
         let failed = |source| Error::Read { path: path.clone(), offset: 0, source };
         let file = File::open(&path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
-        let trailer = read_footer(&file, size).map_err(failed)?.is_some();
-        let (chunks, state) = scan(&file, 0, size).map_err(failed)?;
+        let footer = read_footer(&file, size).map_err(failed)?;
+        let end = footer.as_ref().map_or(size, |footer| footer.offset);
+        let (chunks, state) = scan(&file, 0, end).map_err(failed)?;
         let mut damages = state.damages().to_vec();
+        let trailer = footer.is_some() || damages.iter().any(|damage| damage.trailer);
         if let Some(first) = damages.first_mut().filter(|damage| damage.offset == 0) {
             what.clone_into(&mut first.what);
         }
@@ -164,7 +167,7 @@ impl Trace {
 
 fn damage(footer: &Footer, what: &str) -> Damage {
     let len = footer.len + index::FOOTER as u64;
-    Damage { offset: footer.offset, len, what: what.to_owned() }
+    Damage { offset: footer.offset, len, what: what.to_owned(), trailer: true }
 }
 
 fn read_header(file: &File, path: &Path, size: u64) -> Result<(Meta, u64)> {

@@ -28,7 +28,7 @@ pub struct Recovered {
     pub lost_chunks: u64,
     /// Rows in them.
     pub lost_rows: u64,
-    /// Bytes of the old trace that are not in the new one, header and trailer aside.
+    /// Bytes of the old trace that are not in the new one, a damaged trailer aside.
     pub lost_bytes: u64,
     /// What was wrong between chunks.
     pub damages: Vec<Damage>,
@@ -69,7 +69,10 @@ pub fn recover(input: &Path, out: impl Write) -> Result<Recovered> {
         header_lost,
         finished: trace.is_finished(),
         damages: trace.state().damages().to_vec(),
-        lost_bytes: trace.state().damages().iter().map(|damage| damage.len).sum(),
+        lost_bytes: {
+            let damages = trace.state().damages().iter().filter(|damage| !damage.trailer);
+            damages.map(|damage| damage.len).sum()
+        },
         ..Recovered::default()
     };
     let good = good_chunks(&trace, &mut lost);

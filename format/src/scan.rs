@@ -16,6 +16,8 @@ pub struct Damage {
     pub len: u64,
     /// What is wrong with them.
     pub what: String,
+    /// Whether they are the trailer's: then nothing is lost with them, a scan finds all chunks.
+    pub trailer: bool,
 }
 
 /// How whole a trace is.
@@ -59,26 +61,26 @@ pub(crate) fn scan(file: &File, start: u64, end: u64) -> io::Result<(Vec<ChunkIn
                 continue;
             }
             Found::Cut(what) => {
-                damages.push(Damage { offset, len: end - offset, what: what.to_owned() });
+                damages.push(damage(offset, end, what));
                 break;
             }
             Found::Trailer => {
-                damages.push(Damage {
-                    offset,
-                    len: end - offset,
-                    what: "trailer is cut off".into(),
-                });
+                damages.push(Damage { trailer: true, ..damage(offset, end, "trailer is cut off") });
                 break;
             }
             Found::Nothing(what) => what,
         };
         damaged = true;
         let next = resync(file, offset + 1, end, &mut head, &mut entries)?;
-        damages.push(Damage { offset, len: next - offset, what: what.to_owned() });
+        damages.push(damage(offset, next, what));
         offset = next;
     }
     let state = if damaged { State::Damaged(damages) } else { State::Unfinished(damages) };
     Ok((chunks, state))
+}
+
+fn damage(offset: u64, end: u64, what: &str) -> Damage {
+    Damage { offset, len: end - offset, what: what.to_owned(), trailer: false }
 }
 
 /// What lies at an offset.

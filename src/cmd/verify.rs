@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use ktape_analyze::render::escape_text;
-use ktape_format::{State, verify};
+use ktape_format::{LACKS, State, verify};
 
 use super::input::InputOrFile;
 use super::output;
@@ -22,8 +22,18 @@ const SHOWN: usize = 100;
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let trace = args.trace.open()?;
     let mut problems: Vec<String> = verify(&trace).iter().map(ToString::to_string).collect();
-    problems.extend(ktape_analyze::dangling::dangling(&trace).iter().map(ToString::to_string));
+    let dangling = ktape_analyze::dangling::dangling(&trace);
+    let lacks = trace.meta().notes.iter().any(|(name, _)| name == LACKS);
     let mut out = String::new();
+    if lacks {
+        // That is what its notes say, and all that can be had.
+        for lost in &dangling {
+            let _ =
+                writeln!(out, "lost with the damage: {}", escape_text(lost.to_string().as_bytes()));
+        }
+    } else {
+        problems.extend(dangling.iter().map(ToString::to_string));
+    }
     for problem in problems.iter().take(SHOWN) {
         let _ = writeln!(out, "{}", escape_text(problem.as_bytes()));
     }
@@ -31,10 +41,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let _ = writeln!(out, "... {} more", problems.len() - SHOWN);
     }
     let rows: u64 = trace.chunks().iter().map(|chunk| u64::from(chunk.rows)).sum();
-    let state = match trace.state() {
-        State::Complete => "complete",
-        State::Unfinished(_) => "unfinished: it has no trailer",
-        State::Damaged(_) => "damaged",
+    let state = match (trace.state(), trace.is_finished()) {
+        (State::Complete, _) if lacks => "complete, but recovered from a damaged trace",
+        (State::Complete, true) => "complete",
+        (State::Complete, false) => "complete, but of a recording that was not finished",
+        (State::Unfinished(_), true) => "cut off in its trailer",
+        (State::Unfinished(_), false) => "unfinished: it has no trailer",
+        (State::Damaged(_), _) => "damaged",
     };
     let found = match problems.len() {
         0 => "nothing else is wrong".to_owned(),

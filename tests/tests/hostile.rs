@@ -202,9 +202,64 @@ fn lie(column: &mut Column, attack: &[u8], random: &mut Random) {
     }
 }
 
+/// Valid traces whose rows and texts take next to no bytes: every row names a new thread and new
+/// stacks, or a call that no kernel has; texts are as long as they may be.
+fn bombs() -> Vec<Vec<u8>> {
+    let calm = Trace::open(&samples::path("calls")).expect("the sample");
+    let start = || {
+        let options = Options::default();
+        Writer::new(Vec::new(), calm.meta().clone(), options).expect("a header")
+    };
+    let fill = |record: &str, rows: u32, chunks: u32| {
+        let record = calm.record(record).expect("a record");
+        let mut writer = start();
+        for chunk in 0..chunks {
+            let counts = || (0..rows).map(move |row| 1 + chunk * rows + row);
+            let columns = record.fields.iter().map(|field| {
+                let column = match (field.name.as_str(), field.ty) {
+                    ("tid" | "nr" | "kstack" | "ustack", _) => Column::U32(counts().collect()),
+                    (_, 1) => Column::U8(vec![1; rows as usize]),
+                    (_, 2) => Column::U16(vec![1; rows as usize]),
+                    (_, 3) => Column::U32(vec![1; rows as usize]),
+                    _ => Column::U64(vec![calm.meta().start.mono; rows as usize]),
+                };
+                (field.name.clone(), column)
+            });
+            let batch = Batch::from_columns(record.id, 0, columns.collect());
+            writer.columns(record, 0, &batch).expect("written to memory");
+        }
+        writer.finish().expect("written to memory").0
+    };
+    let mut texts = start();
+    for id in 1..1000 {
+        texts.texts(&[(id, vec![0; 1 << 20])]).expect("written to memory");
+    }
+    let texts = texts.finish().expect("written to memory").0;
+    vec![fill("off_cpu", 1 << 15, 64), fill("syscall_count", 1 << 15, 64), texts]
+}
+
+/// The process may have 512 MiB, so an answer is all that needs to be checked.
+fn survive(bomb: &[u8], path: &Path) {
+    assert!(bomb.len() < 1 << 20, "{} bytes", bomb.len());
+    std::fs::write(path, bomb).expect("a file");
+    let trace = Trace::open(path).expect("a trace");
+    for entry in REPORTS {
+        for flags in [&["report"][..], &["report", "--by", "stack"]] {
+            let matches = entry.augment(Clap::new("report")).try_get_matches_from(flags);
+            let Ok(matches) = matches else { continue };
+            let query = Query { threads: 2, ..Query::default() };
+            entry.run(&matches, &trace, &query).expect("an answer");
+        }
+    }
+    run(&StackExport { of: Of::Offcpu }, &trace, &Query::default()).expect("stacks");
+    ktape_analyze::info::info(&trace);
+    ktape_analyze::dangling::dangling(&trace);
+}
+
 fn child() {
     let folder = Folder::new();
     let path = folder.file("hostile.ktape");
+    bombs().iter().for_each(|bomb| survive(bomb, &path));
     let (mut files, mut answers, mut failed) = (0, 0, Vec::new());
     for name in samples::names() {
         let whole = samples::path(&name);

@@ -49,10 +49,17 @@ impl Answer {
         let main = all(asked.unwrap_or(usual));
         for_main(&mut self.blocks, &mut |_, rows| rows.truncate(main));
         for block in &mut self.blocks {
-            if let Block::Table(table) = block
-                && let Some(own) = table.top
-            {
-                Rows::Table(&mut table.rows, &mut table.left_out).truncate(asked.map_or(own, all));
+            let (rows, own) = match block {
+                Block::Table(table) => {
+                    (Rows::Table(&mut table.rows, &mut table.left_out), table.top)
+                }
+                Block::Stacks(stacks) => {
+                    (Rows::Stacks(&mut stacks.rows, &mut stacks.left_out), stacks.top)
+                }
+                _ => continue,
+            };
+            if let Some(own) = own {
+                rows.truncate(asked.map_or(own, all));
             }
         }
     }
@@ -105,7 +112,7 @@ fn for_main(blocks: &mut [Block], visit: &mut dyn FnMut(&[Column], Rows<'_>)) {
             Block::Table(table) if table.main => {
                 visit(&table.columns, Rows::Table(&mut table.rows, &mut table.left_out));
             }
-            Block::Stacks(stacks) => {
+            Block::Stacks(stacks) if stacks.main => {
                 visit(&stacks.columns, Rows::Stacks(&mut stacks.rows, &mut stacks.left_out));
             }
             Block::Group(group) => for_main(&mut group.blocks, visit),

@@ -110,6 +110,8 @@ pub struct Table {
     pub top: Option<usize>,
     /// Rows that `--top` took away.
     pub left_out: u64,
+    /// Rows that the report did not keep.
+    pub not_kept: u64,
 }
 
 impl Table {
@@ -207,6 +209,10 @@ pub struct Stacks {
     pub names: Vec<Vec<u8>>,
     /// The stacks, in the report's own total order.
     pub rows: Vec<StackRow>,
+    /// Whether `--sort` and `--top` apply to them.
+    pub main: bool,
+    /// For those to which only `--top` applies: how many there are without, in every format.
+    pub top: Option<usize>,
     /// Rows that `--top` took away.
     pub left_out: u64,
 }

@@ -11,17 +11,38 @@ pub struct Damage {
     pub what: String,
 }
 
+/// Definitions that any trace may have.
+const ROWS: u64 = 256 << 10;
+/// Bytes of texts that any trace may have.
+const TEXT: u64 = 64 << 20;
+
 /// Reads chunks one after another and remembers those that it could not read.
+///
+/// Definitions stay in memory, and in a hostile trace millions of them take some bytes. A real one
+/// takes four bytes and more of the file, and texts do not shrink to a sixteenth: so there is a limit
+/// that grows with the file, and chunks beyond it count as damaged.
 pub(crate) struct Loader<'t> {
     trace: &'t Trace,
     decoder: Decoder,
     batch: Batch,
+    /// How many definitions may still come.
+    rows: u64,
+    /// How many bytes of texts may still come.
+    text: u64,
     pub(crate) damages: Vec<Damage>,
 }
 
 impl<'t> Loader<'t> {
     pub(crate) fn new(trace: &'t Trace) -> Self {
-        Self { trace, decoder: Decoder::new(), batch: Batch::new(), damages: Vec::new() }
+        let file = trace.size();
+        Self {
+            trace,
+            decoder: Decoder::new(),
+            batch: Batch::new(),
+            rows: ROWS + file / 4,
+            text: TEXT.saturating_add(file.saturating_mul(16)),
+            damages: Vec::new(),
+        }
     }
 
     /// Calls `take` with every chunk of a record, in file order. A damaged chunk is skipped and noted.
@@ -31,12 +52,24 @@ impl<'t> Loader<'t> {
             if chunk.record != id {
                 continue;
             }
-            match self.decoder.read(self.trace, index, columns, &mut self.batch) {
-                Ok(()) => take(&self.batch),
-                Err(error) => {
-                    self.damages.push(Damage { offset: chunk.offset, what: what(&error) });
+            let rows = u64::from(chunk.rows);
+            let read = match rows <= self.rows {
+                true => self.decoder.read(self.trace, index, columns, &mut self.batch),
+                false => Ok(()),
+            };
+            let damage = match read {
+                Err(error) => what(&error),
+                Ok(()) if rows > self.rows || self.batch.text_bytes() > self.text => {
+                    format!("record {record}: more definitions than a trace of this size has")
                 }
-            }
+                Ok(()) => {
+                    self.rows -= rows;
+                    self.text -= self.batch.text_bytes();
+                    take(&self.batch);
+                    continue;
+                }
+            };
+            self.damages.push(Damage { offset: chunk.offset, what: damage });
         }
     }
 }

@@ -1,13 +1,14 @@
 //! `Context`: the definitions of one trace.
 
-use ktape_format::{Meta, Trace};
+use ktape_format::{Meta, ProbeMeta, ProbeState, Trace};
 use ktape_schema::Class;
 
 use super::tasks::text_or_unknown;
 use super::{
     Clocks, Code, Coverages, Damage, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
-    task_rows,
+    record_id, task_rows,
 };
+use crate::query::Filter;
 use crate::syscall_table::SyscallTable;
 use crate::wait_class::WaitClasses;
 
@@ -26,6 +27,9 @@ impl Needs {
     pub const CODE: Needs = Needs { code: true };
 }
 
+/// Filters of a recording that choose threads of interest.
+const CHOSEN: [&str; 4] = ["pid", "tid", "comm", "command"];
+
 /// All that a report may ask about a trace besides its facts.
 pub struct Context<'t> {
     trace: &'t Trace,
@@ -37,6 +41,8 @@ pub struct Context<'t> {
     coverages: Coverages,
     damages: Vec<Damage>,
     end: u64,
+    least_duration: u64,
+    chose_threads: bool,
     syscalls: SyscallTable,
     wait_classes: WaitClasses,
 }
@@ -55,6 +61,7 @@ impl<'t> Context<'t> {
         let mut damages = loader.damages;
         damages.sort();
         let arch = &trace.meta().host.arch;
+        let filters = &trace.meta().filters;
         Self {
             trace,
             strings,
@@ -65,9 +72,44 @@ impl<'t> Context<'t> {
             coverages,
             damages,
             end: end_of(trace),
+            least_duration: 0,
+            chose_threads: filters.iter().any(|(name, _)| CHOSEN.contains(&name.as_str())),
             syscalls: SyscallTable::of(arch),
             wait_classes: WaitClasses::of(arch),
         }
+    }
+
+    /// The shortest duration that is asked for (--min-duration), ns. Facts with shorter ones are
+    /// gone before a report sees them; this is for parts of a duration.
+    pub fn least_duration(&self) -> u64 {
+        self.least_duration
+    }
+
+    /// Takes notice of what is asked for.
+    pub(crate) fn narrow_to(&mut self, filter: &Filter) {
+        self.least_duration = filter.min_duration;
+        self.chose_threads |= filter.picks_tasks();
+    }
+
+    /// Whether the recording was of threads of interest, or is asked about some: then one that hangs
+    /// is news.
+    pub fn chose_threads(&self) -> bool {
+        self.chose_threads
+    }
+
+    /// Whether facts of this record were recorded: a probe that makes them was attached, or there
+    /// are some.
+    pub fn was_recorded(&self, record: &str) -> bool {
+        let made = |probe: &ProbeMeta| {
+            probe.state == ProbeState::Attached && probe.records.iter().any(|name| name == record)
+        };
+        self.meta().probes.iter().any(made) || self.has_facts(record)
+    }
+
+    /// Whether the trace has any facts of this record.
+    pub(crate) fn has_facts(&self, record: &str) -> bool {
+        let id = record_id(self.trace, record);
+        self.trace.chunks().iter().any(|chunk| Some(chunk.record) == id)
     }
 
     /// The trace itself.

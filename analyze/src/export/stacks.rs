@@ -24,8 +24,7 @@ pub enum Of {
     /// CPU samples, weighed by what they sampled: nanoseconds of the CPU clock, or cycles.
     #[default]
     Cpu,
-    /// Waits, weighed by their duration in microseconds; without those as long as the recording and
-    /// those of kernel threads that have nothing to do.
+    /// Waits, weighed by their duration in microseconds; without those that `report offcpu` leaves out.
     Offcpu,
 }
 
@@ -86,9 +85,9 @@ impl Report for StackExport {
             let mut weight = weights[row];
             if let Some((states, flags, runqs)) = waits {
                 let wait = (weight, runqs[row]);
-                weight = state.idle.rest(cx, thread, states[row], flags[row], wait);
-                if weight == 0 {
-                    continue;
+                match state.idle.rest(cx, thread, states[row], flags[row], wait) {
+                    Some(rest) => weight = rest,
+                    None => continue,
                 }
             }
             let thread = thread.0;

@@ -60,6 +60,11 @@ impl<'a> RowFilter<'a> {
         &self.missing
     }
 
+    /// Whether --comm is asked of a record that knows processes only.
+    pub(crate) fn names_processes(&self) -> bool {
+        !self.filter.globs.is_empty() && self.fields.tid.is_none() && self.missing.is_empty()
+    }
+
     /// Whether a chunk may hold a row that passes.
     pub(crate) fn passes_chunk(&self, chunk: &ChunkInfo) -> bool {
         self.missing.is_empty() && self.filter.passes_chunk(chunk, self.fields.time.is_some())

@@ -124,7 +124,7 @@ impl Page {
         let right: Vec<bool> = shown.iter().map(|&at| is_right(table, at)).collect();
         let labels: Vec<&str> = shown.iter().map(|&at| table.columns[at].label).collect();
         self.aligned(&labels, &rows, &right);
-        self.left_out(table.left_out);
+        self.left_out(table.left_out, table.not_kept);
     }
 
     /// A header and rows, in columns two spaces apart.
@@ -145,10 +145,16 @@ impl Page {
         }
     }
 
-    fn left_out(&mut self, rows: u64) {
-        if rows > 0 {
-            self.out.push_str(&format!("... {rows} more (--top 0 shows all)\n"));
-        }
+    /// How many rows are not shown: those that --top took away, and those that were not kept.
+    fn left_out(&mut self, rows: u64, not_kept: u64) {
+        let hint = match (rows, not_kept) {
+            (0, 0) => return,
+            (_, 0) => "--top 0 shows all".to_owned(),
+            (0, _) => "--time, --pid or --min-duration show those of a part".to_owned(),
+            _ => format!("--top 0 shows {rows} of them"),
+        };
+        let all = rows.saturating_add(not_kept);
+        self.out.push_str(&format!("... {all} more ({hint})\n"));
     }
 
     fn histogram(&mut self, histogram: &Histogram) {
@@ -196,7 +202,7 @@ impl Page {
             }
             self.out.push('\n');
         }
-        self.left_out(stacks.left_out);
+        self.left_out(stacks.left_out, 0);
     }
 }
 

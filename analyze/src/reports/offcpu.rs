@@ -16,10 +16,12 @@ use waits::Waits;
 /// Off-CPU time: where threads waited, how long, and for what.
 ///
 /// Each wait is split in two: the part blocked, which counts for its class (sleep, io, lock, poll,
-/// child, other: told from the thread's state and the system call that it was in), and the part
-/// runnable but without a CPU (runq). A wait counts in the window in which it ends. Waits as long as
-/// the recording are left out (mostly daemons that nobody asked for anything), and those of kernel
-/// threads that have nothing to do (--idle counts them).
+/// child, other: told from the thread's state and the system call that it was in; io counts pipes and
+/// sockets, lock counts every futex, so condition variables and joins, too), and the part runnable but
+/// without a CPU (runq). A wait counts in the window in which it ends. Waits as long as
+/// the recording are left out (mostly daemons that nobody asked for anything) unless threads were
+/// chosen, when recording or here, and those of kernel threads that have nothing to do (--idle counts
+/// them).
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct OffCpu {
     /// What one row is.
@@ -87,9 +89,9 @@ impl Report for OffCpu {
             let mut duration = durations[row];
             if !self.idle {
                 let wait = (duration, runqs[row]);
-                duration = state.idle.rest(cx, key, states[row], flags[row], wait);
-                if duration == 0 {
-                    continue;
+                match state.idle.rest(cx, key, states[row], flags[row], wait) {
+                    Some(rest) => duration = rest,
+                    None => continue,
                 }
             }
             let class = classes.index(states[row], calls[row]);
@@ -102,7 +104,7 @@ impl Report for OffCpu {
     }
 
     fn merge(&self, into: &mut State, from: State) {
-        into.threads.merge(from.threads, |into, from| into.merge(&from));
+        into.threads.merge(from.threads);
         into.stacks.merge(from.stacks);
         into.idle.merge(from.idle);
     }

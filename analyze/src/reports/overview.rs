@@ -2,18 +2,17 @@
 
 mod answer;
 
-use std::collections::BTreeSet;
-
 use ktape_format::Batch;
-use ktape_schema::{CpuSample, OffCpu, SyscallCount, fact_flag};
-use rustc_hash::FxHashMap;
+use ktape_schema::{CpuSample, OffCpu, SyscallCount};
 
 use crate::answer::Answer;
 use crate::context::{Context, Needs};
-use crate::idle::{Idle, waits_for_work};
+use crate::idle::Idle;
 use crate::query::Filter;
 use crate::reports::cpu::Cpu;
-use crate::run::{LogHistogram, Read, Report, Slots, StackKey, StackSums};
+use crate::run::{
+    Bounded, Fold, Longest, LogHistogram, Read, Report, Slots, StackKey, StackSums,
+};
 
 /// Overview: what was captured, what was lost, and the top of everything, with functions and stacks.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -53,46 +52,29 @@ struct Calls {
 pub struct State {
     threads: Slots<Sums>,
     runq: LogHistogram,
-    longest: BTreeSet<Wait>,
-    /// Waits that were shorter than those.
-    shorter: u64,
+    longest: Longest<Wait, MOST>,
     stacks: StackSums,
     samples: <Cpu as Report>::State,
-    calls: FxHashMap<u32, Calls>,
+    calls: Bounded<u32, Calls, CALLS>,
     /// Waits left out.
     idle: Idle,
 }
 
 /// Rows of each "top" table, unless --top asks for others.
 const TOP: usize = 10;
-/// Filters of a recording that choose threads of interest, so that one that hangs is news.
-const CHOSEN: [&str; 4] = ["pid", "tid", "comm", "command"];
 /// Stacks that are shown: each takes many lines.
 const STACKS: usize = 3;
 /// Longest waits that are kept: --top may ask for so many.
 const MOST: usize = 1000;
+/// Most system calls that are told apart; a kernel has some hundreds.
+const CALLS: usize = 1 << 14;
 
 impl State {
-    fn keep(&mut self, wait: Wait) {
-        let shortest = self.longest.first().copied();
-        if self.longest.len() >= MOST && shortest.is_some_and(|shortest| wait <= shortest) {
-            self.shorter += 1;
-            return;
-        }
-        self.longest.insert(wait);
-        if self.longest.len() > MOST {
-            self.longest.pop_first();
-            self.shorter += 1;
-        }
-    }
-
     fn off_cpu(&mut self, cx: &Context<'_>, batch: &Batch) {
         let (ends, durations, runqs) = (batch.u64("end"), batch.u64("duration"), batch.u64("runq"));
         let (tids, tgids) = (batch.u32("tid"), batch.u32("tgid"));
         let (states, calls, flags) = (batch.u8("state"), batch.u16("syscall"), batch.u8("flags"));
         let (kstacks, ustacks) = (batch.u32("kstack"), batch.u32("ustack"));
-        let chosen = cx.meta().filters.iter().any(|(name, _)| CHOSEN.contains(&name.as_str()));
-        let partial = (fact_flag::OPEN | fact_flag::BEGAN_BEFORE) as u8;
         for row in 0..batch.rows() {
             let key = cx.tasks().thread_key(tids[row], tgids[row], ends[row]);
             let thread = key.0;
@@ -104,24 +86,19 @@ impl State {
                 syscall: calls[row],
                 flags: flags[row],
             };
-            if runqs[row] > 0 || flags[row] & partial == 0 {
+            if runqs[row] > 0 {
                 self.runq.add(runqs[row]);
             }
             let whole = (durations[row], runqs[row]);
-            let duration = self.idle.rest(cx, key, states[row], flags[row], whole);
-            if duration == 0 {
-                // Of chosen threads, one that never came back is what was looked for.
-                if chosen && !waits_for_work(cx, key, states[row]) {
-                    self.keep(wait);
-                }
+            let Some(duration) = self.idle.rest(cx, key, states[row], flags[row], whole) else {
                 continue;
-            }
+            };
             let sums = self.threads.at(thread);
             sums.waits += 1;
             sums.off_cpu = sums.off_cpu.wrapping_add(duration);
             sums.runq = sums.runq.wrapping_add(runqs[row]);
             sums.longest = sums.longest.max(duration);
-            self.keep(Wait { duration, ..wait });
+            self.longest.add(Wait { duration, ..wait });
             let key = StackKey { thread, ustack: ustacks[row], kstack: kstacks[row] };
             self.stacks.add(key, duration);
         }
@@ -140,10 +117,8 @@ impl State {
         let (numbers, counts) = (batch.u32("nr"), batch.u64("count"));
         let (errors, totals) = (batch.u64("errors"), batch.u64("total"));
         for row in 0..batch.rows() {
-            let calls = self.calls.entry(numbers[row]).or_default();
-            calls.count = calls.count.wrapping_add(counts[row]);
-            calls.errors = calls.errors.wrapping_add(errors[row]);
-            calls.total = calls.total.wrapping_add(totals[row]);
+            let calls = Calls { count: counts[row], errors: errors[row], total: totals[row] };
+            self.calls.at(numbers[row]).fold(calls);
         }
     }
 }
@@ -178,19 +153,13 @@ impl Report for Overview {
     }
 
     fn merge(&self, into: &mut State, from: State) {
-        into.threads.merge(from.threads, |into, from| into.add(from));
+        into.threads.merge(from.threads);
         into.runq.merge(&from.runq);
-        into.shorter += from.shorter;
+        into.longest.merge(from.longest);
         into.stacks.merge(from.stacks);
         Cpu::default().merge(&mut into.samples, from.samples);
         into.idle.merge(from.idle);
-        from.longest.into_iter().for_each(|wait| into.keep(wait));
-        for (nr, from) in from.calls {
-            let calls = into.calls.entry(nr).or_default();
-            calls.count = calls.count.wrapping_add(from.count);
-            calls.errors = calls.errors.wrapping_add(from.errors);
-            calls.total = calls.total.wrapping_add(from.total);
-        }
+        into.calls.merge(from.calls);
     }
 
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
@@ -198,8 +167,16 @@ impl Report for Overview {
     }
 }
 
-impl Sums {
-    fn add(&mut self, from: Sums) {
+impl Fold for Calls {
+    fn fold(&mut self, from: Calls) {
+        self.count = self.count.wrapping_add(from.count);
+        self.errors = self.errors.wrapping_add(from.errors);
+        self.total = self.total.wrapping_add(from.total);
+    }
+}
+
+impl Fold for Sums {
+    fn fold(&mut self, from: Sums) {
         self.samples += from.samples;
         self.waits += from.waits;
         self.off_cpu = self.off_cpu.wrapping_add(from.off_cpu);

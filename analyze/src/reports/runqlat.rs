@@ -8,7 +8,7 @@ use ktape_format::Batch;
 use crate::answer::{Answer, Block, Cell, Facts, Histogram, Table, Unit};
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::query::Filter;
-use crate::run::{LogHistogram, Read, Report, Slots};
+use crate::run::{Fold, LogHistogram, Read, Report, Slots};
 use crate::task_cells;
 
 /// Run-queue latency: how long runnable threads waited for a CPU.
@@ -60,6 +60,12 @@ impl Delays {
     }
 }
 
+impl Fold for Delays {
+    fn fold(&mut self, from: Delays) {
+        self.merge(&from);
+    }
+}
+
 impl Report for RunqLat {
     const NAME: &'static str = "runqlat";
     type State = State;
@@ -102,7 +108,7 @@ impl Report for RunqLat {
     }
 
     fn merge(&self, into: &mut State, from: State) {
-        into.delays.merge(from.delays, |into, from| into.merge(&from));
+        into.delays.merge(from.delays);
     }
 
     fn finish(&self, cx: &Context<'_>, _: &Filter, state: State) -> Answer {

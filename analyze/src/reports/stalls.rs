@@ -12,6 +12,7 @@ use crate::context::{Context, Needs};
 use crate::idle::waits_for_work;
 use crate::query::Filter;
 use crate::run::{Longest, Read, Report};
+use crate::wait_class::state_name;
 
 /// Stalls: single waits of 250 ms or more (--min-duration), open ones first, then the longest.
 ///
@@ -56,6 +57,11 @@ struct Stall {
     syscall: u16,
     state: u8,
     flags: u8,
+}
+
+/// From which length on a wait is a stall, ns; `asked` is --min-duration, 0 when it is not given.
+fn threshold(asked: u64) -> u64 {
+    if asked > 0 { asked } else { DEFAULT }
 }
 
 impl Stall {
@@ -122,7 +128,7 @@ impl Report for Stalls {
             }
             let thread = cx.tasks().thread_key(tids[row], tgids[row], ends[row]);
             // One that was woken and starved of a CPU had something to do.
-            let starved = runqs[row] > durations[row] / 2;
+            let starved = runqs[row] >= threshold(cx.least_duration());
             if !self.all && !starved && waits_for_work(cx, thread, states[row]) {
                 state.idle.0 += 1;
                 state.idle.1 += u64::from(durations[row] >= DEFAULT);
@@ -165,9 +171,4 @@ impl Stalls {
     fn picks(&self, state: u8) -> bool {
         self.state.is_empty() || self.state.iter().any(|name| name == state_name(state))
     }
-}
-
-fn state_name(state: u8) -> &'static str {
-    let names = off_cpu_state::NAMES;
-    names.iter().find(|entry| entry.0 == u64::from(state)).map_or("unknown", |entry| entry.1)
 }

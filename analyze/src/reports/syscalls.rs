@@ -9,12 +9,11 @@ mod sums;
 
 use ktape_format::Batch;
 use ktape_schema::{SyscallCount, SyscallLatency, SyscallSlow};
-use rustc_hash::FxHashMap;
 
 use crate::answer::Answer;
 use crate::context::{Context, Needs};
 use crate::query::Filter;
-use crate::run::{Longest, Read, Report};
+use crate::run::{Bounded, Fold, Longest, Read, Report};
 use buckets::Buckets;
 use slow::Slow;
 use sums::Sums;
@@ -47,14 +46,16 @@ pub enum By {
 
 /// Slow calls that are kept, open ones and others each: the longest.
 const SLOW: usize = 10_000;
+/// Most processes and calls that are told apart.
+const MOST: usize = 1 << 18;
 
 /// The fold.
 #[derive(Debug, Default)]
 pub struct State {
     /// By process key and number.
-    calls: FxHashMap<(u64, u32), Sums>,
+    calls: Bounded<(u64, u32), Sums, MOST>,
     /// By process key with `--by process`, by number else.
-    times: FxHashMap<u64, Buckets>,
+    times: Bounded<u64, Buckets, MOST>,
     open: Longest<Slow, SLOW>,
     slow: Longest<Slow, SLOW>,
     /// Where the windows in which calls were counted begin and end.
@@ -106,12 +107,8 @@ impl Report for Syscalls {
     }
 
     fn merge(&self, into: &mut State, from: State) {
-        for (key, sums) in from.calls {
-            into.calls.entry(key).or_default().add(sums);
-        }
-        for (key, buckets) in from.times {
-            into.times.entry(key).or_default().merge(&buckets);
-        }
+        into.calls.merge(from.calls);
+        into.times.merge(from.times);
         into.counted = join(into.counted, from.counted);
         into.open.merge(from.open);
         into.slow.merge(from.slow);
@@ -135,7 +132,7 @@ fn count(cx: &Context<'_>, batch: &Batch, state: &mut State) {
             total: totals[row],
             max: longest[row],
         };
-        state.calls.entry((process.0, numbers[row])).or_default().add(sums);
+        state.calls.at((process.0, numbers[row])).fold(sums);
         let begin = ends[row].saturating_sub(durations[row]);
         state.counted = join(state.counted, Some((begin, ends[row])));
     }
@@ -151,7 +148,7 @@ impl Syscalls {
                 }
                 By::Name | By::Class => batch.u32("nr")[row].into(),
             };
-            state.times.entry(key).or_default().add(buckets[row], counts[row]);
+            state.times.at(key).add(buckets[row], counts[row]);
         }
     }
 }

@@ -9,7 +9,7 @@ use ktape_schema::OffCpu;
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::query::Filter;
-use crate::run::{Read, Report, Slots};
+use crate::run::{Fold, Read, Report, Slots};
 
 /// Process tree: who started whom, when, for how long, with which result, and where its time went.
 ///
@@ -34,8 +34,8 @@ struct Waits {
     runq: u64,
 }
 
-impl Waits {
-    fn add(&mut self, other: Waits) {
+impl Fold for Waits {
+    fn fold(&mut self, other: Waits) {
         self.count = self.count.saturating_add(other.count);
         self.off_cpu = self.off_cpu.saturating_add(other.off_cpu);
         self.runq = self.runq.saturating_add(other.runq);
@@ -69,12 +69,12 @@ impl Report for Tree {
             let time = times.map_or(0, |times| times[row]);
             let key = tasks.thread_key(tids[row], tgids[row], time);
             let wait = Waits { count: 1, off_cpu: durations[row], runq: runqs[row] };
-            state.threads.at(key.0).add(wait);
+            state.threads.at(key.0).fold(wait);
         }
     }
 
     fn merge(&self, into: &mut State, from: State) {
-        into.threads.merge(from.threads, Waits::add);
+        into.threads.merge(from.threads);
     }
 
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {

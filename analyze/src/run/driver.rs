@@ -21,8 +21,9 @@ pub struct Query {
 
 /// Runs a report over a trace.
 pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer> {
-    let cx = Context::load(trace, report.needs());
+    let mut cx = Context::load(trace, report.needs());
     let filter = query.filter.resolve(&cx)?;
+    cx.narrow_to(&filter);
     let reads = report.reads(&cx);
     let plan = Plan::new(&cx, &filter, &reads);
     let (state, mut damages) = plan.scan(report, threads(query.threads, &plan))?;
@@ -32,7 +33,7 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     let mut answer = report.finish(&cx, &filter, state);
     answer.report = R::NAME;
     answer.window = Some((cx.offset(filter.window(&cx).0), cx.offset(filter.window(&cx).1)));
-    let dropped: Vec<_> = plan.jobs.iter().map(|job| (job.read, job.rows.missing())).collect();
+    let dropped: Vec<_> = plan.jobs.iter().map(|job| (job.read, &job.rows)).collect();
     answer.notes.splice(0..0, notes::of(&cx, &filter, &reads, &dropped, &damages));
     Ok(answer)
 }

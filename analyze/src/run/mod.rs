@@ -1,5 +1,6 @@
 //! How a report runs over a trace: chunks in any order on any number of threads, one answer.
 
+mod bounded;
 mod driver;
 mod entry;
 mod histogram;
@@ -9,6 +10,7 @@ mod report;
 mod slots;
 mod stack_sums;
 
+pub use bounded::{Bounded, BoundedKey, Fold};
 pub use driver::{Query, run};
 pub use entry::Entry;
 pub use histogram::{Bucket, LogHistogram};

@@ -6,14 +6,14 @@ use ktape_schema::{Class, by_id};
 use super::Read;
 use crate::answer::{Cell, Note, NoteKind};
 use crate::context::{Context, Damage, Loss, record_id};
-use crate::query::Filter;
+use crate::query::{Filter, RowFilter};
 
 /// The notes of an answer that read `reads` through `filter`.
 pub(super) fn of(
     cx: &Context<'_>,
     filter: &Filter,
     reads: &[Read],
-    dropped: &[(&Read, &[&'static str])],
+    filtered: &[(&Read, &RowFilter<'_>)],
     unreadable: &[Damage],
 ) -> Vec<Note> {
     let mut notes = Vec::new();
@@ -26,12 +26,22 @@ pub(super) fn of(
     for read in reads {
         notes.extend(missing(cx, read));
     }
-    for (read, options) in dropped.iter().filter(|(_, options)| !options.is_empty()) {
-        let (record, options) = (read.record, options.join(", "));
-        notes.push(Note::new(
-            NoteKind::Filter,
-            format!("{record} facts are left out: they do not state what {options} asks for"),
-        ));
+    for (read, rows) in filtered {
+        let (record, options) = (read.record, rows.missing().join(", "));
+        if !options.is_empty() {
+            notes.push(Note::new(
+                NoteKind::Filter,
+                format!("{record} facts are left out: they do not state what {options} asks for"),
+            ));
+        } else if rows.names_processes() && cx.has_facts(record) {
+            notes.push(Note::new(
+                NoteKind::Filter,
+                format!(
+                    "{record} facts are of whole processes: --comm picks those whose first thread \
+                     has such a name"
+                ),
+            ));
+        }
     }
     notes
 }
@@ -43,22 +53,19 @@ pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
 }
 
 /// What is asked for and not in the trace: a time, processes, threads.
-fn strangers(cx: &Context<'_>, filter: &Filter) -> Option<Note> {
+fn strangers(cx: &Context<'_>, filter: &Filter) -> impl Iterator<Item = Note> {
     let (processes, threads) = (cx.tasks().processes(), cx.tasks().threads());
     let no_process = |pid: &&u32| !processes.iter().any(|process| process.pid == **pid);
     let no_thread = |tid: &&u32| !threads.iter().any(|thread| thread.tid == **tid);
     let mut unknown: Vec<String> = Vec::new();
     unknown.extend(filter.pids.iter().filter(no_process).map(|pid| format!("process {pid}")));
     unknown.extend(filter.tids.iter().filter(no_thread).map(|tid| format!("thread {tid}")));
-    if filter.from > cx.end() || filter.to < cx.start() {
-        let text = "the window of --time lies outside of the recording".to_owned();
-        return Some(Note::new(NoteKind::Filter, text));
-    }
-    if unknown.is_empty() {
-        return None;
-    }
-    let text = format!("the trace has no definition of {}", unknown.join(", "));
-    Some(Note::new(NoteKind::Filter, text))
+    let outside = filter.from > cx.end() || filter.to < cx.start();
+    let outside = outside.then(|| "the window of --time lies outside of the recording".to_owned());
+    let unknown = (!unknown.is_empty())
+        .then(|| format!("the trace has no definition of {}", unknown.join(", ")));
+    let notes = [outside, unknown].into_iter().flatten();
+    notes.map(|text| Note::new(NoteKind::Filter, text))
 }
 
 /// What was lost of a record in the window, on the CPUs that are asked for.
@@ -196,8 +203,7 @@ fn missing(cx: &Context<'_>, read: &Read) -> Option<Note> {
     if read.optional {
         return None;
     }
-    let id = record_id(cx.trace(), read.record);
-    if cx.trace().chunks().iter().any(|chunk| Some(chunk.record) == id) {
+    if cx.has_facts(read.record) {
         return None;
     }
     let record = read.record;

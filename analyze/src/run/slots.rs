@@ -1,27 +1,30 @@
 //! `Slots`: one accumulator per thread or process.
 
-use rustc_hash::FxHashMap;
+use super::bounded::{Bounded, Fold};
 
 /// Accumulators by [`crate::context::ThreadKey`] or [`crate::context::ProcessKey`].
 ///
-/// Keys of defined tasks index a vector; the bare keys of undefined ones a hash map. Memory follows
-/// the number of tasks in the trace.
+/// Keys of defined tasks index a vector; the bare keys of undefined ones a bounded map. Memory
+/// follows the number of tasks that the trace defines.
 #[derive(Clone, Debug)]
 pub struct Slots<A> {
     dense: Vec<A>,
-    bare: FxHashMap<u64, A>,
+    bare: Bounded<u64, A, BARE>,
 }
 
 impl<A> Default for Slots<A> {
     fn default() -> Self {
-        Self { dense: Vec::new(), bare: FxHashMap::default() }
+        Self { dense: Vec::new(), bare: Bounded::default() }
     }
 }
 
 /// Indices into tables of tasks are u32.
 const DENSE: u64 = 1 << 32;
+/// Most undefined tasks that are told apart. The recorder defines all of them; one killed in a storm
+/// of new threads leaves those of its last second.
+const BARE: usize = 1 << 15;
 
-impl<A: Default> Slots<A> {
+impl<A: Fold> Slots<A> {
     /// The accumulator of a key, new when there was none.
     #[inline]
     pub fn at(&mut self, key: u64) -> &mut A {
@@ -32,7 +35,7 @@ impl<A: Default> Slots<A> {
     #[cold]
     fn at_slow(&mut self, key: u64) -> &mut A {
         if key >= DENSE {
-            return self.bare.entry(key).or_default();
+            return self.bare.at(key);
         }
         let index = key as usize;
         self.dense.resize_with(index + 1, A::default);
@@ -40,24 +43,20 @@ impl<A: Default> Slots<A> {
     }
 
     /// Folds other accumulators in.
-    pub fn merge(&mut self, from: Slots<A>, mut fold: impl FnMut(&mut A, A)) {
+    pub fn merge(&mut self, from: Slots<A>) {
         if self.dense.len() < from.dense.len() {
             self.dense.resize_with(from.dense.len(), A::default);
         }
         for (into, from) in self.dense.iter_mut().zip(from.dense) {
-            fold(into, from);
+            into.fold(from);
         }
-        for (key, from) in from.bare {
-            fold(self.bare.entry(key).or_default(), from);
-        }
+        self.bare.merge(from.bare);
     }
 
     /// Every key with its accumulator, by key. Some may never have been touched.
     pub fn into_sorted(self) -> Vec<(u64, A)> {
         let mut all: Vec<(u64, A)> = (0u64..).zip(self.dense).collect();
-        let dense = all.len();
-        all.extend(self.bare);
-        all[dense..].sort_unstable_by_key(|entry| entry.0);
+        all.extend(self.bare.into_sorted());
         all
     }
 }

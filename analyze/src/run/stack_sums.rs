@@ -1,6 +1,6 @@
 //! `StackSums`: how often, and how much, per thread and stack.
 
-use rustc_hash::FxHashMap;
+use super::bounded::{Bounded, BoundedKey, Fold};
 
 /// Whose stack, and which.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,9 +24,15 @@ pub struct Sum {
     pub max: u64,
 }
 
-impl Sum {
-    /// Adds another sum.
-    pub fn add(&mut self, other: Sum) {
+impl BoundedKey for StackKey {
+    const OTHERS: Self = Self { thread: u64::MAX, ustack: u32::MAX, kstack: u32::MAX };
+}
+
+/// Most stacks of threads that are told apart: a recording of a minute has some thousands.
+const MOST: usize = 1 << 19;
+
+impl Fold for Sum {
+    fn fold(&mut self, other: Sum) {
         self.count = self.count.saturating_add(other.count);
         self.total = self.total.saturating_add(other.total);
         self.max = self.max.max(other.max);
@@ -40,7 +46,7 @@ impl Sum {
 #[derive(Debug)]
 pub struct StackSums {
     cache: Box<[(StackKey, Sum)]>,
-    map: FxHashMap<StackKey, Sum>,
+    map: Bounded<StackKey, Sum, MOST>,
 }
 
 const CACHE: usize = 1024;
@@ -48,7 +54,7 @@ const CACHE: usize = 1024;
 impl Default for StackSums {
     fn default() -> Self {
         let cache = vec![(StackKey::default(), Sum::default()); CACHE].into_boxed_slice();
-        Self { cache, map: FxHashMap::default() }
+        Self { cache, map: Bounded::default() }
     }
 }
 
@@ -61,7 +67,7 @@ impl StackSums {
         let (held, sum) = &mut self.cache[(mix >> 54) as usize % CACHE];
         if *held != key {
             if sum.count > 0 {
-                self.map.entry(*held).or_default().add(*sum);
+                self.map.at(*held).fold(*sum);
             }
             (*held, *sum) = (key, Sum::default());
         }
@@ -75,25 +81,17 @@ impl StackSums {
         for (key, sum) in
             from.cache.iter().chain(self.cache.iter()).filter(|(_, sum)| sum.count > 0)
         {
-            self.map.entry(*key).or_default().add(*sum);
+            self.map.at(*key).fold(*sum);
         }
         self.cache.fill(Default::default());
-        if self.map.is_empty() {
-            self.map = from.map;
-            return;
-        }
-        for (key, sum) in from.map {
-            self.map.entry(key).or_default().add(sum);
-        }
+        self.map.merge(from.map);
     }
 
     /// All sums, by key.
     pub fn into_sorted(mut self) -> Vec<(StackKey, Sum)> {
         for (key, sum) in self.cache.iter().filter(|(_, sum)| sum.count > 0) {
-            self.map.entry(*key).or_default().add(*sum);
+            self.map.at(*key).fold(*sum);
         }
-        let mut all: Vec<(StackKey, Sum)> = self.map.into_iter().collect();
-        all.sort_unstable_by_key(|entry| entry.0);
-        all
+        self.map.into_sorted()
     }
 }

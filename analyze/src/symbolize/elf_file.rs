@@ -21,6 +21,8 @@ pub(super) struct ElfFile {
     pub(super) build_id: Option<String>,
     pub(super) segments: Vec<Segment>,
     pub(super) has_dwarf: bool,
+    /// Whether it has a symbol table, be it the dynamic one.
+    pub(super) has_symbols: bool,
     /// Where a shared part of the debug information lies (`.gnu_debugaltlink`), and its build-id.
     pub(super) supplement: Option<(PathBuf, String)>,
     /// Address of `_stext`, in kernel images.
@@ -51,6 +53,8 @@ impl ElfFile {
         let has_dwarf = [".debug_info", ".zdebug_info"]
             .iter()
             .any(|name| object.section_by_name(name).is_some_and(|section| section.size() > 0));
+        let has_symbols =
+            object.symbols().chain(object.dynamic_symbols()).any(|symbol| symbol.size() > 0);
         let supplement =
             object.gnu_debugaltlink().ok().flatten().map(|(path, id)| {
                 (PathBuf::from(String::from_utf8_lossy(path).into_owned()), hex(id))
@@ -63,6 +67,7 @@ impl ElfFile {
             build_id: object.build_id().ok().flatten().map(hex),
             segments,
             has_dwarf,
+            has_symbols,
             supplement,
             stext: stext.flatten(),
         })

@@ -1,8 +1,9 @@
-//! Looks places up in debug information.
+//! Looks places up in debug information and symbol tables.
 
 use addr2line::Loader;
 
 use super::elf_file::address_of;
+use super::functions::FunctionTable;
 use super::search::{Found, Place};
 
 /// One function at a place.
@@ -23,18 +24,19 @@ const MAX_NAME: usize = 1024;
 pub(super) fn look_up(found: &Found, offsets: &[u64]) -> Result<Vec<Vec<Function>>, String> {
     let loader = Loader::new_with_sup(&found.file, found.supplement.as_ref())
         .map_err(|error| format!("{}: {error}", found.file.display()))?;
+    let table = FunctionTable::read(&found.file)?;
     let address = |offset: u64| match &found.place {
         Place::Segments(segments) | Place::Assumed(segments) => address_of(segments, offset),
         Place::From(base) => base.checked_add(offset),
     };
     let functions = |&offset: &u64| {
-        address(offset).map_or_else(Vec::new, |address| functions(&loader, address))
+        address(offset).map_or_else(Vec::new, |address| functions(&loader, &table, address))
     };
     Ok(offsets.iter().map(functions).collect())
 }
 
 /// What is broken in debug information is as if it were not there.
-fn functions(loader: &Loader, address: u64) -> Vec<Function> {
+fn functions(loader: &Loader, table: &FunctionTable, address: u64) -> Vec<Function> {
     let mut functions = Vec::new();
     if let Ok(mut frames) = loader.find_frames(address) {
         while let Ok(Some(frame)) = frames.next() {
@@ -51,14 +53,14 @@ fn functions(loader: &Loader, address: u64) -> Vec<Function> {
     }
     // Innermost first, until here.
     functions.reverse();
-    if let Some(outer) = functions.first_mut()
-        && let Some(symbol) = loader.find_symbol_info(address)
-    {
-        outer.offset = address.checked_sub(symbol.address());
-        if outer.name.is_none() {
-            let name = addr2line::demangle_auto(symbol.name().into(), None);
-            outer.name = Some(bounded(&name));
+    if let Some((name, offset)) = table.at(address) {
+        if functions.is_empty() {
+            functions.push(Function::default());
         }
+        let outer = &mut functions[0];
+        outer.offset = Some(offset);
+        let name = || bounded(&addr2line::demangle_auto(name.into(), None));
+        outer.name.get_or_insert_with(name);
     }
     functions
 }

@@ -4,6 +4,7 @@
 //! trace, from which the reports answer on any machine (`ktape symbolize`).
 
 mod elf_file;
+mod functions;
 mod lookup;
 mod options;
 mod outcome;

@@ -15,6 +15,8 @@ pub(super) struct Outcome {
     pub(super) kind: u32,
     /// Frames in it.
     pub(super) frames: u64,
+    /// Those of them that had no name and have one now.
+    pub(super) named: u64,
     /// Those of them that have a source line now.
     pub(super) lines: u64,
     /// Functions that were inlined into them.
@@ -32,6 +34,7 @@ pub(super) fn answer(mut outcomes: Vec<Outcome>, notes: Vec<Note>) -> Answer {
         rows: vec![
             ("modules", "modules", Cell::Count(outcomes.len() as u64)),
             ("frames", "frames", Cell::Count(sum(|module| module.frames))),
+            ("named", "  newly named", Cell::Count(sum(|module| module.named))),
             ("with_line", "  with source line", Cell::Count(sum(|module| module.lines))),
             ("inlined", "inlined functions", Cell::Count(sum(|module| module.inlined))),
         ],
@@ -42,6 +45,7 @@ pub(super) fn answer(mut outcomes: Vec<Outcome>, notes: Vec<Note>) -> Answer {
         ("kind", ""),
         ("build_id", ""),
         ("frames", "frames"),
+        ("named", "named"),
         ("with_line", "with line"),
         ("inlined", "inlined"),
         ("file", "from"),
@@ -61,6 +65,7 @@ pub(super) fn answer(mut outcomes: Vec<Outcome>, notes: Vec<Note>) -> Answer {
                 Cell::text(kind.map_or("unknown", |entry| entry.1)),
                 Cell::text(&module.build_id),
                 Cell::Count(module.frames),
+                Cell::Count(module.named),
                 Cell::Count(module.lines),
                 Cell::Count(module.inlined),
                 text(&module.file),

@@ -21,8 +21,9 @@ pub(super) struct Wanted {
 /// The files that were found for a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Has debug information.
+    /// Has debug information, or at least a symbol table.
     pub(super) file: PathBuf,
+    pub(super) has_dwarf: bool,
     /// The shared part of it.
     pub(super) supplement: Option<PathBuf>,
     pub(super) place: Place,
@@ -44,6 +45,7 @@ pub(super) fn search(wanted: &Wanted, options: &Symbolize) -> Result<Found, Stri
     let tail = build_id_path(&wanted.build_id).ok_or("the trace does not know its build-id")?;
     let mut segments = None;
     let mut tried = Vec::new();
+    let mut symbols_only = None;
     for path in candidates(wanted, options, &tail) {
         let elf = match ElfFile::read(&path, wanted.kernel) {
             Ok(elf) => elf,
@@ -61,7 +63,13 @@ pub(super) fn search(wanted: &Wanted, options: &Symbolize) -> Result<Found, Stri
             segments = Some(elf.segments.clone());
         }
         if !elf.has_dwarf {
-            tried.push((path, "no debug information".to_owned()));
+            if symbols_only.is_none() && elf.has_symbols && elf.has_layout() && !wanted.kernel {
+                let place = Place::Segments(elf.segments);
+                symbols_only =
+                    Some(Found { file: path, has_dwarf: false, supplement: None, place });
+            } else {
+                tried.push((path, "no debug information".to_owned()));
+            }
             continue;
         }
         let place = match (wanted.kernel, elf.stext, segments) {
@@ -75,9 +83,9 @@ pub(super) fn search(wanted: &Wanted, options: &Symbolize) -> Result<Found, Stri
             (false, _, None) => Place::Assumed(elf.assumed_layout()),
         };
         let supplement = supplement(&path, &elf, options);
-        return Ok(Found { file: path, supplement, place });
+        return Ok(Found { file: path, has_dwarf: true, supplement, place });
     }
-    Err(reason(wanted, &tried))
+    symbols_only.ok_or_else(|| reason(wanted, &tried))
 }
 
 /// What to say of all that was tried: files that are there but do not fit are news, files that are not

@@ -18,8 +18,8 @@ use crate::context::{Context, Module, Needs, UNKNOWN};
 use crate::error::Result;
 use crate::run::gaps;
 
-/// Writes a trace with the same facts in which frames have inlined functions, source files and lines,
-/// as far as files with debug information and the right build-id are found. The answer says what was
+/// Writes a trace with the same facts in which frames have names, inlined functions, source files and
+/// lines, as far as files with the right build-id are found that have symbols or debug information. The answer says what was
 /// found for each module, or why nothing was.
 ///
 /// Names that the recorder found stay: debug information adds files, lines and what was inlined, and
@@ -117,6 +117,9 @@ fn functions(
         }
         outcome.why = "the module itself was not found: laid out as GNU ld does".to_owned();
     }
+    if !found.has_dwarf {
+        outcome.why = "no debug information: names of its symbol table".to_owned();
+    }
     outcome.file = found.file.display().to_string();
     Ok(functions)
 }
@@ -151,6 +154,7 @@ fn replace(
     if !has_line && functions.len() == 1 && known.is_some() {
         return Ok(());
     }
+    outcome.named += u64::from(known.is_none() && outer.name.is_some());
     outcome.lines += u64::from(has_line);
     outcome.inlined += functions.len() as u64 - 1;
     change.frames.insert(frame);

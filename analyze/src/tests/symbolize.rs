@@ -201,6 +201,24 @@ fn frames_get_lines_and_inlined_functions() {
 }
 
 #[test]
+fn a_symbol_table_names_functions_too() {
+    let program = Program::new(&["-g0"]);
+    for (name, named) in [("", program.outer.1), ("known", 0)] {
+        let tape = program.tape(&program.build_id, name);
+        let (trace, module) = symbolized(&tape, &Symbolize::default());
+        assert_eq!(module["named"], Value::from(named));
+        assert!(module["why"].as_str().expect("a remark").contains("symbol table"), "{module}");
+        let cx = Context::load(&trace, Needs::CODE);
+        for (id, frame) in cx.code().frames() {
+            let symbol = cx.code().symbols(id).next().expect("a symbol");
+            let expected: &[u8] = if name.is_empty() { b"outer" } else { b"known" };
+            assert_eq!(cx.strings().get(symbol.name), expected);
+            assert_eq!(symbol.offset, frame.offset - program.outer.0);
+        }
+    }
+}
+
+#[test]
 fn another_file_under_the_same_path_is_not_taken() {
     let program = Program::new(&[]);
     for (id, why) in [("00112233", "its build-id is"), ("", "does not know its build-id")] {

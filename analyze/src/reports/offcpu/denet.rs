@@ -19,7 +19,7 @@ pub(super) fn summary(all: &Waits, threads: &BTreeMap<(u32, u32), Waits>) -> Blo
             ("avg_time_ns", "average", Cell::DurNs(all.average())),
             ("max_time_ns", "longest", Cell::DurNs(all.max)),
             ("min_time_ns", "shortest", Cell::DurNs(all.min())),
-            ("runq_ns", "of it run queue", Cell::DurNs(all.runq)),
+            ("runq_ns", "runnable, no CPU", Cell::DurNs(all.runq)),
         ],
         ..Facts::default()
     };
@@ -102,9 +102,9 @@ fn bottleneck(all: &Waits) -> Facts {
         key: "bottleneck",
         rows: vec![
             ("bottleneck_type", "", Cell::text(kind)),
-            ("io_wait_percentage", "  io", share(io)),
-            ("lock_contention_percentage", "  lock", share(lock)),
-            ("sleep_percentage", "  sleep", share(sleep)),
+            ("io_wait_percentage", "in io", share(io)),
+            ("lock_contention_percentage", "in futex or lock", share(lock)),
+            ("sleep_percentage", "sleeping", share(sleep)),
         ],
         show: Show::All,
     }

@@ -1,6 +1,7 @@
 //! `Waits`: what is summed up per thread and per process.
 
 use crate::answer::Cell;
+use crate::run::Fold;
 use crate::wait_class::WaitClass;
 
 /// Sums over waits.
@@ -14,6 +15,12 @@ pub(super) struct Waits {
     above_min: u64,
     /// Blocked time by class.
     pub(super) classes: [u64; WaitClass::COUNT],
+}
+
+impl Fold for Waits {
+    fn fold(&mut self, from: Waits) {
+        self.merge(&from);
+    }
 }
 
 impl Waits {

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ktape_schema::{Class, SyscallCount, fact_flag, off_cpu_state};
+use ktape_schema::{Class, SyscallCount, fact_flag};
 
-use super::{STACKS, State, Sums, TOP, Wait};
+use super::{MOST, STACKS, State, Sums, TOP, Wait};
 use crate::answer::{Answer, Block, Cell, Facts, FrameKind, Table};
 use crate::capture_facts;
 use crate::context::{Context, ProcessKey, ThreadKey};
@@ -13,8 +13,9 @@ use crate::cpu_time;
 use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
 use crate::reports::cpu::top_functions;
-use crate::run::{LogHistogram, StackSums};
+use crate::run::{Fold, Longest, LogHistogram, StackSums};
 use crate::task_cells;
+use crate::wait_class::state_name;
 
 pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
     let idle = state.idle;
@@ -26,7 +27,7 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
     let mut processes: BTreeMap<ProcessKey, Sums> = BTreeMap::new();
     for (key, sums) in state.threads.into_sorted() {
         if sums.waits > 0 || sums.samples > 0 {
-            processes.entry(cx.tasks().process_of(ThreadKey(key))).or_default().add(sums);
+            processes.entry(cx.tasks().process_of(ThreadKey(key))).or_default().fold(sums);
         }
     }
     blocks.push(Block::Table(cpu(cx, filter, &processes)));
@@ -35,12 +36,12 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
     }
     blocks.push(Block::Table(off_cpu(cx, &processes)));
     blocks.extend(stacks(cx, state.stacks));
-    blocks.push(Block::Table(longest(cx, state.longest.into_iter().rev(), state.shorter)));
+    blocks.push(Block::Table(longest(cx, state.longest)));
     if state.runq.count() > 0 {
         blocks.push(Block::Heading("Run-queue latency".to_owned()));
         blocks.push(Block::Facts(runq(&state.runq)));
     }
-    let mut calls: Vec<_> = state.calls.into_iter().collect();
+    let mut calls = state.calls.into_sorted();
     calls.sort_by_key(|(nr, calls)| (Reverse(calls.count), *nr));
     if !calls.is_empty() {
         let columns =
@@ -176,7 +177,7 @@ fn off_cpu(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, Sums>) -> Table {
     table
 }
 
-fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>, shorter: u64) -> Table {
+fn longest(cx: &Context<'_>, waits: Longest<Wait, MOST>) -> Table {
     let columns = [
         ("end_ns", "ended at"),
         ("duration_ns", "waited"),
@@ -189,12 +190,11 @@ fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>, shorter: u64) ->
     ];
     let mut table = Table::top("longest_waits", &columns, TOP);
     table.title = "Longest waits".to_owned();
-    table.left_out = shorter;
-    let state = |value: u8| {
-        let names = off_cpu_state::NAMES;
-        names.iter().find(|entry| entry.0 == u64::from(value)).map_or("unknown", |entry| entry.1)
-    };
+    let added = waits.added();
+    let waits = waits.into_sorted();
+    table.not_kept = added - waits.len() as u64;
     table.rows = waits
+        .into_iter()
         .map(|wait| {
             let key = ThreadKey(wait.thread);
             vec![
@@ -203,7 +203,7 @@ fn longest(cx: &Context<'_>, waits: impl Iterator<Item = Wait>, shorter: u64) ->
                 Cell::Tid(cx.tasks().tid(key)),
                 Cell::Pid(cx.tasks().tgid(key)),
                 Cell::text(cx.thread_comm_at(key, wait.end)),
-                Cell::text(state(wait.state)),
+                Cell::text(state_name(wait.state)),
                 Cell::text(cx.syscalls().name(wait.syscall.into())),
                 Cell::Bool(u16::from(wait.flags) & fact_flag::OPEN != 0),
             ]
@@ -220,7 +220,8 @@ fn stacks(cx: &Context<'_>, sums: StackSums) -> Option<Block> {
     });
     // A row without any frame but the thread's name tells nothing here.
     stacks.rows.retain(|row| row.frames.iter().any(|frame| frame.0 == FrameKind::Kernel));
-    stacks.rows.truncate(STACKS);
+    stacks.main = false;
+    stacks.top = Some(STACKS);
     stacks.title = "Most off-CPU time, by stack (report offcpu --by stack has all)".to_owned();
     (!stacks.rows.is_empty()).then_some(Block::Stacks(stacks))
 }

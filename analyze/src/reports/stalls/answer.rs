@@ -1,13 +1,13 @@
 //! The blocks of the stalls answer.
 
-use ktape_schema::{fact_flag, off_cpu_state};
+use ktape_schema::{fact_flag, off_cpu_state, task_flag};
 
-use super::{DEFAULT, Stall, State, state_name};
+use super::{Stall, State, threshold};
 use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind};
 use crate::context::{Context, ThreadKey};
 use crate::fact_list::{FactList, Row};
 use crate::query::Filter;
-use crate::wait_class::WaitClass;
+use crate::wait_class::{WaitClass, state_name};
 
 /// Keys, and labels in text.
 const COLUMNS: [(&str, &str); 21] = [
@@ -35,7 +35,7 @@ const COLUMNS: [(&str, &str); 21] = [
 ];
 
 pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
-    let threshold = if filter.min_duration > 0 { filter.min_duration } else { DEFAULT };
+    let threshold = threshold(filter.min_duration);
     let given = filter.min_duration > 0;
     let counted = |any: u64, by_default: u64| if given { any } else { by_default };
     let open = counted(state.open.kept.added(), state.open.by_default);
@@ -53,7 +53,7 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
         classes[cx.wait_classes().index(stall.state, stall.syscall)] += 1;
         list.push(row(cx, stall));
     }
-    list.left_out = (open + over).saturating_sub(stalls.len() as u64);
+    list.not_kept = (open + over).saturating_sub(stalls.len() as u64);
     let facts = Facts {
         rows: vec![
             ("threshold_ns", "from", Cell::DurNs(threshold)),
@@ -75,10 +75,8 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
         Block::Facts(facts),
         Block::Facts(by_class),
     ];
-    if !stalls.is_empty() {
-        blocks.extend(list.into_blocks("where the thread left the CPU"));
-    }
-    Answer { blocks, notes: notes(idle, &stalls), ..Answer::default() }
+    blocks.extend(list.into_blocks("where the thread left the CPU"));
+    Answer { blocks, notes: notes(cx, idle, &stalls), ..Answer::default() }
 }
 
 fn label(class: WaitClass) -> &'static str {
@@ -148,7 +146,7 @@ fn row(cx: &Context<'_>, stall: &Stall) -> Row {
     }
 }
 
-fn notes(idle: u64, stalls: &[Stall]) -> Vec<Note> {
+fn notes(cx: &Context<'_>, idle: u64, stalls: &[Stall]) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut about = |text: String| notes.push(Note::new(NoteKind::About, text));
     if idle > 0 {
@@ -164,7 +162,13 @@ fn notes(idle: u64, stalls: &[Stall]) -> Vec<Note> {
                 .to_owned(),
         );
     }
-    let before = |stall: &Stall| stall.is(fact_flag::BEGAN_BEFORE) && stall.ustack == 0;
+    let of_kernel = |stall: &Stall| {
+        let thread = cx.tasks().thread(ThreadKey(stall.thread.0));
+        thread.is_some_and(|thread| thread.flags & task_flag::KTHREAD != 0)
+    };
+    let before = |stall: &Stall| {
+        stall.is(fact_flag::BEGAN_BEFORE) && stall.ustack == 0 && !of_kernel(stall)
+    };
     if stalls.iter().any(before) {
         about("of waits that began before the recording only the kernel stack is known".to_owned());
     }

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ktape_schema::SyscallLatency;
-use rustc_hash::FxHashMap;
 
 use super::behaviour::{Mix, RULES};
 use super::buckets::Buckets;
@@ -34,7 +33,7 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State
     let mut classes: BTreeMap<SyscallClass, Group> = BTreeMap::new();
     let mut processes: BTreeMap<ProcessKey, (Group, Mix)> = BTreeMap::new();
     let mut mix = Mix::default();
-    for (&(process, nr), &sums) in &state.calls {
+    for ((process, nr), sums) in std::mem::take(&mut state.calls).into_sorted() {
         let class = SyscallClass::of(cx.syscalls(), nr);
         whole.sums.add(sums);
         names.entry(nr).or_default().add(sums);
@@ -47,16 +46,17 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State
     mix.lived = whole.window;
     complete(cx, filter, &mut processes, &mut mix);
 
+    let times: BTreeMap<u64, Buckets> = std::mem::take(&mut state.times).into_sorted().into_iter().collect();
     let mut blocks = vec![Block::Heading("System calls".to_owned())];
     blocks.push(Block::Facts(summary(&whole, &mix, cx)));
     blocks.extend(denet::blocks(cx, &names, &classes, whole.window));
     let main = match by {
-        By::Name => by_name(cx, &whole, &names, &state.times),
-        By::Class => by_class(cx, &whole, &classes, &state.times),
-        By::Process => by_process(cx, &whole, &processes, &state.times),
+        By::Name => by_name(cx, &whole, &names, &times),
+        By::Class => by_class(cx, &whole, &classes, &times),
+        By::Process => by_process(cx, &whole, &processes, &times),
     };
     if by == By::Name {
-        let times = &state.times;
+        let times = &times;
         let classes = by_class(cx, &whole, &classes, times);
         blocks.push(Block::Table(Table { main: false, show: unless_empty(&classes), ..classes }));
     }
@@ -70,7 +70,7 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, mut state: State
         }));
     }
     blocks.extend(slow::blocks(cx, filter, &mut state));
-    Answer { blocks, notes: notes(cx, filter, &whole, &state), ..Answer::default() }
+    Answer { blocks, notes: notes(cx, filter, &whole, times.is_empty()), ..Answer::default() }
 }
 
 /// People need no header over nothing.
@@ -175,7 +175,7 @@ fn by_name(
     cx: &Context<'_>,
     whole: &Whole,
     names: &BTreeMap<u32, Group>,
-    times: &FxHashMap<u64, Buckets>,
+    times: &BTreeMap<u64, Buckets>,
 ) -> Table {
     let mut columns = vec![("syscall", "call"), ("nr", ""), ("class", "class")];
     columns.extend(COLUMNS);
@@ -202,7 +202,7 @@ fn by_class(
     cx: &Context<'_>,
     whole: &Whole,
     classes: &BTreeMap<SyscallClass, Group>,
-    times: &FxHashMap<u64, Buckets>,
+    times: &BTreeMap<u64, Buckets>,
 ) -> Table {
     let mut buckets: BTreeMap<SyscallClass, Buckets> = BTreeMap::new();
     for (&nr, times) in times {
@@ -263,7 +263,7 @@ fn by_process(
     cx: &Context<'_>,
     whole: &Whole,
     processes: &BTreeMap<ProcessKey, (Group, Mix)>,
-    times: &FxHashMap<u64, Buckets>,
+    times: &BTreeMap<u64, Buckets>,
 ) -> Table {
     let mut columns = task_cells::PROCESS.to_vec();
     columns.extend(COLUMNS);
@@ -299,7 +299,7 @@ fn behaviours(cx: &Context<'_>, processes: &BTreeMap<ProcessKey, (Group, Mix)>) 
     table
 }
 
-fn notes(cx: &Context<'_>, filter: &Filter, whole: &Whole, state: &State) -> Vec<Note> {
+fn notes(cx: &Context<'_>, filter: &Filter, whole: &Whole, no_times: bool) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut about = |text: &str| notes.push(Note::new(NoteKind::About, text.to_owned()));
     if !filter.is_all_time() {
@@ -311,7 +311,7 @@ fn notes(cx: &Context<'_>, filter: &Filter, whole: &Whole, state: &State) -> Vec
     if whole.sums.sums.count == 0 {
         return notes;
     }
-    if state.times.is_empty() {
+    if no_times {
         about(&format!("no percentiles: the trace has no {} facts", SyscallLatency::DESC.name));
     } else {
         about(

@@ -1,5 +1,7 @@
 //! `Buckets`: counts of times by powers of two.
 
+use crate::run::Fold;
+
 /// Counts by floor(log2(nanoseconds)); bucket 0 also holds 0. Memory for the buckets up to the
 /// highest one that occurs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +11,12 @@ pub(super) struct Buckets {
 
 /// The bucket of the largest time that there is.
 const LAST: usize = 63;
+
+impl Fold for Buckets {
+    fn fold(&mut self, from: Buckets) {
+        self.merge(&from);
+    }
+}
 
 impl Buckets {
     pub(super) fn add(&mut self, bucket: u32, count: u64) {

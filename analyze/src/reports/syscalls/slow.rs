@@ -88,7 +88,7 @@ pub(super) fn blocks(cx: &Context<'_>, filter: &Filter, state: &mut State) -> Ve
         }
         None => format!("Slow calls: {all}"),
     };
-    list.left_out = all - list.len() as u64;
+    list.not_kept = all - list.len() as u64;
     list.into_blocks("taken at the return of the call")
 }
 

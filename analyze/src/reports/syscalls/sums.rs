@@ -1,5 +1,7 @@
 //! `Sums`: what is counted of one system call of one process, and over several of them.
 
+use crate::run::Fold;
+
 /// Exact sums. All of them add up without order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
@@ -11,14 +13,16 @@ pub(super) struct Sums {
     pub(super) max: u64,
 }
 
-impl Sums {
-    pub(super) fn add(&mut self, other: Sums) {
+impl Fold for Sums {
+    fn fold(&mut self, other: Sums) {
         self.count = self.count.saturating_add(other.count);
         self.errors = self.errors.saturating_add(other.errors);
         self.total = self.total.saturating_add(other.total);
         self.max = self.max.max(other.max);
     }
+}
 
+impl Sums {
     /// Whether `max` is not what it seems: the calls of this process took time, and the longest of
     /// them was not longer than one before the window.
     pub(super) fn lacks_max(&self) -> bool {
@@ -41,7 +45,7 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn add(&mut self, part: Sums) {
         self.max_unknown |= part.lacks_max();
-        self.sums.add(part);
+        self.sums.fold(part);
     }
 
     /// The longest call, when that is known.

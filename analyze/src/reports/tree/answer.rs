@@ -1,6 +1,6 @@
 //! The blocks of the tree answer.
 
-use ktape_schema::task_flag;
+use ktape_schema::{OffCpu, task_flag};
 
 use super::order::lines;
 use super::{State, Waits};
@@ -8,6 +8,7 @@ use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind, Table};
 use crate::context::{Context, Process, ProcessKey, ThreadKey};
 use crate::cpu_time;
 use crate::query::Filter;
+use crate::run::Fold;
 
 /// Deeper lines are not indented further: a hostile chain must not fill the page.
 const MAX_INDENT: usize = 32;
@@ -45,7 +46,7 @@ pub(super) fn answer(all: bool, cx: &Context<'_>, filter: &Filter, state: State)
     for (key, of_thread) in state.threads.into_sorted() {
         let process = tasks.process_of(ThreadKey(key));
         let sum = usize::try_from(process.0).ok().and_then(|index| waits.get_mut(index));
-        sum.unwrap_or(&mut strangers).add(of_thread);
+        sum.unwrap_or(&mut strangers).fold(of_thread);
     }
     let parents: Vec<Option<u32>> =
         tasks.processes().iter().map(|process| process.parent).collect();
@@ -132,7 +133,7 @@ impl Sum {
         self.born += u64::from(start(process) >= cx.start());
         self.ended += u64::from(process.end.is_some());
         self.cpu = add(self.cpu, cpu_time::of_process(cx, process));
-        self.waits.add(waits);
+        self.waits.fold(waits);
     }
 
     fn facts(&self) -> Facts {
@@ -170,7 +171,9 @@ fn row(cx: &Context<'_>, index: u32, depth: usize, waits: Waits) -> Vec<Cell> {
     let before = start < cx.start();
     let known = start > 0;
     // Of chosen processes, the family is told, but nothing is recorded of it.
-    let recorded = (waits.count > 0 || cx.meta().filters.is_empty()).then_some(());
+    let recorded =
+        waits.count > 0 || (cx.meta().filters.is_empty() && cx.was_recorded(OffCpu::DESC.name));
+    let recorded = recorded.then_some(());
     let last = process.end.unwrap_or(cx.end());
     let code = process.exit_code.filter(|_| process.end.is_some());
     vec![
