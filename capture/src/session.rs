@@ -247,7 +247,7 @@ impl Session<'_> {
             for row in run_times {
                 reader.tasks.run_time(row, &mut reader.tape);
             }
-            reader.tasks.run_times(&snapshot, &mut reader.tape);
+            reader.tasks.run_times(&mut reader.tape);
             for process in snapshot.processes.iter().filter(|process| !process.kthread) {
                 reader.mappings.read(process.tgid, self.start);
             }
@@ -340,13 +340,6 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// What the scheduler has counted by now.
-    fn run_times(&mut self) {
-        if let Ok(snapshot) = Snapshot::take() {
-            self.reader.tasks.run_times(&snapshot, &mut self.reader.tape);
-        }
-    }
-
     /// Stops the programs, and takes the facts that are open at that moment.
     fn read_open(
         &mut self,
@@ -362,7 +355,7 @@ impl Session<'_> {
                 self.reader.own_fact(open.record, row);
             }
         }
-        self.run_times();
+        self.reader.tasks.run_times(&mut self.reader.tape);
         Ok(())
     }
 

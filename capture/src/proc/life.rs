@@ -35,6 +35,11 @@ pub(crate) fn process_start(tgid: u32) -> Option<u64> {
     Stat::parse(&text).filter(|_| alive).map(|stat| stat.start_ticks)
 }
 
+/// All processes of the host, in order.
+pub(crate) fn processes() -> Vec<u32> {
+    ids(Path::new("/proc")).unwrap_or_default()
+}
+
 /// The threads of a process, in order; none when it has gone.
 pub(crate) fn threads(tgid: u32) -> Vec<u32> {
     ids(Path::new(&format!("/proc/{tgid}/task"))).unwrap_or_default()
@@ -43,7 +48,7 @@ pub(crate) fn threads(tgid: u32) -> Vec<u32> {
 /// The children of a process, theirs, and so on. Walks /proc: some 10 us a process.
 pub(crate) fn descendants(of: u32) -> Vec<Descendant> {
     let mut families = Vec::new();
-    for pid in ids(Path::new("/proc")).unwrap_or_default() {
+    for pid in processes() {
         // /proc/PID/stat would add up all threads of the process first; the threads' do not.
         let Ok(text) = fs::read(format!("/proc/{pid}/task/{pid}/stat")) else { continue };
         if let Some(stat) = Stat::parse(&text) {

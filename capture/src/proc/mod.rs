@@ -16,7 +16,9 @@ pub(crate) use cap::Capability;
 pub(crate) use clock::{Anchor, anchor};
 pub(crate) use error::{Error, Result};
 pub(crate) use host::HostFacts;
-pub(crate) use life::{Descendant, descendants, process_of, process_start, thread_start, threads};
+pub(crate) use life::{
+    Descendant, descendants, process_of, process_start, processes, thread_start, threads,
+};
 pub(crate) use maps::{Backing, executable, read_maps};
 pub(crate) use snapshot::{Process, Snapshot, Thread, join_args};
 pub(crate) use stat::SchedStat;
