@@ -18,41 +18,65 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Ending {
     command: Launched,
     signals: Signals,
-    by_signal: bool,
+    cause: Cause,
+}
+
+/// What ended the recording, as far as the command is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A signal.
+    Signal,
+    /// What the user asked for: it is the command's end as well.
+    Recorder,
+    /// A limit or a failure of the recorder's own, which must not cost the command anything.
+    Other,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself; its exit status as a shell would give it.
+    Itself(i32),
+    /// It was asked to.
+    Asked,
+    /// It still runs.
+    Left,
 }
 
 impl Ending {
-    /// `by_signal`: that is what ended the recording.
-    pub(crate) fn new(command: Launched, signals: Signals, by_signal: bool) -> Ending {
-        Ending { command, signals, by_signal }
+    pub(crate) fn new(command: Launched, signals: Signals, cause: Cause) -> Ending {
+        Ending { command, signals, cause }
     }
 
-    /// Ends the command and its descendants (SIGTERM) unless it has ended by itself, and waits for
-    /// it. Gives its exit status as a shell would; 0 when it is the recorder that ended it.
+    /// Waits for the command, after asking it and its descendants to end (SIGTERM) if -d or a signal
+    /// ended the recording and it has not ended by itself.
     ///
     /// One that does not end is never killed: `still_runs` is told its process id, once, after two
     /// seconds, and another signal to this process leaves it running.
-    pub fn end(mut self, still_runs: &mut dyn FnMut(u32)) -> Result<i32> {
+    pub fn end(mut self, still_runs: &mut dyn FnMut(u32)) -> Result<Ended> {
         let poll = Poll::new()?;
         poll.add(self.command.as_raw_fd())?;
         poll.add(self.signals.as_raw_fd())?;
         let from = Instant::now();
-        while self.by_signal && !self.command.has_ended() {
+        while self.cause == Cause::Signal && !self.command.has_ended() {
             let Some(left) = GRACE.checked_sub(from.elapsed()) else { break };
             poll.wait(left);
         }
         if self.command.has_ended() {
-            return self.command.wait();
+            return self.command.wait().map(Ended::Itself);
         }
         // More than one may have come of one Ctrl-C: timeout(1) sends its own twice.
         self.signals.forget();
-        self.command.terminate();
+        let asked = self.cause != Cause::Other;
+        if asked {
+            self.command.terminate();
+        }
         let from = Instant::now();
         let mut told = false;
         while !self.command.has_ended() {
             if self.signals.pending() {
                 self.command.leave();
-                return Ok(0);
+                return Ok(Ended::Left);
             }
             if !told && from.elapsed() >= PATIENCE {
                 still_runs(self.command.pid);
@@ -60,6 +84,7 @@ impl Ending {
             }
             poll.wait(PATIENCE.saturating_sub(from.elapsed()).max(Duration::from_millis(100)));
         }
-        self.command.wait().map(|_| 0)
+        let status = self.command.wait()?;
+        Ok(if asked { Ended::Asked } else { Ended::Itself(status) })
     }
 }

@@ -17,21 +17,30 @@ pub(crate) enum Part {
 /// Where the kernel's code lies.
 pub(crate) struct KernelCode {
     layout: Option<KernelLayout>,
+    /// Why it is not known where.
+    hidden: Option<String>,
     build_id: String,
 }
 
 impl KernelCode {
     /// Asks this host.
     pub(crate) fn of_host() -> KernelCode {
-        KernelCode {
-            layout: KernelLayout::of_host().ok(),
-            build_id: build_id().unwrap_or_default(),
-        }
+        let (layout, hidden) = match KernelLayout::of_host() {
+            Ok(layout) => (Some(layout), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        KernelCode { layout, hidden, build_id: build_id().unwrap_or_default() }
     }
 
-    /// The part and the offset in it of an address.
+    /// Why no place in the kernel is known, if so.
+    pub(crate) fn hidden(&self) -> Option<&str> {
+        self.hidden.as_deref()
+    }
+
+    /// The part and the offset in it of an address. All are one place in the image where addresses
+    /// are hidden.
     pub(crate) fn place(&self, address: u64) -> (Part, u64) {
-        let Some(layout) = &self.layout else { return (Part::Generated, 0) };
+        let Some(layout) = &self.layout else { return (Part::Image, 0) };
         let after = layout.modules.partition_point(|module| module.base <= address);
         if let Some(at) = after.checked_sub(1)
             && address < layout.modules[at].end

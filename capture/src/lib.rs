@@ -42,7 +42,7 @@ pub mod units;
 #[cfg(test)]
 mod tasks_tests;
 
-pub use ending::Ending;
+pub use ending::{Ended, Ending};
 pub use error::{Error, Result};
 pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
 pub use output::check_replaceable;

@@ -2,7 +2,7 @@
 
 use crate::command::Launched;
 use crate::coverage::Coverage;
-use crate::ending::Ending;
+use crate::ending::{Cause, Ending};
 use crate::error::{Error, Result};
 use crate::kernel::Moment;
 use crate::kernel_code::KernelCode;
@@ -84,6 +84,8 @@ pub struct Summary {
     pub peak_bytes: u64,
     /// Probes that were left out, with the reason.
     pub skipped: Vec<(String, String)>,
+    /// What the host did not let the recorder see.
+    pub warnings: Vec<String>,
     /// What ended it; `None` when it failed.
     pub end: Option<End>,
     /// Why the recording ended early; the trace is valid up to there.
@@ -144,12 +146,16 @@ pub fn record(
     let tape = Tape::new(sink, path, meta, options.level, rings)?;
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
     let tasks = Tasks::new(!setup::whole_host(options), pid);
+    let kernel_code = KernelCode::of_host();
+    let hidden = kernel_code.hidden();
+    let warnings = hidden.map(|why| format!("functions of the kernel have no names: {why}"));
+    let warnings = warnings.into_iter().collect();
     let mut session = Session {
         reader: Reader::new(
             tape,
             tasks,
             Mappings::default(),
-            Stacks::new(KernelCode::of_host()),
+            Stacks::new(kernel_code),
             Coverage::new(threshold),
             sideband,
         ),
@@ -201,12 +207,17 @@ pub fn record(
             .filter(|probe| probe.state == ktape_format::ProbeState::Skipped)
             .map(|probe| (probe.name, probe.reason))
             .collect(),
+        warnings,
         end,
         failure,
     };
     // Not before: what it waits for is what was asked.
-    let by_signal = end == Some(End::Signal);
-    Ok((summary, command.map(|command| Ending::new(command, signals, by_signal))))
+    let cause = match end {
+        Some(End::Signal) => Cause::Signal,
+        Some(End::Duration) => Cause::Recorder,
+        Some(End::Command | End::Size | End::Gone) | None => Cause::Other,
+    };
+    Ok((summary, command.map(|command| Ending::new(command, signals, cause))))
 }
 
 /// Waits before the recording, but not for a command that has ended, nor after a signal: the

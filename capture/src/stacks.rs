@@ -116,9 +116,9 @@ impl Stacks {
                 match mappings.resolve(wire.tgid, place, tape) {
                     Some((module, offset)) => frames.push(self.frame(module, offset, tape)),
                     None if depth == 0 => frames.push(self.frame(0, place, tape)),
-                    // Not code: the walk had lost its way.
+                    // Not code: the walk had lost its way, from the start if this is the first step.
                     None => {
-                        if end != stack_end::COMPLETE {
+                        if end != stack_end::COMPLETE || depth == 1 {
                             end = stack_end::TRUNCATED;
                         }
                         break;

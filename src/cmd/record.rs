@@ -5,8 +5,8 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_analyze::query::cpu_range;
 use ktape_capture::{
-    DEFAULT_RING_BYTES, End, KnobKind, Options, Output, ProbeChoice, Progress, Summary, Targets,
-    probes, units,
+    DEFAULT_RING_BYTES, End, Ended, KnobKind, Options, Output, ProbeChoice, Progress, Summary,
+    Targets, probes, units,
 };
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -113,16 +113,27 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if failed.is_none() && !quiet {
         print_summary(&summary, &options);
     }
-    let status = command.map(|command| command.end(&mut print_still_runs)).transpose()?;
-    Ok(failed.unwrap_or(ExitCode::from(u8::try_from(status.unwrap_or(0)).unwrap_or(1))))
+    let ended = command.map(|command| command.end(&mut print_still_runs)).transpose()?;
+    let status = match ended {
+        Some(Ended::Itself(status)) => status,
+        Some(Ended::Asked | Ended::Left) | None => 0,
+    };
+    if ended == Some(Ended::Asked) && !quiet {
+        print_asked();
+    }
+    Ok(failed.unwrap_or(ExitCode::from(u8::try_from(status).unwrap_or(1))))
 }
 
 #[expect(clippy::print_stderr, reason = "a note goes to stderr")]
 fn print_still_runs(pid: u32) {
     eprintln!(
-        "ktape: the recording is over, but the command (process {pid}) does not end on SIGTERM: \
-         Ctrl-C leaves it running"
+        "ktape: the recording is over, but the command (process {pid}) still runs: Ctrl-C leaves it"
     );
+}
+
+#[expect(clippy::print_stderr, reason = "a note goes to stderr")]
+fn print_asked() {
+    eprintln!("ktape: the command was ended with the recording (SIGTERM)");
 }
 
 /// Reads a user's number, or a name of /etc/passwd.
@@ -337,6 +348,9 @@ fn print_summary(summary: &Summary, options: &Options) {
     for (probe, reason) in &summary.skipped {
         eprintln!("ktape: probe {probe} was left out: {reason}");
     }
+    for warning in &summary.warnings {
+        eprintln!("ktape: {warning}");
+    }
     let facts: u64 = summary
         .outcomes
         .iter()
@@ -386,7 +400,7 @@ fn print_summary(summary: &Summary, options: &Options) {
         }
     }
     eprintln!(
-        "ktape: the recorder took {:.2} s of CPU and {} of memory",
+        "ktape: the recorder's process took {:.2} s of CPU and {} of memory",
         summary.cpu.as_secs_f64(),
         size(summary.peak_bytes)
     );

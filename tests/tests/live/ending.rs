@@ -86,7 +86,7 @@ pub(crate) fn stubborn() -> Result<(), NotRun> {
     let script = "trap '' TERM INT; echo $$; exec sleep 1000";
     let mut launch = Launch::start(&trace, &["-e", "sched", "-d", "300ms"], &["sh", "-c", script]);
     let pid: u32 = launch.line().parse().expect("its number");
-    let said = launch.says("does not end on SIGTERM");
+    let said = launch.says("still runs");
     assert!(said.contains("recorded"), "the summary comes first: {said}");
     assert!(said.contains(&format!("process {pid}")), "{said}");
     is_complete(&trace);
@@ -96,6 +96,17 @@ pub(crate) fn stubborn() -> Result<(), NotRun> {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).expect("it still runs");
     assert_eq!(name, "sleep\n");
     send(pid, libc::SIGKILL);
+    Ok(())
+}
+
+/// A limit of the recorder costs the command nothing.
+pub(crate) fn limit() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("t.ktape");
+    let script = "sleep 1; sleep 0.2; exit 3";
+    let ran = record(&trace, &["-e", "sched", "--max-size", "1"], &["sh", "-c", script]).expect(3);
+    assert!(ran.stderr.contains("has reached its --max-size"), "{}", ran.stderr);
+    is_complete(&trace);
     Ok(())
 }
 

@@ -44,6 +44,7 @@ const TESTS: &[Test] = &[
     ("the_exit_status_is_the_commands", command::status),
     ("a_command_is_ended_with_its_children", ending::children),
     ("a_command_that_does_not_end_can_be_left", ending::stubborn),
+    ("a_limit_of_the_recorder_costs_the_command_nothing", ending::limit),
     ("ctrl_c_gives_the_status_of_the_command", ending::ctrl_c),
     ("the_end_of_targets_is_not_that_of_a_command", ending::target),
     ("a_failed_start_leaves_no_command_behind", ending::failed_start),
