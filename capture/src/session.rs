@@ -21,7 +21,7 @@ use crate::tape::Tape;
 use crate::tasks::Tasks;
 use crate::{clock, privileges};
 use ktape_format::schema::{Clock, StackCoverage, TaskRun, by_id};
-use ktape_format::{Host, Meta, ProbeMeta};
+use ktape_format::{Host, Meta, ProbeMeta, filter_name};
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -416,18 +416,18 @@ fn meta(
             filters.push((name.to_owned(), value));
         }
     };
-    note("pid", list(&targets.pids));
-    note("tid", list(&targets.tids));
-    note("cpu", list(&targets.cpus));
-    note("uid", targets.uid.map_or(String::new(), |uid| uid.to_string()));
+    note(filter_name::PID, list(&targets.pids));
+    note(filter_name::TID, list(&targets.tids));
+    note(filter_name::CPU, list(&targets.cpus));
+    note(filter_name::UID, targets.uid.map_or(String::new(), |uid| uid.to_string()));
     note(
-        "cgroup",
+        filter_name::CGROUP,
         targets.cgroup.as_ref().map_or(String::new(), |path| path.display().to_string()),
     );
-    note("comm", targets.comm.join(","));
-    note("not-comm", targets.not_comm.join(","));
+    note(filter_name::COMM, targets.comm.join(","));
+    note(filter_name::NOT_COMM, targets.not_comm.join(","));
     if !options.command.is_empty() && !options.system_wide {
-        note("command", "the launched command and its children".into());
+        note(filter_name::COMMAND, "the launched command and its children".into());
     }
     Meta {
         ktape_version: env!("CARGO_PKG_VERSION").into(),

@@ -40,7 +40,8 @@ pub use decode::Decoder;
 pub use error::{Error, Result};
 pub use ktape_schema as schema;
 pub use meta::{
-    ClockPair, FieldSchema, Host, Meta, ProbeMeta, ProbeState, RecordSchema, own_schema,
+    ClockPair, FieldSchema, Host, Meta, ProbeMeta, ProbeState, RecordSchema, filter_name,
+    own_schema,
 };
 pub use reader::Trace;
 pub use recover::{LACKS, Recovered, recover};

@@ -11,6 +11,28 @@ use ktape_schema::{Class, Kind, RECORDS};
 
 use crate::limits::MAX_META;
 
+/// The names of [`Meta::filters`].
+pub mod filter_name {
+    /// Processes, by number.
+    pub const PID: &str = "pid";
+    /// Threads, by number.
+    pub const TID: &str = "tid";
+    /// CPUs.
+    pub const CPU: &str = "cpu";
+    /// The user.
+    pub const UID: &str = "uid";
+    /// The path of the cgroup.
+    pub const CGROUP: &str = "cgroup";
+    /// Threads with these names.
+    pub const COMM: &str = "comm";
+    /// Threads without these names.
+    pub const NOT_COMM: &str = "not-comm";
+    /// The launched command and its children.
+    pub const COMMAND: &str = "command";
+    /// Those that choose threads of interest.
+    pub const CHOICES: [&str; 4] = [PID, TID, COMM, COMMAND];
+}
+
 /// What a trace says of itself.
 ///
 /// The layout is fixed for major version 1; whatever comes later goes into `notes`.

@@ -1,6 +1,6 @@
 //! `Context`: the definitions of one trace.
 
-use ktape_format::{Meta, ProbeMeta, ProbeState, Trace};
+use ktape_format::{Meta, ProbeMeta, ProbeState, Trace, filter_name};
 use ktape_schema::Class;
 
 use super::tasks::text_or_unknown;
@@ -26,9 +26,6 @@ impl Needs {
     /// Stacks and what they are made of.
     pub const CODE: Needs = Needs { code: true };
 }
-
-/// Filters of a recording that choose threads of interest.
-const CHOSEN: [&str; 4] = ["pid", "tid", "comm", "command"];
 
 /// All that a report may ask about a trace besides its facts.
 pub struct Context<'t> {
@@ -73,7 +70,9 @@ impl<'t> Context<'t> {
             damages,
             end: end_of(trace),
             least_duration: 0,
-            chose_threads: filters.iter().any(|(name, _)| CHOSEN.contains(&name.as_str())),
+            chose_threads: filters
+                .iter()
+                .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str())),
             syscalls: SyscallTable::of(arch),
             wait_classes: WaitClasses::of(arch),
         }
