@@ -20,8 +20,8 @@ const KSYM_PROGRAM: &str = "ksym_names";
 /// Record ids that have loss counters: `MAX_RECORDS` of ktape.bpf.h.
 const MAX_RECORDS: usize = 128;
 
-/// `struct cpu_state`: a counter pair per record, then three words of the programs' own.
-type CpuState = [u64; 2 * MAX_RECORDS + 3];
+/// `struct cpu_state`: a counter pair per record, then four words of the programs' own.
+type CpuState = [u64; 2 * MAX_RECORDS + 4];
 
 /// What attached links are kept as: dropping one detaches the program.
 type Link = Box<dyn std::any::Any + Send>;
@@ -179,15 +179,27 @@ impl Kernel {
     pub(crate) fn attach(
         &mut self,
         probe: &Probe,
+        knob: &dyn Fn(&str) -> Option<u64>,
         btf: &Btf,
         cpus: &[u32],
-        freq: u64,
         cycles: bool,
     ) -> std::result::Result<Attached, String> {
+        let freq = knob("freq").unwrap_or(0);
         let mut links = Vec::new();
         let mut attached = Attached { points: Vec::new(), passed_over: String::new() };
         for point in probe.attach {
             self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached)?;
+        }
+        for optional in probe.optional {
+            let (name, value) = optional.knob;
+            if knob(name) != Some(value) {
+                continue;
+            }
+            let point = &optional.point;
+            let made = self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached);
+            if let Err(reason) = made {
+                attached.passed_over = reason;
+            }
         }
         for open in probe.open {
             let program = self.program(open.program)?;

@@ -19,6 +19,8 @@ pub struct Probe {
     pub records: &'static [&'static Desc],
     /// Its programs; all of them must attach.
     pub attach: &'static [AttachPoint],
+    /// Programs that it is better with, and does without where they cannot attach.
+    pub optional: &'static [Optional],
     /// Programs that are read at the start and at the stop for what is still open.
     pub open: &'static [OpenFacts],
     /// What the host must have.
@@ -36,6 +38,15 @@ pub struct AttachPoint {
     pub what: &'static str,
     /// Tried in this order.
     pub alternatives: &'static [Attach],
+}
+
+/// An attach point that a probe can do without.
+#[derive(Debug)]
+pub struct Optional {
+    /// Attached only if this knob has this value.
+    pub knob: (&'static str, u64),
+    /// The place.
+    pub point: AttachPoint,
 }
 
 /// One way to attach a program.

@@ -157,10 +157,9 @@ pub(crate) fn attach(
     let mut probes = Vec::new();
     let mut attached = Vec::new();
     for choice in chosen {
-        let freq = choice.value("freq").unwrap_or(0);
-        let outcome = missing(choice.probe, version)
-            .map_or(Ok(()), Err)
-            .and_then(|()| kernel.attach(choice.probe, &btf, &cpus, freq, cycles));
+        let outcome = missing(choice.probe, version).map_or(Ok(()), Err).and_then(|()| {
+            kernel.attach(choice.probe, &|knob| choice.value(knob), &btf, &cpus, cycles)
+        });
         let mut meta = ProbeMeta {
             name: choice.probe.name.into(),
             records: choice.probe.records.iter().map(|desc: &&Desc| desc.name.into()).collect(),
@@ -299,9 +298,14 @@ pub fn check() -> Result<Vec<Availability>> {
     Ok(PROBES
         .iter()
         .map(|&probe| {
+            // One sample a second is enough to see whether there are any.
+            let knob = |name: &str| match name {
+                "freq" => Some(1),
+                _ => probe.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.default),
+            };
             let result = missing(probe, version)
                 .map_or(Ok(()), Err)
-                .and_then(|()| kernel.attach(probe, &btf, &cpus, 1, cycles))
+                .and_then(|()| kernel.attach(probe, &knob, &btf, &cpus, cycles))
                 .map(|attached| attached.points);
             Availability { probe, result }
         })

@@ -104,6 +104,7 @@ struct task_struct {
 	char comm[16];
 	struct signal_struct *signal;
 	__u32 self_exec_id;
+	void *rseq;	/* until 6.18, with CONFIG_RSEQ */
 	struct thread_struct thread;
 } CORE;
 

@@ -35,6 +35,8 @@ struct cpu_state {
 	__u64 since_wake;	/* bytes put in since the last wake-up */
 	__u64 explore_until;	/* see may_explore() in sched.bpf.c */
 	__u64 stacks_taken;
+	__u32 late_tid;		/* see late_wait() in sched.bpf.c; 0: nobody */
+	bool sees_returns;	/* returns to user mode are seen */
 };
 
 struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What is kept with each thread while it is recorded.
+ * What is kept with each thread while it is recorded, and what state it is in.
  */
 #ifndef KTAPE_THREAD_BPF_H
 #define KTAPE_THREAD_BPF_H
@@ -39,6 +39,12 @@ struct thread_state {
 	__u8 state;
 	__u8 flags;
 	__u16 place;
+	/* The user's registers when it left. */
+	__u64 user_ip;
+	__u64 user_sp;
+	/* A wait that is over, but for its user stack: see late_wait(). */
+	struct ktape_off_cpu late;
+	bool has_late;
 	struct place places[PLACES];
 };
 
@@ -49,6 +55,11 @@ struct {
 	__type(key, __u32);
 	__type(value, struct thread_state);
 } threads SEC(".maps");
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (void *)bpf_get_current_task();
+}
 
 static __always_inline struct thread_state *thread_of(struct task_struct *task,
 						      bool create)
@@ -71,6 +82,11 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps");
 
+static __always_inline struct task_struct *current_task(void)
+{
+	return (void *)bpf_get_current_task_btf();
+}
+
 static __always_inline struct thread_state *thread_of(struct task_struct *task,
 						      bool create)
 {
@@ -79,5 +95,36 @@ static __always_inline struct thread_state *thread_of(struct task_struct *task,
 				    0);
 }
 #endif
+
+/* Why a thread leaves the CPU: a value of off_cpu.state. */
+static __always_inline __u8 state_of(__u32 raw, struct task_struct *task)
+{
+	if (!raw)
+		return KTAPE_OFF_CPU_STATE_PREEMPTED;
+	if (raw & TASK_NOLOAD)
+		return KTAPE_OFF_CPU_STATE_IDLE;
+	if (raw & TASK_UNINTERRUPTIBLE)
+		return BPF_CORE_READ_BITFIELD(task, in_iowait) ?
+		       KTAPE_OFF_CPU_STATE_IO_WAIT :
+		       KTAPE_OFF_CPU_STATE_UNINTERRUPTIBLE;
+	if (raw & TASK_INTERRUPTIBLE)
+		return BPF_CORE_READ_BITFIELD(task, in_iowait) ?
+		       KTAPE_OFF_CPU_STATE_IO_WAIT :
+		       KTAPE_OFF_CPU_STATE_SLEEPING;
+	if (raw & TASK_STOPPED_OR_TRACED)
+		return KTAPE_OFF_CPU_STATE_STOPPED;
+	return KTAPE_OFF_CPU_STATE_OTHER;
+}
+
+static __always_inline __u32 raw_state(struct task_struct *task)
+{
+#if defined(KTAPE_OLD_KERNEL)
+	struct task_struct___old *old = (void *)task;
+
+	if (!bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(old, state);
+#endif
+	return BPF_CORE_READ(task, __state);
+}
 
 #endif

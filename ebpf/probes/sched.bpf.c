@@ -6,110 +6,16 @@
  * it was woken and by whom. The fact is made when it gets the CPU back.
  *
  * Stacks cost ten times as much as the rest, so they are taken when the thread
- * leaves only if the wait promises to be long (see will_be_long()). If one
- * turns out long all the same, its kernel stack is taken at its end.
+ * leaves only if the wait promises to be long (predict.bpf.h). If one turns
+ * out long all the same, they are taken at its end (take_late_stack(),
+ * late_wait()).
  */
 #include "filter.bpf.h"
+#include "predict.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
 
-#define STACKS_NONE 0
-#define STACKS_LONG 1
-#define STACKS_ALL 2
-
-const volatile __u8 sched_stacks = STACKS_LONG;
-const volatile __u64 sched_long_ns = 1000000;
 const volatile __u64 sched_min_ns;	/* leave out shorter intervals */
-
-static __always_inline __u8 state_of(__u32 raw, struct task_struct *task)
-{
-	if (!raw)
-		return KTAPE_OFF_CPU_STATE_PREEMPTED;
-	if (raw & TASK_NOLOAD)
-		return KTAPE_OFF_CPU_STATE_IDLE;
-	if (raw & TASK_UNINTERRUPTIBLE)
-		return BPF_CORE_READ_BITFIELD(task, in_iowait) ?
-		       KTAPE_OFF_CPU_STATE_IO_WAIT :
-		       KTAPE_OFF_CPU_STATE_UNINTERRUPTIBLE;
-	if (raw & TASK_INTERRUPTIBLE)
-		return BPF_CORE_READ_BITFIELD(task, in_iowait) ?
-		       KTAPE_OFF_CPU_STATE_IO_WAIT :
-		       KTAPE_OFF_CPU_STATE_SLEEPING;
-	if (raw & TASK_STOPPED_OR_TRACED)
-		return KTAPE_OFF_CPU_STATE_STOPPED;
-	return KTAPE_OFF_CPU_STATE_OTHER;
-}
-
-static __always_inline __u32 raw_state(struct task_struct *task)
-{
-#if defined(KTAPE_OLD_KERNEL)
-	struct task_struct___old *old = (void *)task;
-
-	if (!bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(old, state);
-#endif
-	return BPF_CORE_READ(task, __state);
-}
-
-/*
- * A bounded number of stacks per CPU is taken only to learn: 2000 a second, in
- * bursts of up to 256. A flood of short-lived threads, each of them new, stays
- * cheap.
- */
-#define EXPLORE_INTERVAL_NS 500000
-#define EXPLORE_BURST_NS (256 * EXPLORE_INTERVAL_NS)
-
-static __always_inline bool may_explore(struct cpu_state *cpu, __u64 now)
-{
-	__u64 until = cpu->explore_until;
-
-	if (until > now + EXPLORE_BURST_NS)
-		return false;
-	cpu->explore_until = (until > now ? until : now) + EXPLORE_INTERVAL_NS;
-	return true;
-}
-
-/*
- * Will this wait be long? Yes if waits at this place are long on average (a
- * quarter of the threshold is enough: a wrong yes costs one stack walk, a
- * wrong no loses one) and one of the last CREDIT was long indeed. At a new
- * place, and now and then at an old one, take a stack to have one should the
- * wait be long.
- */
-static __always_inline bool will_be_long(struct cpu_state *cpu,
-					 struct thread_state *thread,
-					 struct place *place, __u64 now)
-{
-	if (sched_stacks == STACKS_ALL)
-		return true;
-	if (place->credit && place->average_ns >= sched_long_ns / 4)
-		return true;
-	if (place->explored >= 3 &&
-	    now - thread->explored_ts < 100 * sched_long_ns)
-		return false;
-	if (!may_explore(cpu, now))
-		return false;
-	if (place->explored < 3)
-		place->explored++;
-	thread->explored_ts = now;
-	return true;
-}
-
-/* The average rises fast and falls slowly. */
-static __always_inline void learn(struct place *place, __u64 waited)
-{
-	__u32 ns = waited > 0xffffffff ? 0xffffffff : waited;
-	__u32 old = place->average_ns;
-
-	if (ns >= old)
-		place->average_ns = old / 2 + ns / 2;
-	else
-		place->average_ns = old - (old - ns) / 8;
-	if (waited >= sched_long_ns)
-		place->credit = CREDIT;
-	else if (place->credit)
-		place->credit--;
-}
 
 /* Whether it left the CPU without waiting for anything but the CPU. */
 static __always_inline bool was_runnable(struct thread_state *thread)
@@ -193,6 +99,63 @@ static __always_inline void end_wait(struct cpu_state *cpu,
 }
 
 /*
+ * A long wait that nobody foresaw has no user stack, and cannot be walked when
+ * it ends: the memory of the other thread is still the current one then. But
+ * on its way back to user mode the thread stands where it stood, so its fact
+ * is kept until then.
+ */
+static __always_inline bool late_wait(struct cpu_state *cpu,
+				      struct thread_state *thread,
+				      struct task_struct *task, __u64 now)
+{
+	if (!cpu->sees_returns || thread->ustack || thread->has_late ||
+	    thread->state == KTAPE_OFF_CPU_STATE_NEW)
+		return false;
+	/* Of a thread that is not registered no return is seen. */
+	if (!bpf_core_field_exists(task->rseq) || !BPF_CORE_READ(task, rseq))
+		return false;
+	fill(&thread->late, thread, task, now);
+	thread->late.cpu = bpf_get_smp_processor_id();
+	thread->has_late = true;
+	thread->off_ts = 0;
+	thread->wake_ts = 0;
+	thread->on_ts = now;
+	cpu->late_tid = task->pid;
+	return true;
+}
+
+/*
+ * The current task is the thread. Unless it has ended it is still in the
+ * kernel, or its return would have been seen.
+ */
+static __always_inline void tell_late(struct cpu_state *cpu,
+				      struct thread_state *thread,
+				      struct user_regs *regs, bool ended)
+{
+	struct ktape_off_cpu *fact;
+	struct stack_buffer *buf;
+	__u32 ustack = 0;
+
+	thread->has_late = false;
+	cpu->late_tid = 0;
+	if (!ended && regs->ip == thread->user_ip &&
+	    regs->sp == thread->user_sp) {
+		buf = stack_buffer(STACK_SCHED);
+		if (buf) {
+			cpu->stacks_taken++;
+			ustack = intern_user_stack(buf, regs->ip, regs->sp,
+						   regs->fp);
+		}
+	}
+	fact = reserve_fact(cpu, KTAPE_OFF_CPU, sizeof(*fact));
+	if (!fact)
+		return;
+	*fact = thread->late;
+	fact->ustack = ustack;
+	submit_fact(cpu, fact, sizeof(*fact));
+}
+
+/*
  * The kernel stack of a thread that is off the CPU, unless it was taken when
  * it left. Functions of the scheduler and the slow paths of locks are missing
  * from it: stack_trace_save_tsk() leaves out .sched.text and .spinlock.text.
@@ -235,8 +198,11 @@ static __always_inline void arrive(struct cpu_state *cpu,
 	waited = now - thread->off_ts;
 	if (sched_stacks == STACKS_LONG) {
 		learn(&thread->places[thread->place & (PLACES - 1)], waited);
-		if (waited >= sched_long_ns && waited >= sched_min_ns)
+		if (waited >= sched_long_ns && waited >= sched_min_ns) {
 			take_late_stack(cpu, thread, next, STACK_SCHED);
+			if (late_wait(cpu, thread, next, now))
+				return;
+		}
 	}
 	end_wait(cpu, thread, next, now);
 }
@@ -288,6 +254,11 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 			lose_fact(cpu, KTAPE_OFF_CPU);
 		return;
 	}
+	user = !(prev->flags & PF_KTHREAD);
+	if (user && !dead)
+		read_user_regs(prev, &regs);
+	if (thread->has_late)
+		tell_late(cpu, thread, &regs, dead);
 	if (thread->off_ts)
 		arrived_unseen(cpu, thread, prev, now);
 	if (dead)
@@ -295,10 +266,9 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 	/* Woken before it slept, and not just now: that ended no wait. */
 	if (thread->wake_ts + WAKE_RACE_NS < now)
 		thread->wake_ts = 0;
-	user = !(prev->flags & PF_KTHREAD);
-	if (user)
-		read_user_regs(prev, &regs);
 	thread->off_ts = now;
+	thread->user_ip = regs.ip;
+	thread->user_sp = regs.sp;
 	thread->cpu = bpf_get_smp_processor_id();
 	thread->syscall = regs.syscall < 0 || regs.syscall > 0xfffe ?
 			  0xffff : regs.syscall;
@@ -364,6 +334,34 @@ int sched_switch(__u64 *ctx)
 	}
 	if (next->pid)
 		arrive(cpu, next, now);
+	return 0;
+}
+
+/*
+ * Restartable sequences make the kernel do this whenever a thread returns to
+ * user mode after it was off the CPU; C libraries register every thread for
+ * them since glibc 2.35. Since 6.19 it is left out where nothing has changed,
+ * and says nothing of returns any more.
+ */
+SEC("tp_btf/rseq_update")
+int rseq_update(__u64 *ctx __attribute__((unused)))
+{
+	struct user_regs regs = { .syscall = -1 };
+	struct thread_state *thread;
+	struct task_struct *task;
+	struct cpu_state *cpu = this_cpu();
+
+	if (!cpu || kernel_version >= (6 << 16 | 19 << 8))
+		return 0;
+	cpu->sees_returns = true;
+	if (cpu->late_tid != (__u32)bpf_get_current_pid_tgid() || stopped())
+		return 0;
+	task = current_task();
+	thread = thread_of(task, false);
+	if (!thread || !thread->has_late)
+		return 0;
+	read_user_regs(task, &regs);
+	tell_late(cpu, thread, &regs, false);
 	return 0;
 }
 
@@ -462,6 +460,8 @@ int sched_open(struct bpf_iter__task *ctx)
 			read_user_regs(task, &regs);
 			if (regs.syscall >= 0 && regs.syscall < 0xffff)
 				thread->syscall = regs.syscall;
+			thread->user_ip = regs.ip;
+			thread->user_sp = regs.sp;
 		}
 		thread->cpu = task->wake_cpu;
 		/* Not before the start when it is cut. */
@@ -470,7 +470,11 @@ int sched_open(struct bpf_iter__task *ctx)
 	}
 
 	thread = thread_of(task, false);
-	if (!thread || !thread->off_ts || thread->off_ts > stop)
+	if (!thread)
+		return 0;
+	if (thread->has_late)
+		bpf_seq_write(seq, &thread->late, sizeof(thread->late));
+	if (!thread->off_ts || thread->off_ts > stop)
 		return 0;
 	if (step_of(stop) - step_of(thread->off_ts) < sched_min_ns)
 		return 0;

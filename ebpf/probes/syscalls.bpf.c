@@ -5,6 +5,7 @@
  */
 #include "filter.bpf.h"
 #include "stack.bpf.h"
+#include "thread.bpf.h"
 
 const volatile __u64 syscalls_slow_ns = 10000000;
 const volatile bool syscalls_stacks = true;
@@ -79,11 +80,6 @@ static __always_inline struct call_state *call_of_current(bool create)
 	return bpf_map_lookup_elem(&in_call, &tid);
 }
 
-static __always_inline struct task_struct *current_task(void)
-{
-	return (void *)bpf_get_current_task();
-}
-
 static __always_inline struct call_state *call_of(struct task_struct *task)
 {
 	__u32 tid = task->pid;
@@ -97,11 +93,6 @@ struct {
 	__type(key, int);
 	__type(value, struct call_state);
 } in_call SEC(".maps");
-
-static __always_inline struct task_struct *current_task(void)
-{
-	return (void *)bpf_get_current_task_btf();
-}
 
 static __always_inline struct call_state *call_of_current(bool create)
 {

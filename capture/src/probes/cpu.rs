@@ -14,6 +14,7 @@ pub(super) const PROBE: Probe = Probe {
         what: "the sampling event of a CPU fires",
         alternatives: &[Attach::Sampling { program: "cpu_sample" }],
     }],
+    optional: &[],
     open: &[],
     needs: &[],
     knobs: &[

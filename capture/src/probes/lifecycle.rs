@@ -39,6 +39,7 @@ pub(super) const PROBE: Probe = Probe {
             }],
         },
     ],
+    optional: &[],
     open: &[],
     needs: &[],
     knobs: &[],

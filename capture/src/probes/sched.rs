@@ -1,7 +1,10 @@
 //! The probe `sched`: one fact per off-CPU interval.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, OpenFacts, Probe};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, OpenFacts, Optional, Probe};
 use ktape_format::schema::OffCpu;
+
+/// `sched/stacks=long/`.
+const LONG: u64 = 1;
 
 pub(super) const PROBE: Probe = Probe {
     name: "sched",
@@ -27,6 +30,13 @@ pub(super) const PROBE: Probe = Probe {
             }],
         },
     ],
+    optional: &[Optional {
+        knob: ("stacks", LONG),
+        point: AttachPoint {
+            what: "a thread returns to user mode",
+            alternatives: &[Attach::TpBtf { program: "rseq_update", tracepoint: "rseq_update" }],
+        },
+    }],
     open: &[OpenFacts { program: "sched_open", record: OffCpu::DESC, at_start: true }],
     needs: &[],
     knobs: &[
@@ -34,8 +44,8 @@ pub(super) const PROBE: Probe = Probe {
             name: "stacks",
             about: "whose stacks are taken: of waits predicted to be `long` (default), of `all`, of `none`",
             symbol: "sched_stacks",
-            kind: KnobKind::Choice(&[("none", 0), ("long", 1), ("all", 2)]),
-            default: 1,
+            kind: KnobKind::Choice(&[("none", 0), ("long", LONG), ("all", 2)]),
+            default: LONG,
         },
         Knob {
             name: "long",

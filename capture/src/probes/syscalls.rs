@@ -23,6 +23,7 @@ pub(super) const PROBE: Probe = Probe {
             alternatives: &[Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" }],
         },
     ],
+    optional: &[],
     open: &[OpenFacts { program: "syscalls_open", record: SyscallSlow::DESC, at_start: false }],
     needs: &[],
     knobs: &[

@@ -41,7 +41,8 @@ pub mod fact_flag {
     /// It had begun before the recording started; `duration` is counted from the first sight of it.
     pub const BEGAN_BEFORE: u16 = 2;
     /// The kernel stack was taken at the end of the wait, not at its start: it has no functions of the
-    /// scheduler and no slow paths of locks, and there is no user stack.
+    /// scheduler and no slow paths of locks. The user stack, if any, was taken when the thread returned
+    /// to user mode, where it stood as when it left.
     pub const LATE_STACK: u16 = 4;
     /// The switch to it was not seen, only the next one away from it; `end` is reckoned from the time
     /// that the scheduler counted for the turn between them (`se.sum_exec_runtime`).

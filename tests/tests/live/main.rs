@@ -22,6 +22,7 @@ const TESTS: &[Test] = &[
     ("waits_have_the_names_of_program_libc_and_kernel", waits::names),
     ("long_waits_have_their_stacks", waits::stacks),
     ("a_thread_that_hangs_shows_as_open", waits::hang),
+    ("a_rare_long_wait_has_its_user_stack", waits::rare),
     ("a_thread_that_hung_before_the_start_shows_as_open", waits::hung_before),
     ("a_command_that_hangs_shows_as_open", waits::hung_command),
     ("answers_do_not_depend_on_threads_or_pipes", waits::same_bytes),

@@ -315,3 +315,31 @@ pub(crate) fn same_bytes() -> Result<(), NotRun> {
     say(format!("{} questions, each in four ways, on {} bytes", questions.len(), bytes.len()));
     Ok(())
 }
+
+/// A long wait that nothing foresees has its user stack all the same.
+pub(crate) fn rare() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("rare.ktape");
+    let program = workload("rare");
+    let ran = record(&trace, &["-e", "sched"], &[program.to_str().expect("UTF-8")]).expect(0);
+    let opened = Trace::open(&trace).expect("a trace");
+    let probe = opened.meta().probes.iter().find(|probe| probe.name == "sched").expect("sched");
+    if !probe.attached.iter().any(|place| place.contains("rseq_update")) {
+        return Err(NotRun(format!("returns to user mode are not seen here: {}", probe.reason)));
+    }
+    let said = &lines(&ran.text(), "rare")[0];
+    let (tid, expected) = (parse(&said[1]), parse(&said[2]));
+    let facts = rows(&opened, "off_cpu", ["tid", "duration", "ustack", "kstack", "flags"]);
+    let long: Vec<_> =
+        facts.iter().filter(|fact| fact[0] == tid && fact[1] >= 25_000_000).collect();
+    assert_eq!(long.len() as u64, expected, "{long:?}");
+    assert!(long.iter().all(|fact| fact[2] > 0 && fact[3] > 0), "{long:?}");
+    let late = |fact: &&&[u64; 5]| fact[4] & u64::from(fact_flag::LATE_STACK) != 0;
+    let late = long.iter().filter(late).count();
+    say(format!("{expected} rare waits, {late} of them not foreseen, all with both stacks"));
+    assert!(late > 0, "{long:?}");
+    let stacks = Ran::on(&trace, &["export", "folded", "--of", "offcpu"]).expect(0).text();
+    // The C library keeps no frame pointers, so `wait_here`, which calls it, is passed over.
+    assert!(stacks.lines().any(|line| line.contains(";waiter;read;")), "{stacks}");
+    Ok(())
+}
