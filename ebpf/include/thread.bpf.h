@@ -74,6 +74,13 @@ static __always_inline struct thread_state *thread_of(struct task_struct *task,
 	bpf_map_update_elem(&threads, &tid, &none, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&threads, &tid);
 }
+
+static __always_inline struct thread_state *thread_of_current(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&threads, &tid);
+}
 #else
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -93,6 +100,11 @@ static __always_inline struct thread_state *thread_of(struct task_struct *task,
 	return bpf_task_storage_get(&threads, task, NULL,
 				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
 				    0);
+}
+
+static __always_inline struct thread_state *thread_of_current(void)
+{
+	return thread_of(current_task(), false);
 }
 #endif
 

@@ -348,7 +348,6 @@ int rseq_update(__u64 *ctx __attribute__((unused)))
 {
 	struct user_regs regs = { .syscall = -1 };
 	struct thread_state *thread;
-	struct task_struct *task;
 	struct cpu_state *cpu = this_cpu();
 
 	if (!cpu || kernel_version >= (6 << 16 | 19 << 8))
@@ -356,11 +355,10 @@ int rseq_update(__u64 *ctx __attribute__((unused)))
 	cpu->sees_returns = true;
 	if (cpu->late_tid != (__u32)bpf_get_current_pid_tgid() || stopped())
 		return 0;
-	task = current_task();
-	thread = thread_of(task, false);
+	thread = thread_of_current();
 	if (!thread || !thread->has_late)
 		return 0;
-	read_user_regs(task, &regs);
+	read_user_regs(current_task(), &regs);
 	tell_late(cpu, thread, &regs, false);
 	return 0;
 }
