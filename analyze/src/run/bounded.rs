@@ -73,11 +73,6 @@ impl<K: BoundedKey, V: Fold, const MOST: usize> Bounded<K, V, MOST> {
         all
     }
 
-    /// Whether nothing was added.
-    pub fn is_empty(&self) -> bool {
-        self.map.is_empty() && self.others.is_none()
-    }
-
     /// Adds all but the `MOST` lowest keys to the others.
     fn shrink(&mut self) {
         let mut keys: Vec<K> = self.map.keys().copied().filter(|&key| key != K::OTHERS).collect();
