@@ -1,14 +1,15 @@
 //! The kernel programs: loaded, attached, and their maps.
 
-use crate::error::{Error, Result, chain};
-use crate::probe::{Attach, AttachPoint, Collect, OpenFacts, Probe};
+use crate::attach::{Link, attach, load, text};
+use crate::error::{Error, Result};
+use crate::probe::{Attach, AttachPoint, Collect, Probe, Walk};
+use crate::probes::PROBES;
+use crate::reduce;
 use crate::rings::{self, Ring, RingArray};
 use aya::maps::{Array, MapData, PerCpuArray};
-use aya::programs::perf_event::{
-    HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
-};
-use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, KProbe, PerfEvent, Program, TracePoint};
+use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf, EbpfLoader};
+use rustc_hash::FxHashSet;
 use std::io::Read;
 
 /// Addresses that are asked for at once: entries of `ksym_queries`.
@@ -22,9 +23,6 @@ const MAX_RECORDS: usize = 128;
 
 /// `struct cpu_state`: a counter pair per record, then four words of the programs' own.
 type CpuState = [u64; 2 * MAX_RECORDS + 4];
-
-/// What attached links are kept as: dropping one detaches the program.
-type Link = Box<dyn std::any::Any + Send>;
 
 /// A `const volatile` variable of the programs and its bytes.
 pub(crate) struct Global {
@@ -79,14 +77,15 @@ pub(crate) struct Attached {
 }
 
 impl Kernel {
-    /// Loads the object, with fact rings for the given CPUs, and reads the BTF to attach by. Nothing
-    /// is attached yet.
+    /// Loads the programs of these probes, with fact rings for the given CPUs, and reads the BTF to
+    /// attach by. Nothing is attached yet.
     ///
     /// The loader parses the kernel's BTF (15 MB in memory), and so does the attachment: one after
     /// the other, never both. Each ring that is put into the array of rings waits for an RCU grace
     /// period (`maybe_wait_bpf_programs()` of kernel/bpf/syscall.c), some milliseconds: meanwhile
     /// the BTF is read.
     pub(crate) fn load(
+        probes: &[&'static Probe],
         globals: &[Global],
         possible_cpus: u32,
         cpus: &[u32],
@@ -108,7 +107,18 @@ impl Kernel {
         for global in globals {
             loader.override_global(global.symbol, global.bytes.as_slice(), true);
         }
-        let mut ebpf = loader.load(object).map_err(|error| load_error(&error))?;
+        for probe in
+            PROBES.iter().filter(|known| !probes.iter().any(|probe| probe.name == known.name))
+        {
+            for map in probe.maps {
+                loader.map_max_entries(map, 1);
+            }
+        }
+        let mut programs: FxHashSet<&str> =
+            probes.iter().flat_map(|probe| probe.programs()).collect();
+        programs.insert(KSYM_PROGRAM);
+        let object = reduce::reduce(object, &programs);
+        let mut ebpf = loader.load(&object).map_err(|error| load_error(&error))?;
         drop(loader);
 
         let ring_array = take(&mut ebpf, "facts")?;
@@ -168,9 +178,8 @@ impl Kernel {
     /// Whatever fails here fails again in [`Kernel::attach`], which tells.
     pub(crate) fn prepare(&mut self, probe: &Probe, btf: &Btf) {
         for point in probe.attach {
-            let first = point.alternatives.first();
-            if let Some((how, Ok(program))) = first.map(|how| (how, self.program(how.program()))) {
-                load(program, how, btf).ok();
+            if let Some(first) = point.alternatives.first() {
+                self.verify(first, btf).ok();
             }
         }
     }
@@ -201,10 +210,10 @@ impl Kernel {
                 attached.passed_over = reason;
             }
         }
-        for open in probe.open {
-            let program = self.program(open.program)?;
+        for walk in probe.walks {
+            let program = self.program(walk.program)?;
             let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
-            iter.load("task", btf).map_err(|error| text(&error))?;
+            iter.load(walk.over, btf).map_err(|error| text(&error))?;
         }
         self.links.append(&mut links);
         Ok(attached)
@@ -223,9 +232,9 @@ impl Kernel {
     ) -> std::result::Result<(), String> {
         let mut reasons = Vec::new();
         for alternative in point.alternatives {
-            let program = self.program(alternative.program())?;
-            let made = load(program, alternative, btf)
-                .and_then(|()| attach(program, alternative, cpus, freq, cycles));
+            let made = self
+                .verify(alternative, btf)
+                .and_then(|()| self.attach_loaded(alternative, cpus, freq, cycles));
             match made {
                 Ok(mut made) => {
                     links.append(&mut made);
@@ -245,13 +254,47 @@ impl Kernel {
         Err(format!("cannot hook where {}: {}", point.what, reasons.join("; ")))
     }
 
+    /// Has the kernel verify the programs of an alternative.
+    fn verify(&mut self, how: &Attach, btf: &Btf) -> std::result::Result<(), String> {
+        match *how {
+            Attach::All(parts) => parts.iter().try_for_each(|part| self.verify(part, btf)),
+            _ => {
+                how.programs().into_iter().try_for_each(|name| load(self.program(name)?, how, btf))
+            }
+        }
+    }
+
+    /// Attaches the programs of an alternative, all of them or none.
+    fn attach_loaded(
+        &mut self,
+        how: &Attach,
+        cpus: &[u32],
+        freq: u64,
+        cycles: bool,
+    ) -> std::result::Result<Vec<Link>, String> {
+        let mut links = Vec::new();
+        match *how {
+            Attach::All(parts) => {
+                for part in parts {
+                    links.append(&mut self.attach_loaded(part, cpus, freq, cycles)?);
+                }
+            }
+            _ => {
+                for name in how.programs() {
+                    links.append(&mut attach(self.program(name)?, how, cpus, freq, cycles)?);
+                }
+            }
+        }
+        Ok(links)
+    }
+
     fn program(&mut self, name: &str) -> std::result::Result<&mut Program, String> {
         self.ebpf.program_mut(name).ok_or_else(|| format!("the object has no program {name}"))
     }
 
-    /// Reads a probe's iterator of open facts: rows of its record, back to back.
-    pub(crate) fn read_open(&mut self, open: &OpenFacts) -> Result<Vec<u8>> {
-        self.read_iter(open.program)
+    /// Walks an iterator: rows of its record, back to back.
+    pub(crate) fn walk(&mut self, walk: &Walk) -> Result<Vec<u8>> {
+        self.read_iter(walk.program)
     }
 
     /// Everything that a loaded iterator writes.
@@ -349,101 +392,6 @@ fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map> {
         action: "open a map",
         message: format!("the object has no map {name}"),
     })
-}
-
-macro_rules! typed {
-    ($kind:ty, $program:expr) => {{
-        let program: &mut $kind = $program.try_into().map_err(|error| text(&error))?;
-        program
-    }};
-}
-
-/// Has the kernel verify a program, unless it has.
-fn load(program: &mut Program, how: &Attach, btf: &Btf) -> std::result::Result<(), String> {
-    if program.fd().is_ok() {
-        return Ok(());
-    }
-    let loaded = match *how {
-        Attach::TpBtf { tracepoint, .. } => typed!(BtfTracePoint, program).load(tracepoint, btf),
-        Attach::Fentry { function, .. } => typed!(FEntry, program).load(function, btf),
-        Attach::Fexit { function, .. } => typed!(FExit, program).load(function, btf),
-        Attach::Kprobe { .. } => typed!(KProbe, program).load(),
-        Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
-        Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
-    };
-    loaded.map_err(|error| text(&error))
-}
-
-fn attach(
-    program: &mut Program,
-    how: &Attach,
-    cpus: &[u32],
-    freq: u64,
-    cycles: bool,
-) -> std::result::Result<Vec<Link>, String> {
-    fn one<T: std::any::Any + Send>(
-        link: std::result::Result<T, aya::programs::ProgramError>,
-    ) -> std::result::Result<Vec<Link>, String> {
-        link.map(|link| vec![Box::new(link) as Link]).map_err(|error| text(&error))
-    }
-    match *how {
-        Attach::TpBtf { .. } => {
-            let program = typed!(BtfTracePoint, program);
-            let id = program.attach().map_err(|error| text(&error))?;
-            one(program.take_link(id))
-        }
-        Attach::Fentry { .. } => {
-            let program = typed!(FEntry, program);
-            let id = program.attach().map_err(|error| text(&error))?;
-            one(program.take_link(id))
-        }
-        Attach::Fexit { .. } => {
-            let program = typed!(FExit, program);
-            let id = program.attach().map_err(|error| text(&error))?;
-            one(program.take_link(id))
-        }
-        Attach::Kprobe { function, .. } => {
-            let program = typed!(KProbe, program);
-            let id = program.attach(function, 0).map_err(|error| text(&error))?;
-            one(program.take_link(id))
-        }
-        Attach::Tracepoint { category, name, .. } => {
-            let program = typed!(TracePoint, program);
-            let id = program.attach(category, name).map_err(|error| text(&error))?;
-            one(program.take_link(id))
-        }
-        Attach::Sampling { .. } => {
-            let program = typed!(PerfEvent, program);
-            let mut links: Vec<Link> = Vec::new();
-            for &cpu in cpus {
-                let event = if cycles {
-                    PerfEventConfig::Hardware(HardwareEvent::CpuCycles)
-                } else {
-                    PerfEventConfig::Software(SoftwareEvent::CpuClock)
-                };
-                let id = program
-                    .attach(
-                        event,
-                        PerfEventScope::AllProcessesOneCpu { cpu },
-                        SamplePolicy::Frequency(freq),
-                        false,
-                    )
-                    .map_err(|error| text(&error))?;
-                links.append(&mut one(program.take_link(id))?);
-            }
-            Ok(links)
-        }
-    }
-}
-
-/// The error in a line; a verifier's log is pages long and its verdict stands at the end.
-fn text(error: &dyn std::error::Error) -> String {
-    let all = chain(error);
-    let mut lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.len() > 4 {
-        lines.drain(1..lines.len() - 3);
-    }
-    lines.join(" | ")
 }
 
 fn load_error(error: &aya::EbpfError) -> Error {

@@ -8,6 +8,7 @@
 //! slow the kernel down, does not record itself, and leaves nothing behind however it ends: all
 //! that it puts into the kernel hangs on its file descriptors.
 
+mod attach;
 mod bits;
 mod clock;
 mod command;
@@ -27,6 +28,7 @@ mod probe;
 pub mod probes;
 mod proc;
 mod reader;
+mod reduce;
 mod rings;
 mod session;
 mod setup;
@@ -37,6 +39,7 @@ mod symbols;
 mod tape;
 mod targets;
 mod tasks;
+mod texts;
 pub mod units;
 
 #[cfg(test)]
@@ -46,6 +49,6 @@ pub use ending::{Ended, Ending};
 pub use error::{Error, Result};
 pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
 pub use output::check_replaceable;
-pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, OpenFacts, Probe, Totals};
+pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Probe, Totals, Walk};
 pub use session::{End, Outcome, Progress, Summary, record};
 pub use setup::{Availability, check};

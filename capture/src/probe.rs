@@ -21,13 +21,15 @@ pub struct Probe {
     pub attach: &'static [AttachPoint],
     /// Programs that it is better with, and does without where they cannot attach.
     pub optional: &'static [Optional],
-    /// Programs that are read at the start and at the stop for what is still open.
-    pub open: &'static [OpenFacts],
+    /// Iterators that are walked for what there is, or what is still open at the stop.
+    pub walks: &'static [Walk],
+    /// Maps that it alone uses: made as small as can be in recordings without it.
+    pub maps: &'static [&'static str],
     /// What the host must have.
     pub needs: &'static [Needs],
     /// What can be set.
     pub knobs: &'static [Knob],
-    /// A map whose rows become facts every second.
+    /// Maps whose rows become facts every second, or at the stop.
     pub totals: Option<Totals>,
 }
 
@@ -89,6 +91,8 @@ pub enum Attach {
         /// Event.
         name: &'static str,
     },
+    /// All of these together, or none.
+    All(&'static [Attach]),
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
     Sampling {
         /// Program name in the object.
@@ -97,15 +101,16 @@ pub enum Attach {
 }
 
 impl Attach {
-    /// The program's name in the object.
-    pub fn program(&self) -> &'static str {
+    /// The programs' names in the object.
+    pub fn programs(&self) -> Vec<&'static str> {
         match self {
+            Attach::All(parts) => parts.iter().flat_map(Attach::programs).collect(),
             Attach::TpBtf { program, .. }
             | Attach::Fentry { program, .. }
             | Attach::Fexit { program, .. }
             | Attach::Kprobe { program, .. }
             | Attach::Tracepoint { program, .. }
-            | Attach::Sampling { program } => program,
+            | Attach::Sampling { program } => vec![*program],
         }
     }
 
@@ -117,20 +122,29 @@ impl Attach {
             Attach::Fexit { function, .. } => format!("fexit:{function}"),
             Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
+            Attach::All(parts) => {
+                let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
+                parts.join(", ")
+            }
             Attach::Sampling { .. } => "perf_event".into(),
         }
     }
 }
 
-/// A task iterator that finds what has begun and not ended.
+/// A kernel iterator: the rows that it gives are facts. It is walked at the stop, for what is still
+/// open then, and before, if so wanted.
 #[derive(Debug)]
-pub struct OpenFacts {
+pub struct Walk {
     /// Program name in the object (`SEC("iter/task")`).
     pub program: &'static str,
-    /// The record of the rows that it gives at the stop.
+    /// What it iterates over: the word behind `iter/`.
+    pub over: &'static str,
+    /// The record of the rows that it gives.
     pub record: &'static Desc,
-    /// Read it at the start of the recording, too, to note what is open already.
+    /// Walk it at the start of the recording, too.
     pub at_start: bool,
+    /// Walk it again and again: the knob that says how often.
+    pub every: Option<&'static str>,
 }
 
 /// What the host must have for a probe.
@@ -166,6 +180,16 @@ pub enum KnobKind {
     Choice(&'static [(&'static str, u64)]),
     /// A number in this range, in the kernel 8 bytes.
     Number(u64, u64),
+}
+
+impl Probe {
+    /// All its programs in the object.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static str> {
+        let optional = self.optional.iter().map(|optional| &optional.point);
+        let points = self.attach.iter().chain(optional);
+        let attached = points.flat_map(|point| point.alternatives).flat_map(Attach::programs);
+        attached.chain(self.walks.iter().map(|walk| walk.program))
+    }
 }
 
 impl Knob {
@@ -212,7 +236,7 @@ impl Knob {
     }
 }
 
-/// Turns the rows of maps into facts; called every second and at the stop.
+/// Turns the rows of maps into facts.
 #[derive(Clone, Copy, Debug)]
 pub struct Totals {
     /// The names of the maps in the object.
@@ -223,7 +247,11 @@ pub struct Totals {
 
 /// Reads a map that kernel programs add to.
 pub trait Collect {
-    /// Hands over what was added since the last call, as rows of facts ending at `now`. `gone` are
+    /// Called every second and at the stop: hands over what was added since the last call, as rows of
+    /// facts ending at `now`. `gone` are
     /// processes that have ended since: their rows may be dropped from the map.
     fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8]));
+
+    /// Hands over what has begun and not ended at the stop; nobody has counted it as produced.
+    fn open(&mut self, _stop: u64, _rows: &mut dyn FnMut(&'static Desc, &[u8])) {}
 }

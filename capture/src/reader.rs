@@ -14,9 +14,10 @@ use crate::sideband::{Mapped, Sideband};
 use crate::stacks::Stacks;
 use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
+use crate::texts::Texts;
 use ktape_format::schema::{
-    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, by_id,
-    wire_stack_flag,
+    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, WireText,
+    by_id, wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
 
@@ -26,6 +27,7 @@ pub(crate) struct Reader {
     pub(crate) tasks: Tasks,
     pub(crate) mappings: Mappings,
     pub(crate) stacks: Stacks,
+    texts: Texts,
     pub(crate) coverage: Coverage,
     sideband: Sideband,
     mapped: Vec<Mapped>,
@@ -50,11 +52,13 @@ enum MessageKind {
     Comm(WireComm),
     Exit(WireExit),
     Stack(WireStack, Vec<u64>),
+    Text(WireText, Vec<u8>),
 }
 
 /// Where a record keeps what must be translated or known.
 struct Shape {
     stacks: Vec<usize>,
+    texts: Vec<usize>,
     /// Offsets of a thread and its process.
     threads: Vec<(usize, usize)>,
 }
@@ -75,7 +79,7 @@ impl Shape {
             tids.clone_from(&tgids);
         }
         let threads = tids.into_iter().zip(tgids).collect();
-        Shape { stacks: of_kind(Kind::StackId), threads }
+        Shape { stacks: of_kind(Kind::StackId), texts: of_kind(Kind::StringId), threads }
     }
 }
 
@@ -97,6 +101,7 @@ impl Reader {
             tasks,
             mappings,
             stacks,
+            texts: Texts::default(),
             coverage,
             sideband,
             mapped: Vec::new(),
@@ -189,7 +194,7 @@ impl Reader {
     }
 
     fn apply(&mut self, message: Message, mapped: &[Mapped]) {
-        let Reader { tape, tasks, mappings, stacks, .. } = self;
+        let Reader { tape, tasks, mappings, stacks, texts, .. } = self;
         match message.kind {
             MessageKind::Mapped(at) => mappings.map(&mapped[at], tape),
             MessageKind::Fork(fork) => {
@@ -217,6 +222,7 @@ impl Reader {
             MessageKind::Stack(stack, addresses) => {
                 stacks.add(&stack, &addresses, mappings, tape);
             }
+            MessageKind::Text(text, bytes) => texts.add(&text, &bytes, tape),
         }
     }
 
@@ -227,11 +233,10 @@ impl Reader {
             let Some(shape) = self.shapes.get(&rows.desc.id) else { continue };
             for row in rows.bytes.chunks_exact_mut(rows.desc.size) {
                 for &at in &shape.stacks {
-                    let id = word(row, at);
-                    if id != 0 {
-                        let id = self.stacks.translate(id);
-                        row[at..at + 4].copy_from_slice(&id.to_ne_bytes());
-                    }
+                    replace(row, at, |id| self.stacks.translate(id));
+                }
+                for &at in &shape.texts {
+                    replace(row, at, |id| self.texts.translate(id));
                 }
                 for (at, &(tid, tgid)) in shape.threads.iter().enumerate() {
                     let (tid, subject) = (word(row, tid), at == 0);
@@ -332,6 +337,14 @@ fn word(row: &[u8], at: usize) -> u32 {
     row.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)
 }
 
+/// Puts the id of the trace in the place of the kernel programs'; 0 is none in both.
+fn replace(row: &mut [u8], at: usize, translate: impl FnOnce(u32) -> u32) {
+    let id = word(row, at);
+    if id != 0 {
+        row[at..at + 4].copy_from_slice(&translate(id).to_ne_bytes());
+    }
+}
+
 fn parse(record: u16, bytes: &[u8]) -> Option<Message> {
     let message = if record == WireStack::DESC.id {
         let stack = WireStack::decode(bytes)?;
@@ -342,6 +355,10 @@ fn parse(record: u16, bytes: &[u8]) -> Option<Message> {
             .filter_map(|bytes| Some(u64::from_ne_bytes(bytes.try_into().ok()?)))
             .collect();
         Message { time: stack.time, kind: MessageKind::Stack(stack, addresses) }
+    } else if record == WireText::DESC.id {
+        let text = WireText::decode(bytes)?;
+        let rest = bytes.get(WireText::SIZE..)?.get(..text.len as usize)?.to_vec();
+        Message { time: text.time, kind: MessageKind::Text(text, rest) }
     } else if record == WireFork::DESC.id {
         let fork = WireFork::decode(bytes)?;
         Message { time: fork.time, kind: MessageKind::Fork(fork) }

@@ -10,7 +10,7 @@ use crate::mappings::Mappings;
 use crate::options::{Options, Output};
 use crate::output::{self, Sink};
 use crate::poll::Poll;
-use crate::probe::Collect;
+use crate::probe::{Collect, Walk};
 use crate::proc::{HostFacts, Snapshot};
 use crate::reader::Reader;
 use crate::setup::{self, Setup};
@@ -160,13 +160,18 @@ pub fn record(
             sideband,
         ),
         collectors: Vec::new(),
+        walks: Vec::new(),
         began: Instant::now(),
         start: start.mono,
         options,
     };
     for choice in &attached {
-        for open in choice.probe.open.iter().filter(|open| open.at_start) {
-            kernel.read_open(open)?;
+        for walk in choice.probe.walks {
+            let every = walk.every.and_then(|knob| choice.value(knob)).map(Duration::from_nanos);
+            session.walks.push(Walked { walk, every, last: Instant::now() });
+            if walk.at_start {
+                session.walk(&mut kernel, walk)?;
+            }
         }
         session.collectors.extend(kernel.totals(choice.probe)?);
     }
@@ -182,7 +187,7 @@ pub fn record(
     let stop = clock::now();
     let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
     let end = ended.as_ref().ok().copied();
-    let ended = ended.and_then(|_| session.read_open(&mut kernel, &attached, stop.mono));
+    let ended = ended.and_then(|_| session.read_open(&mut kernel, stop.mono));
     kernel.detach();
     let finished = match ended {
         Ok(()) => session.stop(kernel, &stop),
@@ -238,9 +243,18 @@ fn wait(delay: Duration, signals: &Signals, command: Option<&Launched>) -> Resul
     Ok(())
 }
 
+/// An iterator of an attached probe.
+struct Walked {
+    walk: &'static Walk,
+    /// How often it is walked, if not only at the stop.
+    every: Option<Duration>,
+    last: Instant,
+}
+
 struct Session<'a> {
     reader: Reader,
     collectors: Vec<Box<dyn Collect>>,
+    walks: Vec<Walked>,
     /// From when on [`Options::duration`] counts.
     began: Instant,
     start: u64,
@@ -290,6 +304,7 @@ impl Session<'_> {
         loop {
             let now = clock::monotonic();
             let more = self.reader.turn(kernel, now)?;
+            self.walk_due(kernel)?;
             if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
                 self.reader.secure(kernel, now)?;
                 self.reader.forget_if_large(kernel);
@@ -351,20 +366,38 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Takes the rows of an iterator.
+    fn walk(&mut self, kernel: &mut crate::kernel::Kernel, walk: &Walk) -> Result<()> {
+        let rows = kernel.walk(walk)?;
+        for row in rows.chunks_exact(walk.record.size) {
+            self.reader.own_fact(walk.record, row);
+        }
+        Ok(())
+    }
+
+    /// Walks the iterators whose time has come.
+    fn walk_due(&mut self, kernel: &mut crate::kernel::Kernel) -> Result<()> {
+        for at in 0..self.walks.len() {
+            let Walked { walk, every, last } = &mut self.walks[at];
+            if every.is_some_and(|every| last.elapsed() >= every) {
+                *last = Instant::now();
+                let walk = *walk;
+                self.walk(kernel, walk)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stops the programs, and takes the facts that are open at that moment.
-    fn read_open(
-        &mut self,
-        kernel: &mut crate::kernel::Kernel,
-        attached: &[setup::Chosen],
-        stop: u64,
-    ) -> Result<()> {
+    fn read_open(&mut self, kernel: &mut crate::kernel::Kernel, stop: u64) -> Result<()> {
         kernel.set_moment(Moment::Stop, stop)?;
         // First: who runs again meanwhile is missing, and its stack with it.
-        for open in attached.iter().flat_map(|choice| choice.probe.open) {
-            let rows = kernel.read_open(open)?;
-            for row in rows.chunks_exact(open.record.size) {
-                self.reader.own_fact(open.record, row);
-            }
+        for at in 0..self.walks.len() {
+            self.walk(kernel, self.walks[at].walk)?;
+        }
+        let Session { reader, collectors, .. } = self;
+        for collector in collectors {
+            collector.open(stop, &mut |desc, row| reader.own_fact(desc, row));
         }
         self.reader.tasks.run_times(&mut self.reader.tape);
         Ok(())

@@ -126,7 +126,9 @@ pub(crate) fn attach(
         }
     }
 
+    let wanted_probes: Vec<&Probe> = chosen.iter().map(|choice| choice.probe).collect();
     let (mut kernel, btf) = Kernel::load(
+        &wanted_probes,
         &globals,
         host.possible.bound(),
         &cpus,
@@ -290,7 +292,7 @@ pub fn check() -> Result<Vec<Availability>> {
     let page = host.page_size.max(4096);
     let cpus = cpu_list(&host);
     let recent = kernel::is_recent(version);
-    let loaded = Kernel::load(&globals, host.possible.bound(), &cpus, page, page, recent);
+    let loaded = Kernel::load(PROBES, &globals, host.possible.bound(), &cpus, page, page, recent);
     let (mut kernel, btf) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return Ok(all(Err(crate::error::chain(&error)))),

@@ -89,7 +89,8 @@ struct task_struct {
 	unsigned int __state;
 	void *stack;
 	unsigned int flags;
-	int on_cpu;
+	/* One byte since 7.3: the loader resizes only unsigned ints. */
+	unsigned int on_cpu;
 	int wake_cpu;	/* where it ran last */
 	struct sched_entity se;
 	struct mm_struct *mm;

@@ -18,6 +18,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* Set by the recorder before the load. */
 const volatile __u32 self_tgid;		/* the recorder itself */
 const volatile __u32 kernel_version;	/* major << 16 | minor << 8 */
+const volatile __u32 cpus = 1;		/* possible CPUs */
 const volatile __u32 wake_bytes = 256 * 1024; /* wake the reader this often */
 const volatile __u64 wake_definitions = 1 << 20; /* and when so many wait */
 

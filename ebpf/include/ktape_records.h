@@ -706,4 +706,28 @@ _Static_assert(__builtin_offsetof(struct ktape_wire_exit, comm0) == 48,
 _Static_assert(__builtin_offsetof(struct ktape_wire_exit, comm1) == 56,
 	       "offset of wire_exit.comm1");
 
+#define KTAPE_WIRE_TEXT 69
+#define KTAPE_WIRE_TEXT_FORM_PLAIN 0
+#define KTAPE_WIRE_TEXT_FORM_PATH 1
+#define KTAPE_WIRE_TEXT_FORM_ADDRESS 2
+struct ktape_wire_text {
+	__u64 time;
+	__u32 id;
+	__u32 len;
+	__u32 form;
+	__u32 spare;
+};
+_Static_assert(sizeof(struct ktape_wire_text) == 24,
+	       "size of wire_text");
+_Static_assert(__builtin_offsetof(struct ktape_wire_text, time) == 0,
+	       "offset of wire_text.time");
+_Static_assert(__builtin_offsetof(struct ktape_wire_text, id) == 8,
+	       "offset of wire_text.id");
+_Static_assert(__builtin_offsetof(struct ktape_wire_text, len) == 12,
+	       "offset of wire_text.len");
+_Static_assert(__builtin_offsetof(struct ktape_wire_text, form) == 16,
+	       "offset of wire_text.form");
+_Static_assert(__builtin_offsetof(struct ktape_wire_text, spare) == 20,
+	       "offset of wire_text.spare");
+
 #endif

@@ -10,10 +10,11 @@
 #ifndef KTAPE_STACK_BPF_H
 #define KTAPE_STACK_BPF_H
 
+#include "hash.bpf.h"
 #include "ktape.bpf.h"
 #include "ksyms.bpf.h"
 
-#define MAX_FRAMES 127
+#define MAX_FRAMES MAX_WORDS
 
 struct stack_buffer {
 	struct item item;
@@ -46,8 +47,6 @@ struct {
 	__type(value, __u32);
 } stack_ids SEC(".maps");
 
-const volatile __u32 cpus = 1;	/* possible CPUs */
-
 static __always_inline struct stack_buffer *stack_buffer(__u32 context)
 {
 	struct stack_buffer *buf;
@@ -71,52 +70,12 @@ static __always_inline __u32 new_stack_id(struct stack_buffer *buf)
 }
 
 /*
- * Calls step(i, context) for i below `count` (at most MAX_FRAMES) until it
- * gives non-zero. bpf_loop() (5.17) lets the verifier look at one step instead
- * of all: 20 ms less at the start of a recording.
- */
-#if defined(KTAPE_OLD_KERNEL)
-#define repeat(count, callback, step, context)				\
-	do {								\
-		__u32 i_;						\
-									\
-		for (i_ = 0; i_ < MAX_FRAMES && i_ < (count); i_++)	\
-			if (step(i_, context))				\
-				break;					\
-	} while (0)
-#else
-#define repeat(count, callback, step, context)				\
-	bpf_loop(count, callback, context, 0)
-#endif
-
-/* One step of the hash over a stack's frames. */
-struct hash_walk {
-	const __u64 *frames;
-	__u64 hash;
-};
-
-static __always_inline long hash_step(__u32 i, struct hash_walk *walk)
-{
-	__u64 hash = walk->hash;
-
-	hash = (hash ^ walk->frames[i & MAX_FRAMES]) * 0xff51afd7ed558ccdULL;
-	walk->hash = hash ^ hash >> 32;
-	return 0;
-}
-
-static long __attribute__((unused)) hash_step_of(__u32 i, void *context)
-{
-	return hash_step(i, context);
-}
-
-/*
  * The id of the stack in `buf` (frames and head.count, .side, .unwind, .end
  * set), sending it if it is new; 0 when it could not be sent. `seed` keeps
  * user stacks of different process images apart.
  */
 static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 {
-	struct hash_walk walk = { .hash = seed ^ 0x9e3779b97f4a7c15ULL };
 	__u32 count, id, *known;
 	__u64 hash;
 
@@ -125,9 +84,8 @@ static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 	count = buf->head.count;
 	if (!count || count > MAX_FRAMES)
 		return 0;
-	walk.frames = buf->frames;
-	repeat(count, hash_step_of, hash_step, &walk);
-	hash = walk.hash ^ (__u64)buf->head.end << 56;
+	hash = hash_words(buf->frames, count, seed) ^
+	       (__u64)buf->head.end << 56;
 	known = bpf_map_lookup_elem(&stack_ids, &hash);
 	if (known)
 		return *known;

@@ -15,7 +15,8 @@ pub(super) const PROBE: Probe = Probe {
         alternatives: &[Attach::Sampling { program: "cpu_sample" }],
     }],
     optional: &[],
-    open: &[],
+    walks: &[],
+    maps: &[],
     needs: &[],
     knobs: &[
         Knob {

@@ -1,6 +1,6 @@
 //! The probe `sched`: one fact per off-CPU interval.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, OpenFacts, Optional, Probe};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Optional, Probe, Walk};
 use ktape_format::schema::OffCpu;
 
 /// `sched/stacks=long/`.
@@ -37,7 +37,14 @@ pub(super) const PROBE: Probe = Probe {
             alternatives: &[Attach::TpBtf { program: "rseq_update", tracepoint: "rseq_update" }],
         },
     }],
-    open: &[OpenFacts { program: "sched_open", record: OffCpu::DESC, at_start: true }],
+    walks: &[Walk {
+        program: "sched_open",
+        over: "task",
+        record: OffCpu::DESC,
+        at_start: true,
+        every: None,
+    }],
+    maps: &[],
     needs: &[],
     knobs: &[
         Knob {

@@ -1,7 +1,7 @@
 //! The probe `syscalls`: exact counts and times, added up in the kernel.
 
 use crate::error::{Error, Result};
-use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, OpenFacts, Probe, Totals};
+use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Probe, Totals, Walk};
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use ktape_format::schema::{Desc, SyscallCount, SyscallLatency, SyscallSlow};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,7 +24,14 @@ pub(super) const PROBE: Probe = Probe {
         },
     ],
     optional: &[],
-    open: &[OpenFacts { program: "syscalls_open", record: SyscallSlow::DESC, at_start: false }],
+    walks: &[Walk {
+        program: "syscalls_open",
+        over: "task",
+        record: SyscallSlow::DESC,
+        at_start: false,
+        every: None,
+    }],
+    maps: &["calls", "more_calls"],
     needs: &[],
     knobs: &[
         Knob {

@@ -45,6 +45,7 @@ records! {
     wire_exec::WireExec,
     wire_comm::WireComm,
     wire_exit::WireExit,
+    wire_text::WireText,
 }
 
 /// The record with this id.

@@ -1,0 +1,114 @@
+//! One program and its place: verified by the kernel, and attached.
+
+use crate::error::chain;
+use crate::probe::Attach;
+use aya::Btf;
+use aya::programs::perf_event::{
+    HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
+};
+use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, TracePoint};
+
+/// What attached links are kept as: dropping one detaches the program.
+pub(crate) type Link = Box<dyn std::any::Any + Send>;
+
+macro_rules! typed {
+    ($kind:ty, $program:expr) => {{
+        let program: &mut $kind = $program.try_into().map_err(|error| text(&error))?;
+        program
+    }};
+}
+
+/// Has the kernel verify a program, unless it has.
+pub(crate) fn load(
+    program: &mut Program,
+    how: &Attach,
+    btf: &Btf,
+) -> std::result::Result<(), String> {
+    if program.fd().is_ok() {
+        return Ok(());
+    }
+    let loaded = match *how {
+        Attach::TpBtf { tracepoint, .. } => typed!(BtfTracePoint, program).load(tracepoint, btf),
+        Attach::Fentry { function, .. } => typed!(FEntry, program).load(function, btf),
+        Attach::Fexit { function, .. } => typed!(FExit, program).load(function, btf),
+        Attach::Kprobe { .. } => typed!(KProbe, program).load(),
+        Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
+        Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
+        Attach::All(_) => Ok(()),
+    };
+    loaded.map_err(|error| text(&error))
+}
+
+/// Attaches a loaded program: a link for each place.
+pub(crate) fn attach(
+    program: &mut Program,
+    how: &Attach,
+    cpus: &[u32],
+    freq: u64,
+    cycles: bool,
+) -> std::result::Result<Vec<Link>, String> {
+    fn one<T: std::any::Any + Send>(
+        link: std::result::Result<T, aya::programs::ProgramError>,
+    ) -> std::result::Result<Vec<Link>, String> {
+        link.map(|link| vec![Box::new(link) as Link]).map_err(|error| text(&error))
+    }
+    match *how {
+        Attach::TpBtf { .. } => {
+            let program = typed!(BtfTracePoint, program);
+            let id = program.attach().map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Fentry { .. } => {
+            let program = typed!(FEntry, program);
+            let id = program.attach().map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Fexit { .. } => {
+            let program = typed!(FExit, program);
+            let id = program.attach().map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Kprobe { function, .. } => {
+            let program = typed!(KProbe, program);
+            let id = program.attach(function, 0).map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Tracepoint { category, name, .. } => {
+            let program = typed!(TracePoint, program);
+            let id = program.attach(category, name).map_err(|error| text(&error))?;
+            one(program.take_link(id))
+        }
+        Attach::Sampling { .. } => {
+            let program = typed!(PerfEvent, program);
+            let mut links: Vec<Link> = Vec::new();
+            for &cpu in cpus {
+                let event = if cycles {
+                    PerfEventConfig::Hardware(HardwareEvent::CpuCycles)
+                } else {
+                    PerfEventConfig::Software(SoftwareEvent::CpuClock)
+                };
+                let id = program
+                    .attach(
+                        event,
+                        PerfEventScope::AllProcessesOneCpu { cpu },
+                        SamplePolicy::Frequency(freq),
+                        false,
+                    )
+                    .map_err(|error| text(&error))?;
+                links.append(&mut one(program.take_link(id))?);
+            }
+            Ok(links)
+        }
+        Attach::All(_) => Ok(Vec::new()),
+    }
+}
+
+/// The error in a line; a verifier's log is pages long and its verdict stands at the end.
+pub(crate) fn text(error: &dyn std::error::Error) -> String {
+    let all = chain(error);
+    let mut lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.len() > 4 {
+        lines.drain(1..lines.len() - 3);
+    }
+    lines.join(" | ")
+}
