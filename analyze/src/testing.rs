@@ -270,6 +270,9 @@ pub(crate) fn busy(seed: u64, rows: usize) -> Tape {
             end,
             duration,
             runq: random.below(duration + 1),
+            // Some are woken by an interrupt, some by somebody unknown.
+            waker: [0, 100, 101, 105, 109, 113][(end % 6) as usize],
+            waker_tgid: [0, 100, 100, 104, 108, 112][(end % 6) as usize],
             tid,
             tgid,
             kstack,
@@ -279,7 +282,6 @@ pub(crate) fn busy(seed: u64, rows: usize) -> Tape {
             syscall: [0, 7, 35, 61, 202, 65535][random.below(6) as usize],
             state: random.below(9) as u8,
             flags: random.below(3) as u8,
-            ..OffCpu::default()
         };
         tape.off_cpu(row);
         tape.sample(CpuSample {

@@ -37,6 +37,7 @@ struct cpu_state {
 	__u64 explore_until;	/* see may_explore() in sched.bpf.c */
 	__u64 stacks_taken;
 	__u32 late_tid;		/* see late_wait() in sched.bpf.c; 0: nobody */
+	__u16 interrupts;	/* that run now: see interrupt.bpf.h */
 	bool sees_returns;	/* returns to user mode are seen */
 };
 

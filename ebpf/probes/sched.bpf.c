@@ -11,6 +11,7 @@
  * late_wait()).
  */
 #include "filter.bpf.h"
+#include "interrupt.bpf.h"
 #include "predict.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
@@ -372,11 +373,13 @@ int sched_waking(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct thread_state *thread = thread_of(task, false);
-	__u64 id;
+	__u64 id = 0;
 
 	if (!thread || stopped())
 		return 0;
-	id = bpf_get_current_pid_tgid();
+	/* What an interrupt does is not the doing of whom it interrupted. */
+	if (!in_interrupt())
+		id = bpf_get_current_pid_tgid();
 	thread->wake_ts = bpf_ktime_get_ns();
 	thread->waker = id;
 	thread->waker_tgid = id >> 32;

@@ -38,6 +38,7 @@ pub struct Context<'t> {
     coverages: Coverages,
     damages: Vec<Damage>,
     end: u64,
+    window: (u64, u64),
     least_duration: u64,
     chose_threads: bool,
     syscalls: SyscallTable,
@@ -69,6 +70,7 @@ impl<'t> Context<'t> {
             coverages,
             damages,
             end: end_of(trace),
+            window: (0, u64::MAX),
             least_duration: 0,
             chose_threads: filters
                 .iter()
@@ -84,8 +86,14 @@ impl<'t> Context<'t> {
         self.least_duration
     }
 
+    /// The window that is asked for, clipped to the recording: (from, to), monotonic ns.
+    pub fn window(&self) -> (u64, u64) {
+        self.window
+    }
+
     /// Takes notice of what is asked for.
     pub(crate) fn narrow_to(&mut self, filter: &Filter) {
+        self.window = filter.window(self);
         self.least_duration = filter.min_duration;
         self.chose_threads |= filter.picks_tasks();
     }

@@ -21,6 +21,8 @@ reports! {
     runqlat::RunqLat,
     cpu::Cpu,
     stalls::Stalls,
+    wakeups::Wakeups,
+    timeline::Timeline,
     syscalls::Syscalls,
     tree::Tree,
 }

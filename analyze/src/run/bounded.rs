@@ -24,6 +24,10 @@ impl BoundedKey for u64 {
     const OTHERS: Self = u64::MAX;
 }
 
+impl BoundedKey for (u64, u64) {
+    const OTHERS: Self = (u64::MAX, u64::MAX);
+}
+
 impl BoundedKey for (u64, u32) {
     const OTHERS: Self = (u64::MAX, u32::MAX);
 }

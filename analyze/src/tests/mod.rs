@@ -15,4 +15,6 @@ mod stalls;
 mod symbolize;
 mod syscalls;
 mod tasks;
+mod timeline;
 mod tree;
+mod wakeups;

@@ -14,6 +14,31 @@ pub(super) const PROBE: Probe = Probe {
     always: false,
     records: &[OffCpu::DESC],
     attach: &[
+        // Ends before beginnings: see interrupt.bpf.h.
+        AttachPoint {
+            what: "a device's interrupt handler ends",
+            alternatives: &[Attach::TpBtf { program: "interrupt_irq_exit", tracepoint: "irq_handler_exit" }],
+        },
+        AttachPoint {
+            what: "a device's interrupt handler begins",
+            alternatives: &[Attach::TpBtf { program: "interrupt_irq_entry", tracepoint: "irq_handler_entry" }],
+        },
+        AttachPoint {
+            what: "a timer's handler ends",
+            alternatives: &[Attach::TpBtf { program: "interrupt_timer_exit", tracepoint: "hrtimer_expire_exit" }],
+        },
+        AttachPoint {
+            what: "a timer's handler begins",
+            alternatives: &[Attach::TpBtf { program: "interrupt_timer_entry", tracepoint: "hrtimer_expire_entry" }],
+        },
+        AttachPoint {
+            what: "a softirq ends",
+            alternatives: &[Attach::TpBtf { program: "interrupt_softirq_exit", tracepoint: "softirq_exit" }],
+        },
+        AttachPoint {
+            what: "a softirq begins",
+            alternatives: &[Attach::TpBtf { program: "interrupt_softirq_entry", tracepoint: "softirq_entry" }],
+        },
         AttachPoint {
             what: "a CPU changes threads",
             alternatives: &[Attach::TpBtf { program: "sched_switch", tracepoint: "sched_switch" }],

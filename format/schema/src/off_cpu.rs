@@ -65,7 +65,7 @@ crate::record! {
         tid: u32 [Tid],
         /// Its process.
         tgid: u32 [Tgid],
-        /// The thread that was running where it was woken: its waker, unless an interrupt woke it in that thread's time; 0 when it was not woken or the CPU was idle.
+        /// The thread that woke it: the one that ran where it was woken; 0 when it was not woken, or by an interrupt (network packets are told as the doing of the thread that they interrupted), or the CPU was idle.
         waker: u32 [Tid],
         /// The waker's process.
         waker_tgid: u32 [Tgid],

@@ -13,6 +13,7 @@ mod oracles;
 mod short_lived;
 mod syscalls;
 mod waits;
+mod wakeups;
 
 use ktape_tests::live::{self, Test};
 
@@ -25,6 +26,7 @@ const TESTS: &[Test] = &[
     ("a_rare_long_wait_has_its_user_stack", waits::rare),
     ("a_thread_that_hung_before_the_start_shows_as_open", waits::hung_before),
     ("a_command_that_hangs_shows_as_open", waits::hung_command),
+    ("a_timer_is_nobodys_doing", wakeups::timer),
     ("answers_do_not_depend_on_threads_or_pipes", waits::same_bytes),
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),

@@ -174,8 +174,8 @@ fn notes(cx: &Context<'_>, idle: u64, stalls: &[Stall]) -> Vec<Note> {
     }
     if stalls.iter().any(|stall| stall.waker != 0) {
         about(
-            "woken by: who ran where the wake-up came from; a timer or a device that interrupted it \
-             is told as its doing"
+            "woken by: who ran where the wake-up came from; network packets that interrupted it are \
+             told as its doing"
                 .to_owned(),
         );
     }

@@ -1,0 +1,206 @@
+//! The measures of a timeline: one list.
+
+use ktape_format::Batch;
+use ktape_schema::{by_name, sample_event};
+
+use super::grid::Grid;
+use super::series::Series;
+use crate::answer::Cell;
+use crate::context::Context;
+use crate::idle::Idle;
+use crate::wait_class::WaitClass;
+
+/// Something that is told for each interval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measure {
+    /// Its name on the command line, and its key.
+    pub(super) name: &'static str,
+    /// Its header in text.
+    pub(super) label: &'static str,
+    /// What it is, in words.
+    pub(super) about: &'static str,
+    /// The record whose facts it is made of.
+    pub(super) record: &'static str,
+    what: What,
+}
+
+/// How a measure is made of facts.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// How many end in the interval.
+    Count,
+    /// The sum of a column of those that end in the interval.
+    Sum(&'static str),
+    /// How many are going on at a time, on average: from `end - duration` to `end`.
+    Going,
+    /// CPU time by samples, as the number of CPUs that are busy.
+    Cpus,
+    /// Threads that wait for a CPU, on average.
+    Runnable,
+    /// Threads that wait for something else, on average; for what, if not for anything.
+    Blocked(Option<WaitClass>),
+}
+
+/// All measures, in the order of the answer.
+pub(super) const MEASURES: &[Measure] = &[
+    Measure {
+        name: "cpus",
+        label: "CPUs",
+        about: "CPUs busy, by samples",
+        record: "cpu_sample",
+        what: What::Cpus,
+    },
+    Measure {
+        name: "runnable",
+        label: "runnable",
+        about: "threads that wait for a CPU",
+        record: "off_cpu",
+        what: What::Runnable,
+    },
+    Measure {
+        name: "blocked",
+        label: "blocked",
+        about: "threads that wait for something else",
+        record: "off_cpu",
+        what: What::Blocked(None),
+    },
+    Measure {
+        name: "blocked_io",
+        label: "on io",
+        about: "of them, for input or output",
+        record: "off_cpu",
+        what: What::Blocked(Some(WaitClass::Io)),
+    },
+    Measure {
+        name: "blocked_lock",
+        label: "on locks",
+        about: "of them, for a lock or another thread",
+        record: "off_cpu",
+        what: What::Blocked(Some(WaitClass::Lock)),
+    },
+    Measure {
+        name: "waits",
+        label: "waits",
+        about: "off-CPU intervals that end",
+        record: "off_cpu",
+        what: What::Count,
+    },
+    Measure {
+        name: "syscalls",
+        label: "syscalls",
+        about: "system calls, counted once a second",
+        record: "syscall_count",
+        what: What::Sum("count"),
+    },
+    Measure {
+        name: "slow_syscalls",
+        label: "slow calls",
+        about: "slow system calls under way",
+        record: "syscall_slow",
+        what: What::Going,
+    },
+];
+
+impl Measure {
+    /// The columns that it looks at.
+    pub(super) fn columns(&self) -> Vec<&'static str> {
+        let time = self.time();
+        match self.what {
+            What::Count => vec![time],
+            What::Sum(column) => vec![time, column],
+            What::Going => vec![time, "duration"],
+            What::Cpus => vec![time, "weight", "event"],
+            What::Runnable => vec![time, "runq"],
+            What::Blocked(_) => {
+                vec![time, "duration", "runq", "tid", "tgid", "state", "syscall", "flags"]
+            }
+        }
+    }
+
+    /// The column that says when a fact ends.
+    fn time(&self) -> &'static str {
+        let record = by_name(self.record);
+        record.and_then(|desc| Some(desc.fields[desc.time_field()?].name)).unwrap_or_default()
+    }
+
+    /// Whether a batch holds facts of its record.
+    pub(super) fn is_of(&self, batch: &Batch) -> bool {
+        by_name(self.record).is_some_and(|desc| desc.id == batch.record())
+    }
+
+    /// Adds the rows of a batch.
+    pub(super) fn add(&self, cx: &Context<'_>, batch: &Batch, grid: &Grid, series: &mut Series) {
+        let ends = batch.u64(self.time());
+        match self.what {
+            What::Count => ends.iter().for_each(|&end| series.add(grid, end, 1)),
+            What::Sum(column) => {
+                let values = ends.iter().zip(batch.u64(column));
+                values.for_each(|(&end, &value)| series.add(grid, end, value));
+            }
+            What::Going => {
+                let spans = ends.iter().zip(batch.u64("duration"));
+                spans.for_each(|(&end, &length)| {
+                    series.add_time(grid, end.saturating_sub(length), end);
+                });
+            }
+            What::Cpus => {
+                let (weights, events) = (batch.u64("weight"), batch.u8("event"));
+                for row in (0..batch.rows()).filter(|&row| events[row] == sample_event::CPU_CLOCK) {
+                    // A sample stands for the time before it.
+                    let start = ends[row].saturating_sub(weights[row]);
+                    series.add_time(grid, start, ends[row]);
+                }
+            }
+            What::Runnable => {
+                let spans = ends.iter().zip(batch.u64("runq"));
+                spans.for_each(|(&end, &runq)| {
+                    series.add_time(grid, end.saturating_sub(runq), end);
+                });
+            }
+            What::Blocked(class) => blocked(cx, batch, class, grid, series),
+        }
+    }
+
+    /// The number of an interval as a cell.
+    pub(super) fn cell(&self, value: u64, interval_ns: u64) -> Cell {
+        match self.what {
+            What::Count | What::Sum(_) => Cell::Count(value),
+            What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
+                Cell::Quotient { part: value, whole: interval_ns }
+            }
+        }
+    }
+
+    /// Whether idle waits are left out of it.
+    pub(super) fn leaves_out_idle(&self) -> bool {
+        matches!(self.what, What::Blocked(_))
+    }
+}
+
+fn blocked(
+    cx: &Context<'_>,
+    batch: &Batch,
+    class: Option<WaitClass>,
+    grid: &Grid,
+    series: &mut Series,
+) {
+    let (ends, durations, runqs) = (batch.u64("end"), batch.u64("duration"), batch.u64("runq"));
+    let (tids, tgids) = (batch.u32("tid"), batch.u32("tgid"));
+    let (states, calls, flags) = (batch.u8("state"), batch.u16("syscall"), batch.u8("flags"));
+    let mut idle = Idle::default();
+    for row in 0..batch.rows() {
+        let (duration, runq) = (durations[row], runqs[row]);
+        if runq >= duration
+            || class.is_some_and(|class| cx.wait_classes().class(states[row], calls[row]) != class)
+        {
+            continue;
+        }
+        let thread = cx.tasks().thread_key(tids[row], tgids[row], ends[row]);
+        // What is left of a kernel thread's idle wait is its time on the run queue.
+        let rest = idle.rest(cx, thread, states[row], flags[row], (duration, runq));
+        if rest.is_some_and(|rest| rest > runq) {
+            let end = ends[row];
+            series.add_time(grid, end.saturating_sub(duration), end.saturating_sub(runq));
+        }
+    }
+}
