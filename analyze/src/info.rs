@@ -25,6 +25,7 @@ pub fn info(trace: &Trace) -> Answer {
     blocks.push(Block::Table(records(&uses)));
     blocks.push(Block::Table(stacks(&cx)));
     blocks.extend(coverage(&cx));
+    blocks.extend(programs(&cx));
     Answer { report: "info", window: None, blocks, notes: notes(&cx, &uses) }
 }
 
@@ -149,6 +150,37 @@ fn stacks(cx: &Context<'_>) -> Table {
         })
         .collect();
     table
+}
+
+/// What the kernel programs cost, if that was counted.
+fn programs(cx: &Context<'_>) -> Option<Block> {
+    let columns = [
+        ("program", "program"),
+        ("probe", "probe"),
+        ("runs", "runs"),
+        ("total_ns", "total"),
+        ("avg_ns", "each"),
+        ("percentage", "of all CPUs"),
+    ];
+    let mut table = Table::plain("programs", &columns);
+    table.title = "Kernel programs".to_owned();
+    let span = cx.end().saturating_sub(cx.start());
+    let whole = span.saturating_mul(cx.meta().host.cpus.into());
+    table.rows = cx
+        .program_runs()
+        .iter()
+        .map(|run| {
+            vec![
+                Cell::text(cx.strings().get(run.program)),
+                Cell::text(cx.strings().get(run.probe)),
+                Cell::Count(run.runs),
+                Cell::DurNs(run.run),
+                Cell::DurNs(run.run.checked_div(run.runs).unwrap_or(0)),
+                Cell::Percent { part: run.run, whole },
+            ]
+        })
+        .collect();
+    (!table.rows.is_empty()).then_some(Block::Table(table))
 }
 
 fn coverage(cx: &Context<'_>) -> Vec<Block> {

@@ -11,6 +11,8 @@ use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf, EbpfLoader};
 use rustc_hash::FxHashSet;
 use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// Addresses that are asked for at once: entries of `ksym_queries`.
 const KSYM_BATCH: usize = 200;
@@ -54,6 +56,14 @@ pub(crate) struct Counter {
     pub(crate) record: u16,
     pub(crate) produced: u64,
     pub(crate) lost: u64,
+}
+
+/// What a program cost.
+pub(crate) struct Run {
+    pub(crate) probe: &'static str,
+    pub(crate) program: &'static str,
+    pub(crate) runs: u64,
+    pub(crate) took: Duration,
 }
 
 /// Moments that the programs know of: MOMENT_* of ktape.bpf.h.
@@ -347,6 +357,31 @@ impl Kernel {
             names.extend(answers.into_iter().take(part.len()).rev());
         }
         Ok(names)
+    }
+
+    /// Has the kernel count how often programs run and for how long, as long as the descriptor is
+    /// open: some 20 ns for each run of each program of the host.
+    pub(crate) fn count_runs() -> Result<OwnedFd> {
+        aya::sys::enable_stats(aya::sys::Stats::RunTime)
+            .map_err(Error::kernel("switch the kernel's BPF statistics on"))
+    }
+
+    /// What each program of a probe cost, if the kernel counted that.
+    pub(crate) fn runs(&self) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for probe in PROBES {
+            let mut names: Vec<&'static str> = probe.programs().collect();
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                let info = self.ebpf.program(name).and_then(|program| program.info().ok());
+                if let Some(info) = info.filter(|info| info.run_count() > 0) {
+                    let (runs_made, took) = (info.run_count(), info.run_time());
+                    runs.push(Run { probe: probe.name, program: name, runs: runs_made, took });
+                }
+            }
+        }
+        runs
     }
 
     /// Detaches all programs: no fact is made after this.

@@ -55,6 +55,8 @@ impl Targets {
 /// Everything that `record` needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Have the kernel count what its programs cost.
+    pub bpf_stats: bool,
     /// Where to.
     pub output: Output,
     /// Which probes.

@@ -4,7 +4,7 @@ use crate::command::Launched;
 use crate::coverage::Coverage;
 use crate::ending::{Cause, Ending};
 use crate::error::{Error, Result};
-use crate::kernel::Moment;
+use crate::kernel::{Kernel, Moment};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::options::{Options, Output};
@@ -20,7 +20,7 @@ use crate::stacks::Stacks;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
 use crate::{clock, privileges};
-use ktape_format::schema::{Clock, StackCoverage, TaskRun, by_id};
+use ktape_format::schema::{Clock, ProgramRun, StackCoverage, TaskRun, by_id};
 use ktape_format::{Host, Meta, ProbeMeta, filter_name};
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
@@ -118,6 +118,7 @@ pub fn record(
         output::check(path)?;
     }
     let signals = Signals::watch()?;
+    let stats = options.bpf_stats.then(Kernel::count_runs).transpose()?;
     let mut command = match options.command.as_slice() {
         [] => None,
         command => Some(Launched::hold(command, options.output == Output::Stdout)?),
@@ -189,6 +190,7 @@ pub fn record(
     let end = ended.as_ref().ok().copied();
     let ended = ended.and_then(|_| session.read_open(&mut kernel, stop.mono));
     kernel.detach();
+    drop(stats);
     let finished = match ended {
         Ok(()) => session.stop(kernel, &stop),
         Err(error) => {
@@ -282,7 +284,7 @@ impl Session<'_> {
     /// Drains until something ends the recording.
     fn run(
         &mut self,
-        kernel: &mut crate::kernel::Kernel,
+        kernel: &mut Kernel,
         signals: &Signals,
         command: Option<&Launched>,
         progress: &mut dyn FnMut(&Progress),
@@ -348,7 +350,7 @@ impl Session<'_> {
     }
 
     /// Reads totals.
-    fn count(&mut self, kernel: &crate::kernel::Kernel, now: u64) -> Result<()> {
+    fn count(&mut self, kernel: &Kernel, now: u64) -> Result<()> {
         let gone = self.reader.tasks.gone();
         let Session { reader, collectors, .. } = self;
         for collector in collectors {
@@ -367,7 +369,7 @@ impl Session<'_> {
     }
 
     /// Takes the rows of an iterator.
-    fn walk(&mut self, kernel: &mut crate::kernel::Kernel, walk: &Walk) -> Result<()> {
+    fn walk(&mut self, kernel: &mut Kernel, walk: &Walk) -> Result<()> {
         let rows = kernel.walk(walk)?;
         for row in rows.chunks_exact(walk.record.size) {
             self.reader.own_fact(walk.record, row);
@@ -376,7 +378,7 @@ impl Session<'_> {
     }
 
     /// Walks the iterators whose time has come.
-    fn walk_due(&mut self, kernel: &mut crate::kernel::Kernel) -> Result<()> {
+    fn walk_due(&mut self, kernel: &mut Kernel) -> Result<()> {
         for at in 0..self.walks.len() {
             let Walked { walk, every, last } = &mut self.walks[at];
             if every.is_some_and(|every| last.elapsed() >= every) {
@@ -389,7 +391,7 @@ impl Session<'_> {
     }
 
     /// Stops the programs, and takes the facts that are open at that moment.
-    fn read_open(&mut self, kernel: &mut crate::kernel::Kernel, stop: u64) -> Result<()> {
+    fn read_open(&mut self, kernel: &mut Kernel, stop: u64) -> Result<()> {
         kernel.set_moment(Moment::Stop, stop)?;
         // First: who runs again meanwhile is missing, and its stack with it.
         for at in 0..self.walks.len() {
@@ -406,7 +408,7 @@ impl Session<'_> {
     /// After the programs are detached: what is left in the rings, and names.
     fn stop(
         mut self,
-        mut kernel: crate::kernel::Kernel,
+        mut kernel: Kernel,
         stop: &crate::proc::Anchor,
     ) -> Result<(Vec<Outcome>, u64)> {
         let now = stop.mono;
@@ -416,6 +418,16 @@ impl Session<'_> {
         let totals = self.reader.count_losses(&kernel, now)?;
         let reader = &mut self.reader;
         reader.tape.define(Clock::DESC, &clock::row(stop).encode());
+        for run in kernel.runs() {
+            let row = ProgramRun {
+                time: now,
+                runs: run.runs,
+                run: run.took.as_nanos() as u64,
+                program: reader.tape.text(run.program.as_bytes()),
+                probe: reader.tape.text(run.probe.as_bytes()),
+            };
+            reader.tape.define(ProgramRun::DESC, &row.encode());
+        }
         reader.name(&mut kernel);
         reader.write(now)?;
         let recorded = reader.tape.recorded().clone();

@@ -546,6 +546,27 @@ _Static_assert(__builtin_offsetof(struct ktape_stack_coverage, kernel_only) == 4
 _Static_assert(__builtin_offsetof(struct ktape_stack_coverage, taken) == 48,
 	       "offset of stack_coverage.taken");
 
+#define KTAPE_PROGRAM_RUN 97
+struct ktape_program_run {
+	__u64 time;
+	__u64 runs;
+	__u64 run;
+	__u32 program;
+	__u32 probe;
+};
+_Static_assert(sizeof(struct ktape_program_run) == 32,
+	       "size of program_run");
+_Static_assert(__builtin_offsetof(struct ktape_program_run, time) == 0,
+	       "offset of program_run.time");
+_Static_assert(__builtin_offsetof(struct ktape_program_run, runs) == 8,
+	       "offset of program_run.runs");
+_Static_assert(__builtin_offsetof(struct ktape_program_run, run) == 16,
+	       "offset of program_run.run");
+_Static_assert(__builtin_offsetof(struct ktape_program_run, program) == 24,
+	       "offset of program_run.program");
+_Static_assert(__builtin_offsetof(struct ktape_program_run, probe) == 28,
+	       "offset of program_run.probe");
+
 #define KTAPE_WIRE_STACK 64
 #define KTAPE_WIRE_STACK_FLAGS_PROGRAM 1
 struct ktape_wire_stack {

@@ -87,6 +87,9 @@ pub(crate) struct Args {
     /// Stop when the trace has grown this large: 500M; what is pending then comes on top
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,
+    /// Have the kernel count how often each of its programs runs and how long; `ktape info` shows it
+    #[arg(long)]
+    bpf_stats: bool,
     /// Say nothing but errors
     #[arg(short = 'q', long)]
     quiet: bool,
@@ -202,6 +205,7 @@ fn options(args: Args) -> Result<Options> {
             comm: args.comm,
             not_comm: args.not_comm,
         },
+        bpf_stats: args.bpf_stats,
         command: args.command,
         system_wide: args.all_cpus,
         ring_bytes: ring as u32,

@@ -6,6 +6,7 @@ mod coverage;
 mod id_table;
 mod loader;
 mod losses;
+mod program_runs;
 mod strings;
 mod task_rows;
 mod tasks;

@@ -1,12 +1,12 @@
 //! `Context`: the definitions of one trace.
 
 use ktape_format::{Meta, ProbeMeta, ProbeState, Trace, filter_name};
-use ktape_schema::Class;
+use ktape_schema::{Class, ProgramRun};
 
 use super::tasks::text_or_unknown;
 use super::{
     Clocks, Code, Coverages, Damage, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
-    record_id, task_rows,
+    program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
 use crate::syscall_table::SyscallTable;
@@ -36,6 +36,7 @@ pub struct Context<'t> {
     losses: Losses,
     clocks: Clocks,
     coverages: Coverages,
+    program_runs: Vec<ProgramRun>,
     damages: Vec<Damage>,
     end: u64,
     window: (u64, u64),
@@ -56,6 +57,7 @@ impl<'t> Context<'t> {
         let losses = Losses::load(&mut loader);
         let clocks = Clocks::load(&mut loader, trace.meta());
         let coverages = Coverages::load(&mut loader);
+        let program_runs = program_runs::load(&mut loader);
         let mut damages = loader.damages;
         damages.sort();
         let arch = &trace.meta().host.arch;
@@ -68,6 +70,7 @@ impl<'t> Context<'t> {
             losses,
             clocks,
             coverages,
+            program_runs,
             damages,
             end: end_of(trace),
             window: (0, u64::MAX),
@@ -157,6 +160,11 @@ impl<'t> Context<'t> {
     /// How much long waiting time has stacks.
     pub fn coverages(&self) -> &Coverages {
         &self.coverages
+    }
+
+    /// What each kernel program cost, the most expensive first.
+    pub fn program_runs(&self) -> &[ProgramRun] {
+        &self.program_runs
     }
 
     /// Names of the system calls of the recorded machine.

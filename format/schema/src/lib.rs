@@ -40,6 +40,7 @@ records! {
     loss::Loss,
     clock::Clock,
     stack_coverage::StackCoverage,
+    program_run::ProgramRun,
     wire_stack::WireStack,
     wire_fork::WireFork,
     wire_exec::WireExec,

@@ -31,6 +31,7 @@ const TESTS: &[Test] = &[
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),
     ("system_calls_agree_with_strace", syscalls::strace),
+    ("the_kernel_counts_what_its_programs_cost", syscalls::cost),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),

@@ -46,6 +46,25 @@ pub(crate) fn exact() -> Result<(), NotRun> {
     Ok(())
 }
 
+/// Each system call runs the two programs once, and info tells how often they ran.
+pub(crate) fn cost() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("calls.ktape");
+    let program = workload("calls");
+    let args = ["-e", "syscalls", "--bpf-stats"];
+    let ran = record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(0);
+    let calls: u64 = said(&ran.text()).iter().map(|(_, _, count, _)| count).sum();
+    let info = Ran::ktape(&["info", "--format", "json", "-i", trace.to_str().expect("UTF-8")]);
+    let info: serde_json::Value = serde_json::from_str(&info.expect(0).text()).expect("JSON");
+    for program in ["sys_enter", "sys_exit"] {
+        let rows = rows_where(&info, "programs", "program", &json!(program));
+        let (runs, each) = (number(rows[0], "runs"), number(rows[0], "avg_ns"));
+        say(format!("{program}: {runs} runs for {calls} known calls, {each} ns each"));
+        assert!(runs >= calls && each > 0, "{info}");
+    }
+    Ok(())
+}
+
 pub(crate) fn strace() -> Result<(), NotRun> {
     needs_program("strace", "strace")?;
     let folder = Folder::new();
