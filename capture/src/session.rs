@@ -4,6 +4,7 @@ use crate::command::Launched;
 use crate::coverage::Coverage;
 use crate::ending::{Cause, Ending};
 use crate::error::{Error, Result};
+use crate::header;
 use crate::kernel::{Kernel, Moment};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
@@ -21,7 +22,7 @@ use crate::tape::Tape;
 use crate::tasks::Tasks;
 use crate::{clock, privileges};
 use ktape_format::schema::{Clock, ProgramRun, StackCoverage, TaskRun, by_id};
-use ktape_format::{Host, Meta, ProbeMeta, filter_name};
+
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -142,7 +143,7 @@ pub fn record(
         Output::File(path) => path.clone(),
         Output::Stdout => PathBuf::from("(standard output)"),
     };
-    let meta = meta(options, &host, &start, &probes);
+    let meta = header::meta(options, &host, &start, &probes);
     let rings = host.possible.bound() as usize;
     let tape = Tape::new(sink, path, meta, options.level, rings)?;
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
@@ -444,54 +445,6 @@ impl Session<'_> {
             .collect();
         let summary = self.reader.tape.finish()?;
         Ok((outcomes, summary.bytes))
-    }
-}
-
-fn meta(
-    options: &Options,
-    host: &HostFacts,
-    start: &crate::proc::Anchor,
-    probes: &[ProbeMeta],
-) -> Meta {
-    let targets = &options.targets;
-    let list = |ids: &[u32]| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let mut filters = Vec::new();
-    let mut note = |name: &str, value: String| {
-        if !value.is_empty() {
-            filters.push((name.to_owned(), value));
-        }
-    };
-    note(filter_name::PID, list(&targets.pids));
-    note(filter_name::TID, list(&targets.tids));
-    note(filter_name::CPU, list(&targets.cpus));
-    note(filter_name::UID, targets.uid.map_or(String::new(), |uid| uid.to_string()));
-    note(
-        filter_name::CGROUP,
-        targets.cgroup.as_ref().map_or(String::new(), |path| path.display().to_string()),
-    );
-    note(filter_name::COMM, targets.comm.join(","));
-    note(filter_name::NOT_COMM, targets.not_comm.join(","));
-    if !options.command.is_empty() && !options.system_wide {
-        note(filter_name::COMMAND, "the launched command and its children".into());
-    }
-    Meta {
-        ktape_version: env!("CARGO_PKG_VERSION").into(),
-        host: Host {
-            hostname: host.hostname.clone(),
-            kernel: host.release.clone(),
-            version: host.version.clone(),
-            arch: host.arch.clone(),
-            cpus: host.online.count(),
-            possible_cpus: host.possible.bound(),
-            page_size: host.page_size,
-            mem_bytes: host.mem_bytes,
-            boot_id: host.boot_id.clone(),
-        },
-        command_line: options.command_line.clone(),
-        filters,
-        probes: probes.to_vec(),
-        start: clock::pair(start),
-        ..Meta::default()
     }
 }
 
