@@ -5,7 +5,7 @@ use ktape_schema::Class;
 
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
+    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
     record_id, task_rows,
 };
 use crate::query::Filter;
@@ -36,6 +36,7 @@ pub struct Context<'t> {
     losses: Losses,
     clocks: Clocks,
     coverages: Coverages,
+    devices: Devices,
     damages: Vec<Damage>,
     end: u64,
     least_duration: u64,
@@ -55,6 +56,7 @@ impl<'t> Context<'t> {
         let losses = Losses::load(&mut loader);
         let clocks = Clocks::load(&mut loader, trace.meta());
         let coverages = Coverages::load(&mut loader);
+        let devices = Devices::load(&mut loader);
         let mut damages = loader.damages;
         damages.sort();
         let arch = &trace.meta().host.arch;
@@ -67,6 +69,7 @@ impl<'t> Context<'t> {
             losses,
             clocks,
             coverages,
+            devices,
             damages,
             end: end_of(trace),
             least_duration: 0,
@@ -149,6 +152,20 @@ impl<'t> Context<'t> {
     /// How much long waiting time has stacks.
     pub fn coverages(&self) -> &Coverages {
         &self.coverages
+    }
+
+    /// Names of device numbers.
+    pub fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// The name of a device: its number, major:minor, when the trace has none; empty for 0.
+    pub fn device_name(&self, id: u32) -> Vec<u8> {
+        match self.devices.name(id) {
+            Some(name) => self.strings.get(name).to_vec(),
+            None if id == 0 => Vec::new(),
+            None => Devices::number(id).into_bytes(),
+        }
     }
 
     /// Names of the system calls of the recorded machine.

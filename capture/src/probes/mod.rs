@@ -16,6 +16,7 @@ probes! {
     sched,
     cpu,
     syscalls,
+    block,
 }
 
 /// The probe of this name.
