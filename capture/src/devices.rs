@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn names_of_disks_partitions_and_file_systems() {
-        let partitions = "major minor  #blocks  name\n\n   7        0    1024 loop0\n 254        1   9 vda1\n";
+        let partitions =
+            "major minor  #blocks  name\n\n   7        0    1024 loop0\n 254        1   9 vda1\n";
         let stats = " 254       0 vda 1 0 8 0 0 0 0 0 0 0 0\n";
         let mounts = "22 1 254:1 / / rw shared:1 - ext4 /dev/vda1 rw\n\
                       30 22 0:25 / /run/my\\040dir rw,nosuid shared:2 - tmpfs tmpfs rw\n\

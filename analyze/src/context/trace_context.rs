@@ -5,8 +5,8 @@ use ktape_schema::Class;
 
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
-    record_id, task_rows,
+    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, ProcessKey, Strings, Tasks,
+    ThreadKey, record_id, task_rows,
 };
 use crate::query::Filter;
 use crate::syscall_table::SyscallTable;
