@@ -17,6 +17,7 @@ probes! {
     cpu,
     syscalls,
     block,
+    io,
 }
 
 /// The probe of this name.

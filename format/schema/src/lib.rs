@@ -25,6 +25,7 @@ records! {
     syscall_count::SyscallCount,
     syscall_latency::SyscallLatency,
     syscall_slow::SyscallSlow,
+    io::Io,
     block_io::BlockIo,
     string::StringText,
     task_start::TaskStart,
