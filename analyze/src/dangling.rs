@@ -75,6 +75,7 @@ fn defines(kind: &str) -> Option<Defines> {
         "module_id" => |cx, id| cx.code().module(id).is_some(),
         "frame_id" => |cx, id| cx.code().frame(id).is_some(),
         "node_id" => |cx, id| cx.code().defines_node(id),
+        "device_id" => |cx, id| cx.devices().defines(id),
         "stack_id" => |cx, id| cx.code().stack(id).is_some(),
         _ => return None,
     })

@@ -21,6 +21,7 @@ mod fact_list;
 mod folded_stacks;
 mod idle;
 pub mod info;
+mod latencies;
 pub mod query;
 pub mod render;
 pub mod reports;

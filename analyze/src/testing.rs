@@ -323,6 +323,33 @@ fn others(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
     tape.fact(SyscallLatency::DESC, 0, &row.encode());
     let row = SyscallSlow { end, duration: total, ret: -4, tid, tgid, nr, ..Default::default() };
     tape.fact(SyscallSlow::DESC, 0, &row.encode());
+    disk(tape, random, end, tid, tgid);
+}
+
+/// Facts of the block probe.
+fn disk(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
+    use ktape_schema::BlockIo;
+    let (queue, service) = (random.below(1 << 20), random.below(1 << 24));
+    let row = BlockIo {
+        end,
+        duration: queue + service,
+        queue,
+        service,
+        sector: random.below(1 << 30),
+        bytes: random.below(256) * 4096,
+        tid,
+        tgid,
+        device: random.below(3) as u32 * 7 << 20,
+        partition: random.below(3) as u32,
+        kstack: random.below(6) as u32,
+        ustack: random.below(4) as u32,
+        error: random.below(9) as u16 / 8 * 5,
+        flags: random.below(1024) as u16,
+        op: random.below(13) as u8,
+        issues: random.below(3) as u8,
+        ..BlockIo::default()
+    };
+    tape.fact(BlockIo::DESC, 0, &row.encode());
 }
 
 /// The answer of a report as JSON.

@@ -13,6 +13,7 @@ mod bits;
 mod clock;
 mod command;
 mod coverage;
+mod devices;
 mod ending;
 mod error;
 mod header;

@@ -6,6 +6,7 @@
 //! the trace.
 
 use crate::coverage::Coverage;
+use crate::devices::Devices;
 use crate::error::Result;
 use crate::kernel::{Counter, Kernel};
 use crate::mappings::Mappings;
@@ -28,6 +29,7 @@ pub(crate) struct Reader {
     pub(crate) mappings: Mappings,
     pub(crate) stacks: Stacks,
     texts: Texts,
+    devices: Devices,
     pub(crate) coverage: Coverage,
     sideband: Sideband,
     mapped: Vec<Mapped>,
@@ -59,6 +61,7 @@ enum MessageKind {
 struct Shape {
     stacks: Vec<usize>,
     texts: Vec<usize>,
+    devices: Vec<usize>,
     /// Offsets of a thread and its process.
     threads: Vec<(usize, usize)>,
 }
@@ -79,7 +82,12 @@ impl Shape {
             tids.clone_from(&tgids);
         }
         let threads = tids.into_iter().zip(tgids).collect();
-        Shape { stacks: of_kind(Kind::StackId), texts: of_kind(Kind::StringId), threads }
+        Shape {
+            stacks: of_kind(Kind::StackId),
+            texts: of_kind(Kind::StringId),
+            devices: of_kind(Kind::DeviceId),
+            threads,
+        }
     }
 }
 
@@ -102,6 +110,7 @@ impl Reader {
             mappings,
             stacks,
             texts: Texts::default(),
+            devices: Devices::default(),
             coverage,
             sideband,
             mapped: Vec::new(),
@@ -237,6 +246,9 @@ impl Reader {
                 }
                 for &at in &shape.texts {
                     replace(row, at, |id| self.texts.translate(id));
+                }
+                for &at in &shape.devices {
+                    self.devices.know(word(row, at), &mut self.tape);
                 }
                 for (at, &(tid, tgid)) in shape.threads.iter().enumerate() {
                     let (tid, subject) = (word(row, tid), at == 0);

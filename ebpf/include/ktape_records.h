@@ -197,6 +197,170 @@ _Static_assert(__builtin_offsetof(struct ktape_syscall_slow, flags) == 42,
 _Static_assert(__builtin_offsetof(struct ktape_syscall_slow, arg0) == 44,
 	       "offset of syscall_slow.arg0");
 
+#define KTAPE_IO 32
+#define KTAPE_IO_FLAGS_OPEN 1
+#define KTAPE_IO_FLAGS_BEGAN_BEFORE 2
+#define KTAPE_IO_FLAGS_DIRECT 4
+#define KTAPE_IO_FLAGS_SYNC 8
+#define KTAPE_IO_FLAGS_APPEND 16
+#define KTAPE_IO_FLAGS_REPLACED 32
+#define KTAPE_IO_FLAGS_AS_PASSED 64
+#define KTAPE_IO_OP_READ 1
+#define KTAPE_IO_OP_WRITE 2
+#define KTAPE_IO_OP_SYNC 3
+#define KTAPE_IO_OP_OPEN 4
+#define KTAPE_IO_OP_ALLOCATE 5
+#define KTAPE_IO_OP_TRUNCATE 6
+#define KTAPE_IO_OP_COPY 7
+#define KTAPE_IO_OP_LIST 8
+#define KTAPE_IO_KIND_NONE 0
+#define KTAPE_IO_KIND_REGULAR 1
+#define KTAPE_IO_KIND_DIRECTORY 2
+#define KTAPE_IO_KIND_BLOCK_DEVICE 3
+#define KTAPE_IO_KIND_CHARACTER_DEVICE 4
+#define KTAPE_IO_KIND_PIPE 5
+#define KTAPE_IO_KIND_SOCKET 6
+#define KTAPE_IO_KIND_ANONYMOUS 7
+#define KTAPE_IO_KIND_OTHER 8
+struct ktape_io {
+	__u64 end;
+	__u64 duration;
+	__u64 bytes;
+	__u64 requested;
+	__s64 offset;
+	__u64 inode;
+	__u32 tid;
+	__u32 tgid;
+	__u32 path;
+	__u32 fs;
+	__u32 device;
+	__u32 kstack;
+	__u32 ustack;
+	__u32 cpu;
+	__u16 nr;
+	__u16 error;
+	__u16 flags;
+	__u8 op;
+	__u8 kind;
+};
+_Static_assert(sizeof(struct ktape_io) == 88,
+	       "size of io");
+_Static_assert(__builtin_offsetof(struct ktape_io, end) == 0,
+	       "offset of io.end");
+_Static_assert(__builtin_offsetof(struct ktape_io, duration) == 8,
+	       "offset of io.duration");
+_Static_assert(__builtin_offsetof(struct ktape_io, bytes) == 16,
+	       "offset of io.bytes");
+_Static_assert(__builtin_offsetof(struct ktape_io, requested) == 24,
+	       "offset of io.requested");
+_Static_assert(__builtin_offsetof(struct ktape_io, offset) == 32,
+	       "offset of io.offset");
+_Static_assert(__builtin_offsetof(struct ktape_io, inode) == 40,
+	       "offset of io.inode");
+_Static_assert(__builtin_offsetof(struct ktape_io, tid) == 48,
+	       "offset of io.tid");
+_Static_assert(__builtin_offsetof(struct ktape_io, tgid) == 52,
+	       "offset of io.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_io, path) == 56,
+	       "offset of io.path");
+_Static_assert(__builtin_offsetof(struct ktape_io, fs) == 60,
+	       "offset of io.fs");
+_Static_assert(__builtin_offsetof(struct ktape_io, device) == 64,
+	       "offset of io.device");
+_Static_assert(__builtin_offsetof(struct ktape_io, kstack) == 68,
+	       "offset of io.kstack");
+_Static_assert(__builtin_offsetof(struct ktape_io, ustack) == 72,
+	       "offset of io.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_io, cpu) == 76,
+	       "offset of io.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_io, nr) == 80,
+	       "offset of io.nr");
+_Static_assert(__builtin_offsetof(struct ktape_io, error) == 82,
+	       "offset of io.error");
+_Static_assert(__builtin_offsetof(struct ktape_io, flags) == 84,
+	       "offset of io.flags");
+_Static_assert(__builtin_offsetof(struct ktape_io, op) == 86,
+	       "offset of io.op");
+_Static_assert(__builtin_offsetof(struct ktape_io, kind) == 87,
+	       "offset of io.kind");
+
+#define KTAPE_BLOCK_IO 33
+#define KTAPE_BLOCK_IO_FLAGS_OPEN 1
+#define KTAPE_BLOCK_IO_FLAGS_BEGAN_BEFORE 2
+#define KTAPE_BLOCK_IO_FLAGS_SYNC 4
+#define KTAPE_BLOCK_IO_FLAGS_META 8
+#define KTAPE_BLOCK_IO_FLAGS_READAHEAD 16
+#define KTAPE_BLOCK_IO_FLAGS_FUA 32
+#define KTAPE_BLOCK_IO_FLAGS_PREFLUSH 64
+#define KTAPE_BLOCK_IO_FLAGS_MERGED 128
+#define KTAPE_BLOCK_IO_FLAGS_SEQUENTIAL 256
+#define KTAPE_BLOCK_IO_FLAGS_BACKGROUND 512
+#define KTAPE_BLOCK_IO_OP_READ 0
+#define KTAPE_BLOCK_IO_OP_WRITE 1
+#define KTAPE_BLOCK_IO_OP_FLUSH 2
+#define KTAPE_BLOCK_IO_OP_DISCARD 3
+#define KTAPE_BLOCK_IO_OP_EMPTY_FLUSH 4
+#define KTAPE_BLOCK_IO_OP_SECURE_ERASE 5
+#define KTAPE_BLOCK_IO_OP_ZONE_APPEND 6
+#define KTAPE_BLOCK_IO_OP_WRITE_ZEROES 9
+#define KTAPE_BLOCK_IO_OP_DRIVER 10
+#define KTAPE_BLOCK_IO_OP_OTHER 11
+struct ktape_block_io {
+	__u64 end;
+	__u64 duration;
+	__u64 queue;
+	__u64 service;
+	__u64 sector;
+	__u64 bytes;
+	__u32 tid;
+	__u32 tgid;
+	__u32 device;
+	__u32 partition;
+	__u32 kstack;
+	__u32 ustack;
+	__u16 error;
+	__u16 cpu;
+	__u16 flags;
+	__u8 op;
+	__u8 issues;
+};
+_Static_assert(sizeof(struct ktape_block_io) == 80,
+	       "size of block_io");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, end) == 0,
+	       "offset of block_io.end");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, duration) == 8,
+	       "offset of block_io.duration");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, queue) == 16,
+	       "offset of block_io.queue");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, service) == 24,
+	       "offset of block_io.service");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, sector) == 32,
+	       "offset of block_io.sector");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, bytes) == 40,
+	       "offset of block_io.bytes");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, tid) == 48,
+	       "offset of block_io.tid");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, tgid) == 52,
+	       "offset of block_io.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, device) == 56,
+	       "offset of block_io.device");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, partition) == 60,
+	       "offset of block_io.partition");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, kstack) == 64,
+	       "offset of block_io.kstack");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, ustack) == 68,
+	       "offset of block_io.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, error) == 72,
+	       "offset of block_io.error");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, cpu) == 74,
+	       "offset of block_io.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, flags) == 76,
+	       "offset of block_io.flags");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, op) == 78,
+	       "offset of block_io.op");
+_Static_assert(__builtin_offsetof(struct ktape_block_io, issues) == 79,
+	       "offset of block_io.issues");
+
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2
@@ -566,6 +730,18 @@ _Static_assert(__builtin_offsetof(struct ktape_program_run, program) == 24,
 	       "offset of program_run.program");
 _Static_assert(__builtin_offsetof(struct ktape_program_run, probe) == 28,
 	       "offset of program_run.probe");
+
+#define KTAPE_DEVICE 96
+struct ktape_device {
+	__u32 id;
+	__u32 name;
+};
+_Static_assert(sizeof(struct ktape_device) == 8,
+	       "size of device");
+_Static_assert(__builtin_offsetof(struct ktape_device, id) == 0,
+	       "offset of device.id");
+_Static_assert(__builtin_offsetof(struct ktape_device, name) == 4,
+	       "offset of device.name");
 
 #define KTAPE_WIRE_STACK 64
 #define KTAPE_WIRE_STACK_FLAGS_PROGRAM 1

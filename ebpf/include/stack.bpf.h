@@ -30,6 +30,7 @@ enum stack_context {
 	STACK_CPU,
 	STACK_SYSCALL,
 	STACK_ITER,
+	STACK_BLOCK,
 	STACK_CONTEXTS,
 };
 

@@ -3,6 +3,7 @@
 mod clocks;
 mod code;
 mod coverage;
+mod devices;
 mod id_table;
 mod loader;
 mod losses;
@@ -15,6 +16,7 @@ mod trace_context;
 pub use clocks::Clocks;
 pub use code::{Code, Frame, MAX_FRAMES, Module, Stack, Symbol};
 pub use coverage::{Coverage, Coverages};
+pub use devices::Devices;
 pub use loader::Damage;
 pub(crate) use loader::{Loader, record_id, what};
 pub use losses::{Loss, Losses};

@@ -5,8 +5,8 @@ use ktape_schema::{Class, ProgramRun};
 
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Loader, Losses, ProcessKey, Strings, Tasks, ThreadKey,
-    program_runs, record_id, task_rows,
+    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, ProcessKey, Strings, Tasks,
+    ThreadKey, program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
 use crate::syscall_table::SyscallTable;
@@ -37,6 +37,7 @@ pub struct Context<'t> {
     clocks: Clocks,
     coverages: Coverages,
     program_runs: Vec<ProgramRun>,
+    devices: Devices,
     damages: Vec<Damage>,
     end: u64,
     window: (u64, u64),
@@ -58,6 +59,7 @@ impl<'t> Context<'t> {
         let clocks = Clocks::load(&mut loader, trace.meta());
         let coverages = Coverages::load(&mut loader);
         let program_runs = program_runs::load(&mut loader);
+        let devices = Devices::load(&mut loader);
         let mut damages = loader.damages;
         damages.sort();
         let arch = &trace.meta().host.arch;
@@ -71,6 +73,7 @@ impl<'t> Context<'t> {
             clocks,
             coverages,
             program_runs,
+            devices,
             damages,
             end: end_of(trace),
             window: (0, u64::MAX),
@@ -165,6 +168,20 @@ impl<'t> Context<'t> {
     /// What each kernel program cost, the most expensive first.
     pub fn program_runs(&self) -> &[ProgramRun] {
         &self.program_runs
+    }
+
+    /// Names of device numbers.
+    pub fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// The name of a device: its number, major:minor, when the trace has none; empty for 0.
+    pub fn device_name(&self, id: u32) -> Vec<u8> {
+        match self.devices.name(id) {
+            Some(name) => self.strings.get(name).to_vec(),
+            None if id == 0 => Vec::new(),
+            None => Devices::number(id).into_bytes(),
+        }
     }
 
     /// Names of the system calls of the recorded machine.

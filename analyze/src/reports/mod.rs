@@ -24,5 +24,6 @@ reports! {
     wakeups::Wakeups,
     timeline::Timeline,
     syscalls::Syscalls,
+    block::Block,
     tree::Tree,
 }

@@ -99,7 +99,7 @@ fn resolved(
                 ),
             }
         }
-        "string_id" | "module_id" if field.name == "id" => {}
+        "string_id" | "module_id" | "device_id" if field.name == "id" => {}
         "string_id" => {
             named("text");
             json_string(out, cx.strings().get(raw as u32));
@@ -108,6 +108,10 @@ fn resolved(
             named("path");
             let path = cx.code().module(raw as u32).map_or(0, |module| module.path);
             json_string(out, cx.strings().get(path));
+        }
+        "device_id" => {
+            named("name");
+            json_string(out, &cx.device_name(raw as u32));
         }
         "tid" if job.layout.tid != Some(at) => {
             named("comm");

@@ -101,7 +101,7 @@ fn value(
     // Nothing to say: no stack ids without their stacks, no thread, no bit.
     let silent = match kind {
         "stack_id" => true,
-        "flags" | "tid" | "tgid" | "string_id" | "module_id" => raw == 0,
+        "flags" | "tid" | "tgid" | "string_id" | "module_id" | "device_id" => raw == 0,
         _ => false,
     };
     if silent {
@@ -140,6 +140,10 @@ fn value(
         "module_id" => {
             let path = cx.code().module(raw as u32).map_or(0, |module| module.path);
             quoted(cx.strings().get(path), out);
+            Ok(())
+        }
+        "device_id" => {
+            quoted(&cx.device_name(raw as u32), out);
             Ok(())
         }
         "tid" => {

@@ -1,5 +1,6 @@
 //! Tests of reports against numbers worked out by hand.
 
+mod block;
 mod cpu;
 mod damage;
 mod exports;

@@ -16,6 +16,8 @@ probes! {
     sched,
     cpu,
     syscalls,
+    block,
+    io,
 }
 
 /// The probe of this name.

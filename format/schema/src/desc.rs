@@ -85,6 +85,8 @@ pub enum Kind {
     FrameId,
     /// Id of a `stack_node` definition; 0 is the root.
     NodeId,
+    /// A device number, named by a `device` definition; 0 is none.
+    DeviceId,
     /// A system call number of the recorded machine.
     Syscall,
     /// A number of things.
@@ -117,6 +119,7 @@ impl Kind {
             Kind::ModuleId => "module_id",
             Kind::FrameId => "frame_id",
             Kind::NodeId => "node_id",
+            Kind::DeviceId => "device_id",
             Kind::Syscall => "syscall",
             Kind::Count => "count",
             Kind::Bytes => "bytes",

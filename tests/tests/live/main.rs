@@ -5,6 +5,7 @@
 mod command;
 mod cpu;
 mod crash;
+mod disk;
 mod ending;
 mod filters;
 mod flood;
@@ -32,6 +33,7 @@ const TESTS: &[Test] = &[
     ("system_calls_are_counted_exactly", syscalls::exact),
     ("system_calls_agree_with_strace", syscalls::strace),
     ("the_kernel_counts_what_its_programs_cost", syscalls::cost),
+    ("disk_requests_agree_with_diskstats_and_fio", disk::counts),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),

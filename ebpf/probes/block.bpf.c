@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * block: one fact per request to a disk, from whoever made it to its end.
+ *
+ * A request is known by its address, which a tag of the device keeps for ever:
+ * it is used again for the next request. So an entry that is still there when
+ * a request begins is one whose end was not seen, and is counted as lost. (A
+ * program does not run while it runs already on the same CPU, since 6.2: an
+ * interrupt that completes requests of one disk may hit the end of another's.)
+ */
+#include "block_types.h"
+#include "filter.bpf.h"
+#include "stack.bpf.h"
+#include "thread.bpf.h"
+
+const volatile bool block_stacks = true;
+
+/* A request on its way; `fact` is complete but for what its end tells. */
+struct block_request {
+	struct ktape_block_io fact;
+	__u64 start;
+	__u64 issue;	/* 0: not yet */
+	__u64 length;	/* bytes when it began */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct block_request);
+} block_requests SEC(".maps");
+
+/* Where the last request ended, by device and operation. */
+struct block_head {
+	__u32 device;
+	__u32 op;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct block_head);
+	__type(value, __u64);
+} block_heads SEC(".maps");
+
+/*
+ * As reserve_fact(), but for programs that an interrupt may run on top of each
+ * other: an addition that is interrupted between its read and its write would
+ * lose a count.
+ */
+static __always_inline void *block_reserve(struct cpu_state *cpu)
+{
+	struct counter *counter = &cpu->counters[KTAPE_BLOCK_IO];
+	__u32 id = bpf_get_smp_processor_id();
+	struct item *item = NULL;
+	void *ring;
+
+	__sync_fetch_and_add(&counter->produced, 1);
+	ring = bpf_map_lookup_elem(&facts, &id);
+	if (ring)
+		item = bpf_ringbuf_reserve(
+			ring, sizeof(*item) + sizeof(struct ktape_block_io), 0);
+	if (!item) {
+		__sync_fetch_and_add(&counter->lost, 1);
+		return NULL;
+	}
+	item->record = KTAPE_BLOCK_IO;
+	item->spare = 0;
+	return item + 1;
+}
+
+static __always_inline void block_lose(struct cpu_state *cpu)
+{
+	__sync_fetch_and_add(&cpu->counters[KTAPE_BLOCK_IO].produced, 1);
+	__sync_fetch_and_add(&cpu->counters[KTAPE_BLOCK_IO].lost, 1);
+}
+
+/* Whether requests are recorded that cannot be told whose they are. */
+static __always_inline bool block_everyone(void)
+{
+	return !filter_cpu && !filter_targets && !filter_uid &&
+	       !wanted_cgroup && !allow_count && !deny_count;
+}
+
+static __always_inline __u8 block_op(__u32 cmd, __u32 bytes)
+{
+	__u32 op = cmd & REQ_OP_MASK;
+
+	if (op == REQ_OP_READ)
+		return KTAPE_BLOCK_IO_OP_READ;
+	if (op == REQ_OP_WRITE)
+		return !bytes && cmd & REQ_PREFLUSH ?
+		       KTAPE_BLOCK_IO_OP_EMPTY_FLUSH : KTAPE_BLOCK_IO_OP_WRITE;
+	if (op == REQ_OP_FLUSH)
+		return KTAPE_BLOCK_IO_OP_FLUSH;
+	if (op == REQ_OP_DISCARD)
+		return KTAPE_BLOCK_IO_OP_DISCARD;
+	if (op == REQ_OP_SECURE_ERASE)
+		return KTAPE_BLOCK_IO_OP_SECURE_ERASE;
+	if (op == REQ_OP_WRITE_ZEROES)
+		return KTAPE_BLOCK_IO_OP_WRITE_ZEROES;
+	if (op == REQ_OP_DRV_IN || op == REQ_OP_DRV_OUT)
+		return KTAPE_BLOCK_IO_OP_DRIVER;
+	if (bpf_core_enum_value_exists(enum req_op___block,
+				       REQ_OP_ZONE_APPEND___block) &&
+	    op == bpf_core_enum_value(enum req_op___block,
+				      REQ_OP_ZONE_APPEND___block))
+		return KTAPE_BLOCK_IO_OP_ZONE_APPEND;
+	return KTAPE_BLOCK_IO_OP_OTHER;
+}
+
+static __always_inline __u16 block_flags(__u32 cmd)
+{
+	__u16 flags = 0;
+
+	if (cmd & REQ_SYNC)
+		flags |= KTAPE_BLOCK_IO_FLAGS_SYNC;
+	if (cmd & REQ_META)
+		flags |= KTAPE_BLOCK_IO_FLAGS_META;
+	if (cmd & REQ_RAHEAD)
+		flags |= KTAPE_BLOCK_IO_FLAGS_READAHEAD;
+	if (cmd & REQ_FUA)
+		flags |= KTAPE_BLOCK_IO_FLAGS_FUA;
+	if (cmd & REQ_PREFLUSH)
+		flags |= KTAPE_BLOCK_IO_FLAGS_PREFLUSH;
+	if (cmd & REQ_BACKGROUND)
+		flags |= KTAPE_BLOCK_IO_FLAGS_BACKGROUND;
+	return flags;
+}
+
+/* Number of the disk: major and minor as a dev_t. 0 when it has none. */
+static __always_inline __u32 block_disk(struct request___block *rq)
+{
+	struct gendisk___block *disk = NULL;
+	struct request_queue___block *queue;
+
+#if defined(KTAPE_OLD_KERNEL)
+	struct request___block_old *old = (void *)rq;
+
+	if (bpf_core_field_exists(old->rq_disk))
+		disk = BPF_CORE_READ(old, rq_disk);
+	else
+#endif
+	{
+		queue = BPF_CORE_READ(rq, q);
+		disk = BPF_CORE_READ(queue, disk);
+	}
+	if (!disk)
+		return 0;
+	return (__u32)BPF_CORE_READ(disk, major) << 20 |
+	       (__u32)BPF_CORE_READ(disk, first_minor);
+}
+
+/* Number of the partition, that of the disk when there is none. */
+static __always_inline __u32 block_partition(struct request___block *rq,
+					     __u32 disk)
+{
+	struct block_device___block *part;
+	__u32 device;
+
+#if defined(KTAPE_OLD_KERNEL)
+	struct request___block_old *old = (void *)rq;
+	struct hd_struct___block *slice;
+
+	if (bpf_core_type_exists(struct hd_struct___block)) {
+		slice = BPF_CORE_READ(old, part);
+		device = slice ? BPF_CORE_READ(slice, __dev.devt) : 0;
+		return device ? device : disk;
+	}
+#endif
+	part = BPF_CORE_READ(rq, part);
+	device = part ? BPF_CORE_READ(part, bd_dev) : 0;
+	return device ? device : disk;
+}
+
+/*
+ * Whether a request is one step of a write that needs flushes before or after
+ * it (block/blk-flush.c): the whole then ends once more. The bit moved when the
+ * flags became an enum (6.12).
+ */
+static __always_inline bool in_flush_sequence(__u32 rq_flags)
+{
+	__u32 bit = kernel_version >= (6 << 16 | 12 << 8) ? 1 : 4;
+
+	if (bpf_core_enum_value_exists(enum rqf_flags___block,
+				       __RQF_FLUSH_SEQ___block))
+		bit = bpf_core_enum_value(enum rqf_flags___block,
+					  __RQF_FLUSH_SEQ___block);
+	return rq_flags >> (bit & 31) & 1;
+}
+
+/* Fills in who makes the request that the current thread makes. */
+static __always_inline void block_submitter(void *ctx,
+					    struct block_request *entry)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ktape_block_io *fact = &entry->fact;
+	struct task_struct *task = current_task();
+	struct stack_buffer *buf;
+	struct cpu_state *cpu;
+	struct user_regs regs;
+
+	fact->tid = id;
+	fact->tgid = id >> 32;
+	fact->cpu = bpf_get_smp_processor_id();
+	if (!block_stacks)
+		return;
+	buf = stack_buffer(STACK_BLOCK);
+	cpu = this_cpu();
+	if (!buf || !cpu)
+		return;
+	cpu->stacks_taken++;
+	fact->kstack = intern_kernel_stack(
+		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
+		KTAPE_WIRE_STACK_FLAGS_PROGRAM);
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
+	read_user_regs(task, &regs);
+	fact->ustack = intern_user_stack(buf, regs.ip, regs.sp, regs.fp);
+}
+
+/* Keeps a new entry; what is there already was never seen to end. */
+static __always_inline void block_keep(void *map, __u64 key,
+				       struct block_request *entry)
+{
+	struct cpu_state *cpu;
+
+	if (!bpf_map_update_elem(map, &key, entry, BPF_NOEXIST))
+		return;
+	cpu = this_cpu();
+	if (cpu)
+		block_lose(cpu);
+	bpf_map_update_elem(map, &key, entry, BPF_EXIST);
+}
+
+/* Since 6.5 (commit 5a80bd075f3b): where /proc/diskstats begins to count. */
+SEC("tp_btf/block_io_start")
+int block_start(__u64 *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct request___block *rq = (void *)ctx[0];
+	struct block_request entry = {};
+	__u32 cmd;
+
+	if (stopped() || !current_wanted(id >> 32, id))
+		return 0;
+	entry.start = bpf_ktime_get_ns();
+	cmd = BPF_CORE_READ(rq, cmd_flags);
+	entry.length = BPF_CORE_READ(rq, __data_len);
+	entry.fact.sector = entry.length ? BPF_CORE_READ(rq, __sector) : 0;
+	entry.fact.op = block_op(cmd, entry.length);
+	entry.fact.flags = block_flags(cmd);
+	entry.fact.device = block_disk(rq);
+	entry.fact.partition = entry.fact.device;
+	block_submitter(ctx, &entry);
+	block_keep(&block_requests, ctx[0], &entry);
+	return 0;
+}
+
+#if defined(KTAPE_OLD_KERNEL)
+#define BLOCK_OLD 1
+#else
+#define BLOCK_OLD (kernel_version < (6 << 16 | 5 << 8))
+#endif
+
+/*
+ * Before 6.5 the first that is seen in the context of who makes a request is
+ * its bio, when the request was given to it: kept by the bio's address until
+ * the request is inserted or issued.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct block_request);
+} block_bios SEC(".maps");
+
+/* Before 5.11 (commit e8a676d61c07) the queue was the first argument. */
+SEC("tp_btf/block_getrq")
+int block_getrq(__u64 *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct block_request entry = {};
+	__u64 bio;
+
+#if defined(KTAPE_OLD_KERNEL)
+	if (kernel_version < (5 << 16 | 11 << 8))
+		bio = ctx[1];
+	else
+#endif
+		bio = ctx[0];
+	if (stopped() || !current_wanted(id >> 32, id))
+		return 0;
+	entry.start = bpf_ktime_get_ns();
+	block_submitter(ctx, &entry);
+	bpf_map_update_elem(&block_bios, &bio, &entry, BPF_ANY);
+	return 0;
+}
+
+/* Merges put bios before and behind the first one: how far it is looked for. */
+#define BLOCK_BIOS 16
+
+/* Makes the entry of a request from that of the bio that it was made for. */
+static __always_inline void block_adopt(struct request___block *rq)
+{
+	struct bio___block *bio = BPF_CORE_READ(rq, biotail);
+	struct block_request entry = {}, *known;
+	__u64 key = (__u64)rq, at = (__u64)bio;
+	__u32 cmd, i;
+
+	if (!bio || bpf_map_lookup_elem(&block_requests, &key))
+		return;
+	known = bpf_map_lookup_elem(&block_bios, &at);
+	bio = BPF_CORE_READ(rq, bio);
+	for (i = 0; i < BLOCK_BIOS && bio && !known; i++) {
+		at = (__u64)bio;
+		known = bpf_map_lookup_elem(&block_bios, &at);
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+	if (!known)
+		return;
+	entry = *known;
+	bpf_map_delete_elem(&block_bios, &at);
+	cmd = BPF_CORE_READ(rq, cmd_flags);
+	entry.length = BPF_CORE_READ(rq, __data_len);
+	entry.fact.op = block_op(cmd, entry.length);
+	entry.fact.sector = entry.length ? BPF_CORE_READ(rq, __sector) : 0;
+	entry.fact.flags = block_flags(cmd);
+	entry.fact.device = block_disk(rq);
+	entry.fact.partition = block_partition(rq, entry.fact.device);
+	block_keep(&block_requests, key, &entry);
+}
+
+/*
+ * The queue was the first argument of these before 5.11 (commit a54895fa057c,
+ * which the stable kernels of 5.10 have, too).
+ */
+#if defined(KTAPE_OLD_KERNEL)
+#define BLOCK_RQ(ctx)							\
+	((void *)(kernel_version < (5 << 16 | 10 << 8) ? (ctx)[1] : (ctx)[0]))
+#else
+#define BLOCK_RQ(ctx) ((void *)(ctx)[0])
+#endif
+
+SEC("tp_btf/block_rq_insert")
+int block_insert(__u64 *ctx)
+{
+	if (!stopped())
+		block_adopt(BLOCK_RQ(ctx));
+	return 0;
+}
+
+/*
+ * A flush of the device: the block layer sends it for all who wait for one,
+ * through its own threads.
+ */
+static __always_inline void block_flush(struct request___block *rq, __u64 now)
+{
+	struct block_request entry = {
+		.start = now,
+		.fact.op = KTAPE_BLOCK_IO_OP_FLUSH,
+	};
+
+	if (!block_everyone())
+		return;
+	entry.fact.cpu = bpf_get_smp_processor_id();
+	entry.fact.device = block_disk(rq);
+	entry.fact.partition = entry.fact.device;
+	block_keep(&block_requests, (__u64)rq, &entry);
+}
+
+/* Whether the request starts where the one before it ended. */
+static __always_inline bool block_follows(__u32 device, __u32 op, __u64 sector,
+					  __u64 end)
+{
+	struct block_head head = { .device = device, .op = op };
+	__u64 *last = bpf_map_lookup_elem(&block_heads, &head);
+	bool follows = last && *last == sector;
+
+	if (last)
+		*last = end;
+	else
+		bpf_map_update_elem(&block_heads, &head, &end, BPF_ANY);
+	return follows;
+}
+
+SEC("tp_btf/block_rq_issue")
+int block_issue(__u64 *ctx)
+{
+	struct request___block *rq = BLOCK_RQ(ctx);
+	struct ktape_block_io *fact;
+	struct block_request *entry;
+	__u64 key = (__u64)rq;
+	__u32 bytes;
+	__u64 now;
+
+	if (stopped())
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (BLOCK_OLD)
+		block_adopt(rq);
+	entry = bpf_map_lookup_elem(&block_requests, &key);
+	if (!entry) {
+		if ((BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK) !=
+		    REQ_OP_FLUSH)
+			return 0;
+		block_flush(rq, now);
+		entry = bpf_map_lookup_elem(&block_requests, &key);
+		if (!entry)
+			return 0;
+	}
+	fact = &entry->fact;
+	if (fact->issues < 255)
+		fact->issues++;
+	if (entry->issue)
+		return 0;
+	entry->issue = now;
+	bytes = BPF_CORE_READ(rq, __data_len);
+	/* Without data it is nowhere: 0 or the last one of all. */
+	fact->sector = bytes ? BPF_CORE_READ(rq, __sector) : 0;
+	fact->partition = block_partition(rq, fact->device);
+	if (bytes > entry->length)
+		fact->flags |= KTAPE_BLOCK_IO_FLAGS_MERGED;
+	if (bytes && block_follows(fact->device, fact->op, fact->sector,
+				   fact->sector + bytes / 512))
+		fact->flags |= KTAPE_BLOCK_IO_FLAGS_SEQUENTIAL;
+	return 0;
+}
+
+/* It became part of the request before it, and ends with that. */
+SEC("tp_btf/block_rq_merge")
+int block_merge(__u64 *ctx)
+{
+	__u64 key = (__u64)BLOCK_RQ(ctx);
+
+	if (!stopped())
+		bpf_map_delete_elem(&block_requests, &key);
+	return 0;
+}
+
+/* block/blk-core.c: blk_errors[]. */
+static __always_inline __u16 block_errno(__s32 error)
+{
+	static const __u8 errnos[32] = {
+		0,
+		95,	/* NOTSUPP: EOPNOTSUPP */
+		110,	/* TIMEOUT: ETIMEDOUT */
+		28,	/* NOSPC: ENOSPC */
+		67,	/* TRANSPORT: ENOLINK */
+		121,	/* TARGET: EREMOTEIO */
+		52,	/* RESV_CONFLICT: EBADE */
+		61,	/* MEDIUM: ENODATA */
+		84,	/* PROTECTION: EILSEQ */
+		12,	/* RESOURCE: ENOMEM */
+		5,	/* IOERR: EIO */
+		78,	/* DM_REQUEUE: EREMCHG */
+		11,	/* AGAIN: EAGAIN */
+		16,	/* DEV_RESOURCE: EBUSY */
+	};
+
+	/* An errno before 5.16 (commit 8a7d267b4a2d), since then a status. */
+	if (error < 0)
+		return -error;
+	if (!error)
+		return 0;
+	return errnos[error & 31] ? errnos[error & 31] : 5;
+}
+
+/* One that began before the recording: what can be known of it. */
+static __always_inline void block_began_before(struct request___block *rq,
+					       __u64 now, __s32 error,
+					       __u32 bytes)
+{
+	__u64 start = BPF_CORE_READ(rq, start_time_ns);
+	__u32 cmd = BPF_CORE_READ(rq, cmd_flags);
+	struct ktape_block_io *fact;
+	struct cpu_state *cpu;
+
+	if (!start || start >= moment(MOMENT_START) || !block_everyone() ||
+	    (cmd & REQ_OP_MASK) == REQ_OP_FLUSH)
+		return;
+	cpu = this_cpu();
+	if (!cpu)
+		return;
+	fact = block_reserve(cpu);
+	if (!fact)
+		return;
+	fact->end = now;
+	fact->duration = now - start;
+	fact->queue = 0;
+	fact->service = 0;
+	fact->sector = BPF_CORE_READ(rq, __sector);
+	fact->bytes = bytes;
+	fact->tid = 0;
+	fact->tgid = 0;
+	fact->device = block_disk(rq);
+	fact->partition = block_partition(rq, fact->device);
+	fact->kstack = 0;
+	fact->ustack = 0;
+	fact->error = block_errno(error);
+	fact->cpu = bpf_get_smp_processor_id();
+	fact->flags = block_flags(cmd) | KTAPE_BLOCK_IO_FLAGS_BEGAN_BEFORE;
+	fact->op = block_op(cmd, bytes);
+	fact->issues = 0;
+	submit_fact(cpu, fact, sizeof(*fact));
+}
+
+/*
+ * A part of a request is done: the last one, if no bytes are left behind it,
+ * and it is not a step of a flush sequence.
+ */
+SEC("tp_btf/block_rq_complete")
+int block_complete(__u64 *ctx)
+{
+	struct request___block *rq = (void *)ctx[0];
+	struct ktape_block_io *fact, *known;
+	struct block_request *entry;
+	__s32 error = ctx[1];
+	__u64 key = ctx[0];
+	__u32 bytes = ctx[2];
+	struct cpu_state *cpu;
+	__u32 flags, left;
+	__u64 now;
+
+	if (stopped())
+		return 0;
+	now = bpf_ktime_get_ns();
+	left = BPF_CORE_READ(rq, __data_len);
+	flags = BPF_CORE_READ(rq, rq_flags);
+	entry = bpf_map_lookup_elem(&block_requests, &key);
+	if (!entry && BLOCK_OLD) {
+		/* An empty flush is neither inserted nor issued itself. */
+		block_adopt(rq);
+		entry = bpf_map_lookup_elem(&block_requests, &key);
+	}
+	if (!entry) {
+		if (bytes >= left && !in_flush_sequence(flags))
+			block_began_before(rq, now, error, bytes);
+		return 0;
+	}
+	known = &entry->fact;
+	known->bytes += bytes;
+	if (error && !known->error)
+		known->error = block_errno(error);
+	/* The flush of the device is in the sequence, and its only end. */
+	if (bytes < left || (in_flush_sequence(flags) &&
+			     known->op != KTAPE_BLOCK_IO_OP_FLUSH))
+		return 0;
+	cpu = this_cpu();
+	if (!cpu)
+		return 0;
+	if (!entry->issue)
+		known->partition = block_partition(rq, known->device);
+	fact = block_reserve(cpu);
+	if (fact) {
+		*fact = *known;
+		fact->end = now;
+		fact->duration = now > entry->start ? now - entry->start : 0;
+		fact->queue = fact->duration;
+		if (entry->issue)
+			fact->queue = entry->issue > entry->start ?
+				      entry->issue - entry->start : 0;
+		/* The clock may step back by some ns between CPUs. */
+		if (fact->queue > fact->duration)
+			fact->queue = fact->duration;
+		fact->service = fact->duration - fact->queue;
+		submit_fact(cpu, fact, sizeof(*fact));
+	}
+	bpf_map_delete_elem(&block_requests, &key);
+	return 0;
+}
