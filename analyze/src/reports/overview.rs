@@ -1,6 +1,7 @@
 //! `ktape report` without a name.
 
 mod answer;
+mod parts;
 
 use ktape_format::Batch;
 use ktape_schema::{CpuSample, OffCpu, SyscallCount};
@@ -13,6 +14,8 @@ use crate::reports::cpu::Cpu;
 use crate::run::{
     Bounded, Fold, Longest, LogHistogram, Read, Report, Slots, StackKey, StackSums,
 };
+
+use parts::Parts;
 
 /// Overview: what was captured, what was lost, and the top of everything, with functions and stacks.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -58,6 +61,7 @@ pub struct State {
     calls: Bounded<u32, Calls, CALLS>,
     /// Waits left out.
     idle: Idle,
+    parts: Parts,
 }
 
 /// Rows of each "top" table, unless --top asks for others.
@@ -131,16 +135,18 @@ impl Report for Overview {
         Needs::CODE
     }
 
-    fn reads(&self, _: &Context<'_>) -> Vec<Read> {
+    fn reads(&self, cx: &Context<'_>) -> Vec<Read> {
         let waits = [
             "end", "duration", "runq", "tid", "tgid", "syscall", "state", "flags", "kstack", "ustack",
         ];
         let samples = ["time", "tid", "tgid", "weight", "event", "kstack", "ustack"];
-        vec![
+        let mut reads = vec![
             Read::maybe("off_cpu", &waits),
             Read::maybe("cpu_sample", &samples),
             Read::maybe("syscall_count", &["nr", "count", "errors", "total"]),
-        ]
+        ];
+        reads.extend(Parts::reads(cx));
+        reads
     }
 
     fn scan(&self, cx: &Context<'_>, batch: &Batch, state: &mut State) {
@@ -148,7 +154,7 @@ impl Report for Overview {
             id if id == OffCpu::DESC.id => state.off_cpu(cx, batch),
             id if id == CpuSample::DESC.id => state.cpu_samples(cx, batch),
             id if id == SyscallCount::DESC.id => state.syscalls(batch),
-            _ => {}
+            _ => state.parts.scan(cx, batch),
         }
     }
 
@@ -160,6 +166,7 @@ impl Report for Overview {
         Cpu::default().merge(&mut into.samples, from.samples);
         into.idle.merge(from.idle);
         into.calls.merge(from.calls);
+        into.parts.merge(from.parts);
     }
 
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {

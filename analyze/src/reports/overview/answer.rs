@@ -61,6 +61,7 @@ pub(super) fn answer(cx: &Context<'_>, filter: &Filter, state: State) -> Answer 
             .collect();
         blocks.push(Block::Table(table));
     }
+    blocks.extend(state.parts.finish(cx, filter));
     Answer { blocks, notes: idle.note().into_iter().collect(), ..Answer::default() }
 }
 

@@ -69,6 +69,7 @@ fn measures(rows: &[Row], grid: &Grid, with: Option<&[u64]>, name: Option<&str>)
                 part: values.iter().fold(0, |sum: u64, value| sum.saturating_add(*value)),
                 whole: window,
             },
+            Cell::Bytes(_) => Cell::Bytes(mean(values)),
             _ => Cell::Count(mean(values)),
         };
         let mut row = vec![

@@ -31,6 +31,8 @@ enum What {
     Count,
     /// The sum of a column of those that end in the interval.
     Sum(&'static str),
+    /// The same, of bytes.
+    Bytes(&'static str),
     /// How many are going on at a time, on average: from `end - duration` to `end`.
     Going,
     /// CPU time by samples, as the number of CPUs that are busy.
@@ -99,6 +101,34 @@ pub(super) const MEASURES: &[Measure] = &[
         record: "syscall_slow",
         what: What::Going,
     },
+    Measure {
+        name: "io",
+        label: "slow io",
+        about: "slow operations on files under way",
+        record: "io",
+        what: What::Going,
+    },
+    Measure {
+        name: "disk",
+        label: "disk",
+        about: "disk requests in flight",
+        record: "block_io",
+        what: What::Going,
+    },
+    Measure {
+        name: "disk_requests",
+        label: "requests",
+        about: "disk requests that complete",
+        record: "block_io",
+        what: What::Count,
+    },
+    Measure {
+        name: "disk_bytes",
+        label: "disk bytes",
+        about: "their bytes",
+        record: "block_io",
+        what: What::Bytes("bytes"),
+    },
 ];
 
 impl Measure {
@@ -107,7 +137,7 @@ impl Measure {
         let time = self.time();
         match self.what {
             What::Count => vec![time],
-            What::Sum(column) => vec![time, column],
+            What::Sum(column) | What::Bytes(column) => vec![time, column],
             What::Going => vec![time, "duration"],
             What::Cpus => vec![time, "weight", "event"],
             What::Runnable => vec![time, "runq"],
@@ -133,7 +163,7 @@ impl Measure {
         let ends = batch.u64(self.time());
         match self.what {
             What::Count => ends.iter().for_each(|&end| series.add(grid, end, 1)),
-            What::Sum(column) => {
+            What::Sum(column) | What::Bytes(column) => {
                 let values = ends.iter().zip(batch.u64(column));
                 values.for_each(|(&end, &value)| series.add(grid, end, value));
             }
@@ -165,6 +195,7 @@ impl Measure {
     pub(super) fn cell(&self, value: u64, interval_ns: u64) -> Cell {
         match self.what {
             What::Count | What::Sum(_) => Cell::Count(value),
+            What::Bytes(_) => Cell::Bytes(value),
             What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
                 Cell::Quotient { part: value, whole: interval_ns }
             }
