@@ -62,19 +62,10 @@ fn measures(rows: &[Row], grid: &Grid, with: Option<&[u64]>, name: Option<&str>)
         table.columns.remove(4);
     }
     for Row { measure, values } in rows {
-        let (_, window) = whole(grid);
         let (at, max) = peak(values);
-        let average = match measure.cell(0, 1) {
-            Cell::Quotient { .. } => Cell::Quotient {
-                part: values.iter().fold(0, |sum: u64, value| sum.saturating_add(*value)),
-                whole: window,
-            },
-            Cell::Bytes(_) => Cell::Bytes(mean(values)),
-            _ => Cell::Count(mean(values)),
-        };
         let mut row = vec![
             Cell::text(measure.name),
-            average,
+            measure.average(values, grid.to - grid.from),
             measure.cell(max, grid.interval(at).1),
             Cell::Time(offset(grid, at)),
         ];
@@ -91,11 +82,6 @@ fn measures(rows: &[Row], grid: &Grid, with: Option<&[u64]>, name: Option<&str>)
     table
 }
 
-/// Start and length of the window, ns.
-fn whole(grid: &Grid) -> (u64, u64) {
-    (grid.from, grid.to - grid.from)
-}
-
 /// Start of an interval since the start of the window, ns.
 fn offset(grid: &Grid, at: usize) -> i64 {
     i64::try_from(grid.interval(at).0 - grid.from).unwrap_or(i64::MAX)
@@ -106,11 +92,6 @@ fn peak(values: &[u64]) -> (usize, u64) {
     values.iter().enumerate().fold((0, 0), |(at, max), (next, &value)| {
         if value > max { (next, value) } else { (at, max) }
     })
-}
-
-fn mean(values: &[u64]) -> u64 {
-    let sum: u128 = values.iter().map(|&value| u128::from(value)).sum();
-    (sum / values.len().max(1) as u128) as u64
 }
 
 /// Columns of a sparkline: intervals side by side share one when there are more, the highest shows.

@@ -31,8 +31,8 @@ enum What {
     Count,
     /// The sum of a column of those that end in the interval.
     Sum(&'static str),
-    /// The same, of bytes.
-    Bytes(&'static str),
+    /// The same of a column of bytes, in MiB.
+    Mebibytes(&'static str),
     /// How many are going on at a time, on average: from `end - duration` to `end`.
     Going,
     /// CPU time by samples, as the number of CPUs that are busy.
@@ -123,11 +123,11 @@ pub(super) const MEASURES: &[Measure] = &[
         what: What::Count,
     },
     Measure {
-        name: "disk_bytes",
-        label: "disk bytes",
-        about: "their bytes",
+        name: "disk_mib",
+        label: "disk MiB",
+        about: "MiB that they move",
         record: "block_io",
-        what: What::Bytes("bytes"),
+        what: What::Mebibytes("bytes"),
     },
 ];
 
@@ -137,7 +137,7 @@ impl Measure {
         let time = self.time();
         match self.what {
             What::Count => vec![time],
-            What::Sum(column) | What::Bytes(column) => vec![time, column],
+            What::Sum(column) | What::Mebibytes(column) => vec![time, column],
             What::Going => vec![time, "duration"],
             What::Cpus => vec![time, "weight", "event"],
             What::Runnable => vec![time, "runq"],
@@ -163,7 +163,7 @@ impl Measure {
         let ends = batch.u64(self.time());
         match self.what {
             What::Count => ends.iter().for_each(|&end| series.add(grid, end, 1)),
-            What::Sum(column) | What::Bytes(column) => {
+            What::Sum(column) | What::Mebibytes(column) => {
                 let values = ends.iter().zip(batch.u64(column));
                 values.for_each(|(&end, &value)| series.add(grid, end, value));
             }
@@ -195,9 +195,22 @@ impl Measure {
     pub(super) fn cell(&self, value: u64, interval_ns: u64) -> Cell {
         match self.what {
             What::Count | What::Sum(_) => Cell::Count(value),
-            What::Bytes(_) => Cell::Bytes(value),
+            What::Mebibytes(_) => Cell::Quotient { part: value, whole: 1 << 20 },
             What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
                 Cell::Quotient { part: value, whole: interval_ns }
+            }
+        }
+    }
+
+    /// The average over all intervals as a cell; the window is so long.
+    pub(super) fn average(&self, values: &[u64], window_ns: u64) -> Cell {
+        let sum: u128 = values.iter().map(|&value| u128::from(value)).sum();
+        match self.what {
+            What::Count | What::Sum(_) | What::Mebibytes(_) => {
+                self.cell((sum / values.len().max(1) as u128) as u64, 0)
+            }
+            What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
+                self.cell(u64::try_from(sum).unwrap_or(u64::MAX), window_ns)
             }
         }
     }
