@@ -11,6 +11,12 @@ use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, Tr
 /// What attached links are kept as: dropping one detaches the program.
 pub(crate) type Link = Box<dyn std::any::Any + Send>;
 
+/// Whether this kernel preempts programs of typed tracepoints: see [`Attach::Unpreempted`].
+pub(crate) fn preempts_programs() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    crate::setup::kernel_version(&release) >= (7, 0)
+}
+
 macro_rules! typed {
     ($kind:ty, $program:expr) => {{
         let program: &mut $kind = $program.try_into().map_err(|error| text(&error))?;
@@ -34,7 +40,7 @@ pub(crate) fn load(
         Attach::Kprobe { .. } => typed!(KProbe, program).load(),
         Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
         Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
-        Attach::All(_) => Ok(()),
+        Attach::All(_) | Attach::Unpreempted(_) => Ok(()),
     };
     loaded.map_err(|error| text(&error))
 }
@@ -99,7 +105,7 @@ pub(crate) fn attach(
             }
             Ok(links)
         }
-        Attach::All(_) => Ok(Vec::new()),
+        Attach::All(_) | Attach::Unpreempted(_) => Ok(Vec::new()),
     }
 }
 

@@ -16,11 +16,28 @@ pub(super) const PROBE: Probe = Probe {
     attach: &[
         AttachPoint {
             what: "a system call returns",
-            alternatives: &[Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" }],
+            alternatives: &[
+                Attach::Unpreempted(&Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" }),
+                Attach::Tracepoint {
+                    program: "sys_exit_event",
+                    category: "raw_syscalls",
+                    name: "sys_exit",
+                },
+            ],
         },
         AttachPoint {
             what: "a system call begins",
-            alternatives: &[Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" }],
+            alternatives: &[
+                Attach::Unpreempted(&Attach::TpBtf {
+                    program: "sys_enter",
+                    tracepoint: "sys_enter",
+                }),
+                Attach::Tracepoint {
+                    program: "sys_enter_event",
+                    category: "raw_syscalls",
+                    name: "sys_enter",
+                },
+            ],
         },
     ],
     optional: &[],
