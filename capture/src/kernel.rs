@@ -1,6 +1,6 @@
 //! The kernel programs: loaded, attached, and their maps.
 
-use crate::attach::{self, Link, attach, load, text};
+use crate::attach::{Link, attach, before, load, text};
 use crate::error::{Error, Result};
 use crate::probe::{Attach, AttachPoint, Collect, Probe, Walk};
 use crate::probes::PROBES;
@@ -17,10 +17,6 @@ const KSYM_BATCH: usize = 200;
 
 /// The program of ksyms.bpf.h.
 const KSYM_PROGRAM: &str = "ksym_names";
-
-/// Why [`Attach::Unpreempted`] is passed over.
-const PREEMPTED: &str =
-    "from kernel 7.0 on its programs can be preempted, and what happens meanwhile is missed";
 
 /// Record ids that have loss counters: `MAX_RECORDS` of ktape.bpf.h.
 const MAX_RECORDS: usize = 128;
@@ -262,8 +258,10 @@ impl Kernel {
     fn verify(&mut self, how: &Attach, btf: &Btf) -> std::result::Result<(), String> {
         match *how {
             Attach::All(parts) => parts.iter().try_for_each(|part| self.verify(part, btf)),
-            Attach::Unpreempted(_) if attach::preempts_programs() => Err(PREEMPTED.into()),
-            Attach::Unpreempted(part) => self.verify(part, btf),
+            Attach::Before { kernel, why, how } => {
+                before(kernel, why)?;
+                self.verify(how, btf)
+            }
             _ => {
                 how.programs().into_iter().try_for_each(|name| load(self.program(name)?, how, btf))
             }
@@ -285,7 +283,7 @@ impl Kernel {
                     links.append(&mut self.attach_loaded(part, cpus, freq, cycles)?);
                 }
             }
-            Attach::Unpreempted(part) => return self.attach_loaded(part, cpus, freq, cycles),
+            Attach::Before { how, .. } => return self.attach_loaded(how, cpus, freq, cycles),
             _ => {
                 for name in how.programs() {
                     links.append(&mut attach(self.program(name)?, how, cpus, freq, cycles)?);

@@ -91,12 +91,15 @@ pub enum Attach {
         /// Event.
         name: &'static str,
     },
-    /// This one, on kernels that do not preempt what runs there.
-    ///
-    /// From 7.0 on they preempt programs of typed tracepoints, unless the kernel itself has preemption
-    /// off at that place ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast").
-    /// While a program is preempted, it is not run for any other thread of that CPU.
-    Unpreempted(&'static Attach),
+    /// This one, on kernels before a version, and why not later.
+    Before {
+        /// Major and minor version of the first kernel that it is not for.
+        kernel: (u32, u32),
+        /// What is wrong with it from there on.
+        why: &'static str,
+        /// The way.
+        how: &'static Attach,
+    },
     /// All of these together, or none.
     All(&'static [Attach]),
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
@@ -111,7 +114,7 @@ impl Attach {
     pub fn programs(&self) -> Vec<&'static str> {
         match self {
             Attach::All(parts) => parts.iter().flat_map(Attach::programs).collect(),
-            Attach::Unpreempted(how) => how.programs(),
+            Attach::Before { how, .. } => how.programs(),
             Attach::TpBtf { program, .. }
             | Attach::Fentry { program, .. }
             | Attach::Fexit { program, .. }
@@ -133,7 +136,7 @@ impl Attach {
                 let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
                 parts.join(", ")
             }
-            Attach::Unpreempted(how) => how.describe(),
+            Attach::Before { how, .. } => how.describe(),
             Attach::Sampling { .. } => "perf_event".into(),
         }
     }

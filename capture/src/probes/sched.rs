@@ -34,7 +34,11 @@ pub(super) const PROBE: Probe = Probe {
         knob: ("stacks", LONG),
         point: AttachPoint {
             what: "a thread returns to user mode",
-            alternatives: &[Attach::TpBtf { program: "rseq_update", tracepoint: "rseq_update" }],
+            alternatives: &[Attach::Before {
+                kernel: (6, 19),
+                why: "it is passed on few returns only",
+                how: &Attach::TpBtf { program: "rseq_update", tracepoint: "rseq_update" },
+            }],
         },
     }],
     walks: &[Walk {

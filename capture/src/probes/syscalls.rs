@@ -6,6 +6,12 @@ use aya::maps::{Map, MapData, PerCpuHashMap};
 use ktape_format::schema::{Desc, SyscallCount, SyscallLatency, SyscallSlow};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// Since when programs of typed tracepoints are preempted where the kernel itself has preemption on:
+/// "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast". A preempted program is
+/// run for no other thread of its CPU.
+const PREEMPTED: ((u32, u32), &str) =
+    ((7, 0), "it can be preempted, and misses what others do meanwhile");
+
 pub(super) const PROBE: Probe = Probe {
     name: "syscalls",
     about: "exact counts, errors and times of system calls per process, and each slow call",
@@ -17,7 +23,11 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a system call returns",
             alternatives: &[
-                Attach::Unpreempted(&Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" }),
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" },
+                },
                 Attach::Tracepoint {
                     program: "sys_exit_event",
                     category: "raw_syscalls",
@@ -28,10 +38,11 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a system call begins",
             alternatives: &[
-                Attach::Unpreempted(&Attach::TpBtf {
-                    program: "sys_enter",
-                    tracepoint: "sys_enter",
-                }),
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" },
+                },
                 Attach::Tracepoint {
                     program: "sys_enter_event",
                     category: "raw_syscalls",
