@@ -109,6 +109,12 @@ pub enum Attach {
     },
 }
 
+/// Since when programs of typed tracepoints are preempted where the kernel itself has preemption on:
+/// "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast". A preempted program is
+/// run for no other thread of its CPU.
+pub(crate) const PREEMPTED: ((u32, u32), &str) =
+    ((7, 0), "it can be preempted, and misses what others do meanwhile");
+
 impl Attach {
     /// The programs' names in the object.
     pub fn programs(&self) -> Vec<&'static str> {

@@ -1,16 +1,10 @@
 //! The probe `syscalls`: exact counts and times, added up in the kernel.
 
 use crate::error::{Error, Result};
-use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Probe, Totals, Walk};
+use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, PREEMPTED, Probe, Totals, Walk};
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use ktape_format::schema::{Desc, SyscallCount, SyscallLatency, SyscallSlow};
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// Since when programs of typed tracepoints are preempted where the kernel itself has preemption on:
-/// "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast". A preempted program is
-/// run for no other thread of its CPU.
-const PREEMPTED: ((u32, u32), &str) =
-    ((7, 0), "it can be preempted, and misses what others do meanwhile");
 
 pub(super) const PROBE: Probe = Probe {
     name: "syscalls",
