@@ -76,6 +76,18 @@ pub(crate) struct Attached {
     pub(crate) passed_over: String,
 }
 
+impl Attached {
+    /// Notes why alternatives were passed over, at whichever attach point.
+    fn pass_over(&mut self, reasons: &[String]) {
+        for reason in reasons {
+            if !self.passed_over.is_empty() {
+                self.passed_over += "; ";
+            }
+            self.passed_over += reason;
+        }
+    }
+}
+
 impl Kernel {
     /// Loads the programs of these probes, with fact rings for the given CPUs, and reads the BTF to
     /// attach by. Nothing is attached yet.
@@ -207,7 +219,7 @@ impl Kernel {
             let point = &optional.point;
             let made = self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached);
             if let Err(reason) = made {
-                attached.passed_over = reason;
+                attached.pass_over(&[reason]);
             }
         }
         for walk in probe.walks {
@@ -243,9 +255,7 @@ impl Kernel {
                         Attach::Sampling { .. } => "perf_event:cpu-clock".into(),
                         _ => alternative.describe(),
                     });
-                    if !reasons.is_empty() {
-                        attached.passed_over = reasons.join("; ");
-                    }
+                    attached.pass_over(&reasons);
                     return Ok(());
                 }
                 Err(reason) => reasons.push(format!("{}: {reason}", alternative.describe())),
