@@ -11,6 +11,16 @@ use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, Tr
 /// What attached links are kept as: dropping one detaches the program.
 pub(crate) type Link = Box<dyn std::any::Any + Send>;
 
+/// Whether this kernel is one before a version; `why` not otherwise.
+pub(crate) fn before(kernel: (u32, u32), why: &str) -> std::result::Result<(), String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_err(|error| format!("/proc/sys/kernel/osrelease: {error}"))?;
+    if crate::setup::kernel_version(&release) < kernel {
+        return Ok(());
+    }
+    Err(format!("from kernel {}.{} on {why}", kernel.0, kernel.1))
+}
+
 macro_rules! typed {
     ($kind:ty, $program:expr) => {{
         let program: &mut $kind = $program.try_into().map_err(|error| text(&error))?;
@@ -34,7 +44,7 @@ pub(crate) fn load(
         Attach::Kprobe { .. } => typed!(KProbe, program).load(),
         Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
         Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
-        Attach::All(_) => Ok(()),
+        Attach::All(_) | Attach::Before { .. } => Ok(()),
     };
     loaded.map_err(|error| text(&error))
 }
@@ -99,7 +109,7 @@ pub(crate) fn attach(
             }
             Ok(links)
         }
-        Attach::All(_) => Ok(Vec::new()),
+        Attach::All(_) | Attach::Before { .. } => Ok(Vec::new()),
     }
 }
 

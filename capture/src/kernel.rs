@@ -1,6 +1,6 @@
 //! The kernel programs: loaded, attached, and their maps.
 
-use crate::attach::{Link, attach, load, text};
+use crate::attach::{Link, attach, before, load, text};
 use crate::error::{Error, Result};
 use crate::probe::{Attach, AttachPoint, Collect, Probe, Walk};
 use crate::probes::PROBES;
@@ -84,6 +84,18 @@ pub(crate) struct Attached {
     pub(crate) points: Vec<String>,
     /// Why earlier alternatives were passed over; empty when none was.
     pub(crate) passed_over: String,
+}
+
+impl Attached {
+    /// Notes why alternatives were passed over, at whichever attach point.
+    fn pass_over(&mut self, reasons: &[String]) {
+        for reason in reasons {
+            if !self.passed_over.is_empty() {
+                self.passed_over += "; ";
+            }
+            self.passed_over += reason;
+        }
+    }
 }
 
 impl Kernel {
@@ -217,7 +229,7 @@ impl Kernel {
             let point = &optional.point;
             let made = self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached);
             if let Err(reason) = made {
-                attached.passed_over = reason;
+                attached.pass_over(&[reason]);
             }
         }
         for walk in probe.walks {
@@ -253,9 +265,7 @@ impl Kernel {
                         Attach::Sampling { .. } => "perf_event:cpu-clock".into(),
                         _ => alternative.describe(),
                     });
-                    if !reasons.is_empty() {
-                        attached.passed_over = reasons.join("; ");
-                    }
+                    attached.pass_over(&reasons);
                     return Ok(());
                 }
                 Err(reason) => reasons.push(format!("{}: {reason}", alternative.describe())),
@@ -268,6 +278,10 @@ impl Kernel {
     fn verify(&mut self, how: &Attach, btf: &Btf) -> std::result::Result<(), String> {
         match *how {
             Attach::All(parts) => parts.iter().try_for_each(|part| self.verify(part, btf)),
+            Attach::Before { kernel, why, how } => {
+                before(kernel, why)?;
+                self.verify(how, btf)
+            }
             _ => {
                 how.programs().into_iter().try_for_each(|name| load(self.program(name)?, how, btf))
             }
@@ -289,6 +303,7 @@ impl Kernel {
                     links.append(&mut self.attach_loaded(part, cpus, freq, cycles)?);
                 }
             }
+            Attach::Before { how, .. } => return self.attach_loaded(how, cpus, freq, cycles),
             _ => {
                 for name in how.programs() {
                     links.append(&mut attach(self.program(name)?, how, cpus, freq, cycles)?);

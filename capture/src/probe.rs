@@ -91,6 +91,15 @@ pub enum Attach {
         /// Event.
         name: &'static str,
     },
+    /// This one, on kernels before a version, and why not later.
+    Before {
+        /// Major and minor version of the first kernel that it is not for.
+        kernel: (u32, u32),
+        /// What is wrong with it from there on.
+        why: &'static str,
+        /// The way.
+        how: &'static Attach,
+    },
     /// All of these together, or none.
     All(&'static [Attach]),
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
@@ -100,11 +109,18 @@ pub enum Attach {
     },
 }
 
+/// Since when programs of typed tracepoints are preempted where the kernel itself has preemption on:
+/// "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast". A preempted program is
+/// run for no other thread of its CPU.
+pub(crate) const PREEMPTED: ((u32, u32), &str) =
+    ((7, 0), "it can be preempted, and misses what others do meanwhile");
+
 impl Attach {
     /// The programs' names in the object.
     pub fn programs(&self) -> Vec<&'static str> {
         match self {
             Attach::All(parts) => parts.iter().flat_map(Attach::programs).collect(),
+            Attach::Before { how, .. } => how.programs(),
             Attach::TpBtf { program, .. }
             | Attach::Fentry { program, .. }
             | Attach::Fexit { program, .. }
@@ -126,6 +142,7 @@ impl Attach {
                 let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
                 parts.join(", ")
             }
+            Attach::Before { how, .. } => how.describe(),
             Attach::Sampling { .. } => "perf_event".into(),
         }
     }

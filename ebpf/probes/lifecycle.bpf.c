@@ -16,11 +16,10 @@ static __always_inline void copy_comm(__u64 *comm0, __u64 *comm1,
 	*comm1 = comm[1];
 }
 
-SEC("tp_btf/sched_process_fork")
-int lifecycle_fork(__u64 *ctx)
+/* `parent` has created `child`. */
+static __always_inline int forked(struct task_struct *parent,
+				  struct task_struct *child)
 {
-	struct task_struct *parent = (void *)ctx[0];
-	struct task_struct *child = (void *)ctx[1];
 	struct {
 		struct item item;
 		struct ktape_wire_fork fork;
@@ -56,6 +55,24 @@ int lifecycle_fork(__u64 *ctx)
 	return 0;
 }
 
+SEC("tp_btf/sched_process_fork")
+int lifecycle_fork(__u64 *ctx)
+{
+	return forked((void *)ctx[0], (void *)ctx[1]);
+}
+
+/*
+ * From 7.0 on, programs of typed tracepoints can be preempted, and a preempted
+ * one is run for no other thread of its CPU ("tracing: Guard __DECLARE_TRACE()
+ * use of __DO_TRACE_CALL() with SRCU-fast"). The creator wakes a new thread
+ * with interrupts off, and what perf hands on is not preempted.
+ */
+SEC("tp_btf/sched_wakeup_new")
+int lifecycle_fork_woken(__u64 *ctx)
+{
+	return forked(current_task(), (void *)ctx[0]);
+}
+
 #define EXE_LEN 256
 #define ARGS_LEN 512
 
@@ -72,11 +89,10 @@ struct {
 	__type(value, struct exec_message);
 } exec_messages SEC(".maps");
 
-SEC("tp_btf/sched_process_exec")
-int lifecycle_exec(__u64 *ctx)
+/* A task runs another program; it had the number `old_tid`. */
+static __always_inline int executed(struct task_struct *task, __u32 old_tid,
+				    const char *filename)
 {
-	struct task_struct *task = (void *)ctx[0];
-	struct linux_binprm *bprm = (void *)ctx[2];
 	struct exec_message *message;
 	__u64 from, bytes;
 	__u32 zero = 0;
@@ -87,13 +103,12 @@ int lifecycle_exec(__u64 *ctx)
 		return 0;
 	message->exec.time = bpf_ktime_get_ns();
 	message->exec.tgid = task->tgid;
-	message->exec.old_tid = ctx[1];
+	message->exec.old_tid = old_tid;
 	message->exec.uid = BPF_CORE_READ(task, real_cred, uid.val);
 	message->exec.spare = 0;
 	copy_comm(&message->exec.comm0, &message->exec.comm1, task);
 
-	len = bpf_probe_read_kernel_str(message->text, EXE_LEN,
-					bprm->filename);
+	len = bpf_probe_read_kernel_str(message->text, EXE_LEN, filename);
 	/* Without its NUL, and bounded once more for the verifier. */
 	len = len > 0 ? len - 1 : 0;
 	if (len > EXE_LEN - 1)
@@ -113,6 +128,27 @@ int lifecycle_exec(__u64 *ctx)
 	return 0;
 }
 
+SEC("tp_btf/sched_process_exec")
+int lifecycle_exec(__u64 *ctx)
+{
+	struct linux_binprm *bprm = (void *)ctx[2];
+
+	return executed((void *)ctx[0], ctx[1], bprm->filename);
+}
+
+struct trace_event_raw_sched_process_exec {
+	__u32 __data_loc_filename;	/* low half: offset in the event */
+	__s32 old_pid;
+} CORE;
+
+SEC("tracepoint/sched/sched_process_exec")
+int lifecycle_exec_event(struct trace_event_raw_sched_process_exec *ctx)
+{
+	__u32 offset = ctx->__data_loc_filename & 0xffff;
+
+	return executed(current_task(), ctx->old_pid, (void *)ctx + offset);
+}
+
 /*
  * The scheduler adds up a running thread's time at ticks: up to 4 ms of its
  * last turn are not in the sum yet. When it got the CPU is known if the probe
@@ -129,10 +165,9 @@ static __always_inline __u64 run_time(struct task_struct *task, __u64 now)
 	return exact > sum ? exact : sum;
 }
 
-SEC("tp_btf/sched_process_exit")
-int lifecycle_exit(__u64 *ctx)
+/* A task ends. */
+static __always_inline int exited(struct task_struct *task)
 {
-	struct task_struct *task = (void *)ctx[0];
 	struct {
 		struct item item;
 		struct ktape_wire_exit exit;
@@ -161,6 +196,18 @@ int lifecycle_exit(__u64 *ctx)
 			bpf_map_delete_elem(&targets, &key);
 	}
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int lifecycle_exit(__u64 *ctx)
+{
+	return exited((void *)ctx[0]);
+}
+
+SEC("tracepoint/sched/sched_process_exit")
+int lifecycle_exit_event(void *ctx __attribute__((unused)))
+{
+	return exited(current_task());
 }
 
 SEC("tp_btf/task_rename")

@@ -154,14 +154,13 @@ static __always_inline struct call_totals *totals_of(struct cpu_state *cpu,
 	return totals;
 }
 
-SEC("tp_btf/sys_enter")
-int sys_enter(__u64 *ctx)
+/* The current task enters the kernel for call `nr`. */
+static __always_inline int enter_call(__u32 nr, __u32 arg0)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct call_totals *totals;
 	struct call_state *call;
 	struct cpu_state *cpu;
-	__u32 nr = ctx[1];
 
 	if (stopped() || !current_wanted(id >> 32, id))
 		return 0;
@@ -191,23 +190,19 @@ int sys_enter(__u64 *ctx)
 		return 0;
 	}
 	call->nr = nr;
-#if defined(__TARGET_ARCH_x86)
-	call->arg0 = ((struct pt_regs *)ctx[0])->di;
-#else
-	call->arg0 = ((struct pt_regs *)ctx[0])->regs[0];
-#endif
+	call->arg0 = arg0;
 	call->start = bpf_ktime_get_ns();
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int sys_exit(__u64 *ctx)
+/* The call of the current task returns `ret`. */
+static __always_inline int leave_call(__s64 ret)
 {
 	struct call_state *call = call_of_current(false);
 	struct ktape_syscall_slow *fact;
 	struct call_totals *totals;
+	struct user_regs regs = { .syscall = -1 };
 	struct stack_buffer *buf;
-	__s64 ret = ctx[1];
 	struct cpu_state *cpu;
 	__u32 ustack = 0;
 	__u64 now, took;
@@ -239,12 +234,10 @@ int sys_exit(__u64 *ctx)
 	if (took >= syscalls_slow_ns) {
 		buf = stack_buffer(STACK_SYSCALL);
 		if (buf && syscalls_stacks) {
-			struct pt_regs *regs = (void *)ctx[0];
-
 			cpu->stacks_taken++;
-			ustack = intern_user_stack(buf, REGS_IP(regs),
-						   REGS_SP(regs),
-						   REGS_FP(regs));
+			read_user_regs(current_task(), &regs);
+			ustack = intern_user_stack(buf, regs.ip, regs.sp,
+						   regs.fp);
 		}
 		fact = reserve_fact(cpu, KTAPE_SYSCALL_SLOW, sizeof(*fact));
 		if (fact) {
@@ -263,6 +256,52 @@ int sys_exit(__u64 *ctx)
 	}
 	call->start = 0;
 	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int sys_enter(__u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+
+#if defined(__TARGET_ARCH_x86)
+	return enter_call(ctx[1], regs->di);
+#else
+	return enter_call(ctx[1], regs->regs[0]);
+#endif
+}
+
+SEC("tp_btf/sys_exit")
+int sys_exit(__u64 *ctx)
+{
+	return leave_call(ctx[1]);
+}
+
+/*
+ * From 7.0 on, programs of typed tracepoints can be preempted ("tracing: Guard
+ * __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast"). A program runs
+ * once at a time on a CPU (prog->active): until the preempted thread comes
+ * back, the calls of all other threads there would be missed, in a storm of
+ * calls up to a third of them. What perf hands on is not preempted.
+ */
+struct trace_event_raw_sys_enter {
+	long id;
+	unsigned long args[6];
+} CORE;
+
+struct trace_event_raw_sys_exit {
+	long ret;
+} CORE;
+
+SEC("tracepoint/raw_syscalls/sys_enter")
+int sys_enter_event(struct trace_event_raw_sys_enter *ctx)
+{
+	return enter_call(ctx->id, ctx->args[0]);
+}
+
+SEC("tracepoint/raw_syscalls/sys_exit")
+int sys_exit_event(struct trace_event_raw_sys_exit *ctx)
+{
+	return leave_call(ctx->ret);
 }
 
 /* The calls that have not returned, as far as they are slow by now. */

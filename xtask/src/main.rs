@@ -6,6 +6,7 @@ mod bpf;
 mod codegen;
 mod generated;
 mod ids;
+mod kernel_test;
 mod new;
 mod tidy;
 
@@ -39,6 +40,8 @@ enum Command {
     Tidy,
     /// Measure ktape beside its peers.
     Bench(bench::Args),
+    /// Record known workloads on other kernels, in virtual machines; exit 1 if a count is wrong.
+    KernelTest(kernel_test::Args),
     /// Write the expected answers of the golden tests anew.
     Bless,
     /// Write the skeleton of a probe: its record, its kernel program, its attachments.
@@ -63,6 +66,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bpf { check } => bpf::run(check)?,
         Command::Tidy => return tidy::run(),
         Command::Bench(args) => bench::run(&args)?,
+        Command::KernelTest(args) => return kernel_test::run(&args),
         Command::Bless => bless::run()?,
         Command::NewProbe(args) => new::probe::run(&args)?,
         Command::NewReport(args) => new::report::run(&args)?,

@@ -1,6 +1,6 @@
 //! The probe `lifecycle`: threads come, take other names, run other programs, go.
 
-use crate::probe::{Attach, AttachPoint, Probe};
+use crate::probe::{Attach, AttachPoint, PREEMPTED, Probe};
 
 pub(super) const PROBE: Probe = Probe {
     name: "lifecycle",
@@ -12,24 +12,39 @@ pub(super) const PROBE: Probe = Probe {
     attach: &[
         AttachPoint {
             what: "a thread is created",
-            alternatives: &[Attach::TpBtf {
-                program: "lifecycle_fork",
-                tracepoint: "sched_process_fork",
-            }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "lifecycle_fork", tracepoint: "sched_process_fork" },
+                },
+                Attach::TpBtf { program: "lifecycle_fork_woken", tracepoint: "sched_wakeup_new" },
+                Attach::TpBtf { program: "lifecycle_fork", tracepoint: "sched_process_fork" },
+            ],
         },
         AttachPoint {
             what: "a process runs another program",
-            alternatives: &[Attach::TpBtf {
-                program: "lifecycle_exec",
-                tracepoint: "sched_process_exec",
-            }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "lifecycle_exec", tracepoint: "sched_process_exec" },
+                },
+                Attach::Tracepoint { program: "lifecycle_exec_event", category: "sched", name: "sched_process_exec" },
+                Attach::TpBtf { program: "lifecycle_exec", tracepoint: "sched_process_exec" },
+            ],
         },
         AttachPoint {
             what: "a thread ends",
-            alternatives: &[Attach::TpBtf {
-                program: "lifecycle_exit",
-                tracepoint: "sched_process_exit",
-            }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
+                },
+                Attach::Tracepoint { program: "lifecycle_exit_event", category: "sched", name: "sched_process_exit" },
+                Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
+            ],
         },
         AttachPoint {
             what: "a thread takes another name",

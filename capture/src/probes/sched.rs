@@ -59,7 +59,11 @@ pub(super) const PROBE: Probe = Probe {
         knob: ("stacks", LONG),
         point: AttachPoint {
             what: "a thread returns to user mode",
-            alternatives: &[Attach::TpBtf { program: "rseq_update", tracepoint: "rseq_update" }],
+            alternatives: &[Attach::Before {
+                kernel: (6, 19),
+                why: "it does not tell all returns",
+                how: &Attach::TpBtf { program: "rseq_update", tracepoint: "rseq_update" },
+            }],
         },
     }],
     walks: &[Walk {

@@ -1,7 +1,7 @@
 //! The probe `syscalls`: exact counts and times, added up in the kernel.
 
 use crate::error::{Error, Result};
-use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Probe, Totals, Walk};
+use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, PREEMPTED, Probe, Totals, Walk};
 use aya::maps::{Map, MapData, PerCpuHashMap};
 use ktape_format::schema::{Desc, SyscallCount, SyscallLatency, SyscallSlow};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,11 +16,33 @@ pub(super) const PROBE: Probe = Probe {
     attach: &[
         AttachPoint {
             what: "a system call returns",
-            alternatives: &[Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" },
+                },
+                Attach::Tracepoint {
+                    program: "sys_exit_event",
+                    category: "raw_syscalls",
+                    name: "sys_exit",
+                },
+            ],
         },
         AttachPoint {
             what: "a system call begins",
-            alternatives: &[Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" },
+                },
+                Attach::Tracepoint {
+                    program: "sys_enter_event",
+                    category: "raw_syscalls",
+                    name: "sys_enter",
+                },
+            ],
         },
     ],
     optional: &[],

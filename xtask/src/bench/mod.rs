@@ -19,7 +19,7 @@ mod recordings;
 mod replay;
 mod results;
 mod table;
-mod tools;
+pub mod tools;
 mod trace_cmd;
 mod turns;
 mod workload;

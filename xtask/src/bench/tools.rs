@@ -90,11 +90,13 @@ pub fn load() -> String {
     load.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
-fn cargo() -> std::ffi::OsString {
+/// The cargo that runs this.
+pub fn cargo() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn target() -> Result<PathBuf> {
+/// Where builds go.
+pub fn target() -> Result<PathBuf> {
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
         .no_deps()

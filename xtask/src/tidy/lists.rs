@@ -61,6 +61,17 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// The names of all probes and of all reports, as the lists in `root` have them.
+#[cfg(test)]
+pub fn probes_and_reports(root: &std::path::Path) -> Option<(Vec<String>, Vec<String>)> {
+    let names = |list: &List| {
+        let text = std::fs::read_to_string(root.join(list.path)).ok()?;
+        let entries = entries(&text, list.opening)?;
+        Some(entries.into_iter().map(|(_, name)| name.to_owned()).collect())
+    };
+    Some((names(&PROBES)?, names(&REPORTS)?))
+}
+
 fn check_list(tree: &Tree, list: &List) -> Vec<Finding> {
     let Some(entries) = tree.get(list.path).and_then(|file| entries(&file.text, list.opening))
     else {

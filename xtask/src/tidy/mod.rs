@@ -4,7 +4,7 @@ mod c;
 mod crates;
 mod finding;
 mod ids;
-mod lists;
+pub mod lists;
 mod markdown;
 mod places;
 mod rust;

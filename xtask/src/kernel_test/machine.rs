@@ -1,0 +1,167 @@
+//! A virtual machine: booted, watched, and ended when nothing happens any more.
+//!
+//! The processor is emulated (TCG): KVM is not everywhere, and where it is half there it hangs.
+
+use super::guest::{INITRAMFS, Parts};
+use super::results::Results;
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What the guest sends, in the machine's folder.
+pub const RESULTS: &str = "results";
+/// The kernel's log.
+const LOG: &str = "kernel.log";
+/// What qemu complains of.
+const COMPLAINTS: &str = "qemu.log";
+/// A disk of zeroes, for what wants one: `/dev/vda`.
+const DISK: &str = "disk";
+const DISK_BYTES: u64 = 64 << 20;
+
+/// So long may a machine be silent: the guest ends its runs after 60 s by itself.
+const SILENCE: Duration = Duration::from_secs(120);
+/// So long may it take in all.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// The processor: all that can be emulated.
+///
+/// QEMU 7.2 (Debian 12) leaves rubbish in the flags after `cmpxchg16b`, and every third boot of 6.12 ends
+/// in a double fault in `kmem_cache_alloc()`, so kernels that can do without do without. From 6.18 on,
+/// `kmalloc_nolock()` gives nothing to a processor that has it not, and task storage (6.19) lives on that.
+fn processor(version: &str) -> &'static str {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) < (6, 18) => "max,-cx16",
+        _ => "max",
+    }
+}
+
+/// Mitigations cost an emulated machine a third of its time; the rest is about clocks and self-tests.
+const COMMAND_LINE: &str = "console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable \
+                            no_timer_check cryptomgr.notests";
+
+/// How a machine ended.
+pub struct Ended {
+    pub elapsed: Duration,
+    /// Ended by us, and why.
+    hung: Option<String>,
+}
+
+impl Ended {
+    /// Why it did not come to the end of its runs.
+    pub fn broken(&self, results: &Results) -> Option<String> {
+        if results.ended() {
+            return None;
+        }
+        let what = match &self.hung {
+            Some(why) => why.clone(),
+            None => "it stopped (a panic, or qemu failed)".to_owned(),
+        };
+        let during = match results.unfinished() {
+            Some(run) => format!("during {run}"),
+            None => "outside of runs".to_owned(),
+        };
+        Some(format!("{what}, {during}"))
+    }
+}
+
+/// An emulated processor does not always get a kernel to its first process.
+const BOOTS: usize = 3;
+
+/// Boots a kernel with the initramfs of the folder, until it powers off. One that does not even come to
+/// its first process is booted again: no program of ours was loaded by then.
+pub fn run(parts: &Parts<'_>, folder: &Path) -> Result<Ended> {
+    for boots in 1.. {
+        let ended = boot(parts, folder)?;
+        let begun = Results::read(&folder.join(RESULTS))?.text("begun").is_some();
+        if begun || boots == BOOTS {
+            return Ok(ended);
+        }
+        println!("boot {boots} did not come to the first process; the end of its log:");
+        println!("{}", log_end(folder));
+    }
+    unreachable!("the loop ends by itself")
+}
+
+fn boot(parts: &Parts<'_>, folder: &Path) -> Result<Ended> {
+    let (results, log) = (folder.join(RESULTS), folder.join(LOG));
+    for file in [&results, &log] {
+        std::fs::write(file, []).context("cannot write a file for a machine")?;
+    }
+    let disk = std::fs::File::create(folder.join(DISK)).context("cannot make a disk")?;
+    disk.set_len(DISK_BYTES).context("cannot make a disk")?;
+    let complaints = std::fs::File::create(folder.join(COMPLAINTS))?;
+    let begun = Instant::now();
+    let mut qemu = Command::new(&parts.programs.qemu)
+        .args([
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            processor(&parts.kernel.version),
+            "-smp",
+            "2",
+            "-m",
+            "1G",
+        ])
+        .args(["-nodefaults", "-nographic", "-no-reboot", "-monitor", "none"])
+        .args(["-serial", &format!("file:{LOG}"), "-serial", &format!("file:{RESULTS}")])
+        .args(["-drive", &format!("file={DISK},format=raw,if=virtio,cache=writeback")])
+        .args(["-initrd", INITRAMFS, "-append", COMMAND_LINE, "-kernel"])
+        .arg(&parts.kernel.image)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(complaints)
+        .spawn()
+        .context("cannot start qemu")?;
+    let size = || {
+        let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
+        size(&results) + size(&log)
+    };
+    let (mut last, mut changed) = (0, begun);
+    let hung = loop {
+        if qemu.try_wait().context("cannot wait for qemu")?.is_some() {
+            break None;
+        }
+        let now = size();
+        if now != last {
+            (last, changed) = (now, Instant::now());
+        }
+        let why = if changed.elapsed() > SILENCE {
+            format!("it said nothing for {} s", SILENCE.as_secs())
+        } else if begun.elapsed() > LIMIT {
+            format!("it ran for {} s", LIMIT.as_secs())
+        } else {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        qemu.kill().context("cannot end qemu")?;
+        qemu.wait().context("cannot wait for qemu")?;
+        break Some(why);
+    };
+    Ok(Ended { elapsed: begun.elapsed(), hung })
+}
+
+/// The last lines of the kernel's log, and what qemu said.
+pub fn log_end(folder: &Path) -> String {
+    const LINES: usize = 40;
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
+    let log = [read(COMPLAINTS), read(LOG)].concat();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+/// What the kernel says of itself being wrong. That it was held up for long (`soft lockup`, stalls) is
+/// no fault of its own on a machine that is busy with other things.
+pub fn complaints(folder: &Path) -> Vec<String> {
+    let log = std::fs::read(folder.join(LOG)).unwrap_or_default();
+    let wrong = ["BUG:", "kernel BUG", "Oops", "WARNING:"];
+    String::from_utf8_lossy(&log)
+        .lines()
+        .filter(|line| wrong.iter().any(|wrong| line.contains(wrong)))
+        .filter(|line| !line.contains("soft lockup"))
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
