@@ -100,6 +100,9 @@ pub enum Attach {
     },
 }
 
+/// Of a larger group only the first two parts are named.
+const MOST_SHOWN: usize = 6;
+
 impl Attach {
     /// The programs' names in the object.
     pub fn programs(&self) -> Vec<&'static str> {
@@ -123,8 +126,12 @@ impl Attach {
             Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
             Attach::All(parts) => {
-                let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
-                parts.join(", ")
+                let shown = if parts.len() > MOST_SHOWN { 2 } else { parts.len() };
+                let mut text: Vec<String> = parts[..shown].iter().map(Attach::describe).collect();
+                if shown < parts.len() {
+                    text.push(format!("{} more", parts.len() - shown));
+                }
+                text.join(", ")
             }
             Attach::Sampling { .. } => "perf_event".into(),
         }

@@ -281,14 +281,14 @@ int block_getrq(__u64 *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct block_request entry = {};
-	__u64 bio;
+	__u64 bio = ctx[0];
 
 #if defined(KTAPE_OLD_KERNEL)
+	/* Not one load from a computed address: the verifier refuses that. */
+	barrier_var(bio);
 	if (kernel_version < (5 << 16 | 11 << 8))
 		bio = ctx[1];
-	else
 #endif
-		bio = ctx[0];
 	if (stopped() || !current_wanted(id >> 32, id))
 		return 0;
 	entry.start = bpf_ktime_get_ns();
@@ -335,18 +335,23 @@ static __always_inline void block_adopt(struct request___block *rq)
  * The queue was the first argument of these before 5.11 (commit a54895fa057c,
  * which the stable kernels of 5.10 have, too).
  */
+static __always_inline struct request___block *block_rq(__u64 *ctx)
+{
+	__u64 rq = ctx[0];
+
 #if defined(KTAPE_OLD_KERNEL)
-#define BLOCK_RQ(ctx)							\
-	((void *)(kernel_version < (5 << 16 | 10 << 8) ? (ctx)[1] : (ctx)[0]))
-#else
-#define BLOCK_RQ(ctx) ((void *)(ctx)[0])
+	barrier_var(rq);
+	if (kernel_version < (5 << 16 | 10 << 8))
+		rq = ctx[1];
 #endif
+	return (void *)rq;
+}
 
 SEC("tp_btf/block_rq_insert")
 int block_insert(__u64 *ctx)
 {
 	if (!stopped())
-		block_adopt(BLOCK_RQ(ctx));
+		block_adopt(block_rq(ctx));
 	return 0;
 }
 
@@ -387,7 +392,7 @@ static __always_inline bool block_follows(__u32 device, __u32 op, __u64 sector,
 SEC("tp_btf/block_rq_issue")
 int block_issue(__u64 *ctx)
 {
-	struct request___block *rq = BLOCK_RQ(ctx);
+	struct request___block *rq = block_rq(ctx);
 	struct ktape_block_io *fact;
 	struct block_request *entry;
 	__u64 key = (__u64)rq;
@@ -431,7 +436,7 @@ int block_issue(__u64 *ctx)
 SEC("tp_btf/block_rq_merge")
 int block_merge(__u64 *ctx)
 {
-	__u64 key = (__u64)BLOCK_RQ(ctx);
+	__u64 key = (__u64)block_rq(ctx);
 
 	if (!stopped())
 		bpf_map_delete_elem(&block_requests, &key);

@@ -209,7 +209,7 @@ static __always_inline void io_begin(struct io_call *call,
 }
 
 /* The current thread enters a call. */
-static __always_inline int io_enter(struct pt_regs *regs, __u32 nr)
+static __noinline int io_enter(struct pt_regs *regs, __u32 nr)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u8 known = io_known(nr);
@@ -620,6 +620,72 @@ int io_sys_exit(__u64 *ctx)
 		return 0;
 	return io_leave(ctx[1]);
 }
+
+#if defined(__TARGET_ARCH_x86)
+/*
+ * The same at the functions of the system calls alone, so that other calls
+ * cost nothing. Their argument are the registers of the caller, since 4.17
+ * (commit fa697140f9a2).
+ */
+#define IO_FUNCTION(call)						\
+	SEC("fentry")							\
+	int io_enter_##call(__u64 *ctx)					\
+	{								\
+		struct pt_regs *regs = (struct pt_regs *)ctx[0];	\
+									\
+		return io_enter(regs, regs->orig_ax);			\
+	}								\
+	SEC("fexit")							\
+	int io_leave_##call(__u64 *ctx)					\
+	{								\
+		return io_leave(ctx[1]);				\
+	}
+
+IO_FUNCTION(read)
+IO_FUNCTION(write)
+IO_FUNCTION(pread64)
+IO_FUNCTION(pwrite64)
+IO_FUNCTION(readv)
+IO_FUNCTION(writev)
+IO_FUNCTION(preadv)
+IO_FUNCTION(pwritev)
+IO_FUNCTION(preadv2)
+IO_FUNCTION(pwritev2)
+IO_FUNCTION(fsync)
+IO_FUNCTION(fdatasync)
+IO_FUNCTION(sync_file_range)
+IO_FUNCTION(fallocate)
+IO_FUNCTION(ftruncate)
+IO_FUNCTION(truncate)
+IO_FUNCTION(sendfile64)
+IO_FUNCTION(splice)
+IO_FUNCTION(copy_file_range)
+IO_FUNCTION(msync)
+IO_FUNCTION(syncfs)
+IO_FUNCTION(sync)
+IO_FUNCTION(open)
+IO_FUNCTION(openat)
+IO_FUNCTION(openat2)
+IO_FUNCTION(creat)
+IO_FUNCTION(getdents)
+IO_FUNCTION(getdents64)
+
+/* By breakpoint or ftrace: one program for all of them. */
+SEC("kprobe/io")
+int io_kprobe(struct pt_regs *ctx)
+{
+	struct pt_regs regs = {}, *caller = (void *)ctx->di;
+
+	bpf_probe_read_kernel(&regs, sizeof(regs), caller);
+	return io_enter(&regs, regs.orig_ax);
+}
+
+SEC("kretprobe/io")
+int io_kretprobe(struct pt_regs *ctx)
+{
+	return io_leave(ctx->ax);
+}
+#endif
 
 /*
  * Read once after the attachment: threads that are off the CPU in a call on a

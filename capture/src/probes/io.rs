@@ -3,6 +3,68 @@
 use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Probe, Walk};
 use ktape_format::schema::Io;
 
+/// What the function of a system call is named in BTF: that of a call without arguments is an alias.
+const fn function(call: &str, usual: &'static str) -> &'static str {
+    match call.as_bytes() {
+        b"sync" => "__do_sys_sync",
+        _ => usual,
+    }
+}
+
+/// The end of each call first, so that none is seen to begin that is not seen to end.
+macro_rules! calls {
+    ($($call:literal,)+) => {
+        /// By trampoline at the functions of these system calls: others cost nothing.
+        const TRAMPOLINES: &[Attach] = &[$(
+            Attach::Fexit {
+                program: concat!("io_leave_", $call),
+                function: function($call, concat!("__x64_sys_", $call)),
+            },
+            Attach::Fentry {
+                program: concat!("io_enter_", $call),
+                function: function($call, concat!("__x64_sys_", $call)),
+            },
+        )+];
+
+        /// By breakpoint or ftrace at the same functions.
+        const KPROBES: &[Attach] = &[$(
+            Attach::Kprobe { program: "io_kretprobe", function: concat!("__x64_sys_", $call) },
+            Attach::Kprobe { program: "io_kprobe", function: concat!("__x64_sys_", $call) },
+        )+];
+    };
+}
+
+calls! {
+    "read",
+    "write",
+    "pread64",
+    "pwrite64",
+    "readv",
+    "writev",
+    "preadv",
+    "pwritev",
+    "preadv2",
+    "pwritev2",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "fallocate",
+    "ftruncate",
+    "truncate",
+    "sendfile64",
+    "splice",
+    "copy_file_range",
+    "msync",
+    "syncfs",
+    "sync",
+    "open",
+    "openat",
+    "openat2",
+    "creat",
+    "getdents",
+    "getdents64",
+}
+
 pub(super) const PROBE: Probe = Probe {
     name: "io",
     about: "each slow read, write, sync, open or copy of a file, with its path and user stack",
@@ -12,10 +74,14 @@ pub(super) const PROBE: Probe = Probe {
     records: &[Io::DESC],
     attach: &[AttachPoint {
         what: "a system call on a file begins and returns",
-        alternatives: &[Attach::All(&[
-            Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
-            Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
-        ])],
+        alternatives: &[
+            Attach::All(TRAMPOLINES),
+            Attach::All(KPROBES),
+            Attach::All(&[
+                Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
+                Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
+            ]),
+        ],
     }],
     optional: &[],
     walks: &[Walk {
