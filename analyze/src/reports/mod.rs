@@ -22,6 +22,7 @@ reports! {
     cpu::Cpu,
     stalls::Stalls,
     syscalls::Syscalls,
+    io::Io,
     block::Block,
     tree::Tree,
 }

@@ -3,30 +3,10 @@
 use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Probe, Walk};
 use ktape_format::schema::Io;
 
-/// What the function of a system call is named in BTF: that of a call without arguments is an alias.
-const fn function(call: &str, usual: &'static str) -> &'static str {
-    match call.as_bytes() {
-        b"sync" => "__do_sys_sync",
-        _ => usual,
-    }
-}
-
 /// The end of each call first, so that none is seen to begin that is not seen to end.
 macro_rules! calls {
     ($($call:literal,)+) => {
-        /// By trampoline at the functions of these system calls: others cost nothing.
-        const TRAMPOLINES: &[Attach] = &[$(
-            Attach::Fexit {
-                program: concat!("io_leave_", $call),
-                function: function($call, concat!("__x64_sys_", $call)),
-            },
-            Attach::Fentry {
-                program: concat!("io_enter_", $call),
-                function: function($call, concat!("__x64_sys_", $call)),
-            },
-        )+];
-
-        /// By breakpoint or ftrace at the same functions.
+        /// At the functions of these system calls: others cost nothing.
         const KPROBES: &[Attach] = &[$(
             Attach::Kprobe { program: "io_kretprobe", function: concat!("__x64_sys_", $call) },
             Attach::Kprobe { program: "io_kprobe", function: concat!("__x64_sys_", $call) },
@@ -75,7 +55,6 @@ pub(super) const PROBE: Probe = Probe {
     attach: &[AttachPoint {
         what: "a system call on a file begins and returns",
         alternatives: &[
-            Attach::All(TRAMPOLINES),
             Attach::All(KPROBES),
             Attach::All(&[
                 Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
@@ -91,7 +70,7 @@ pub(super) const PROBE: Probe = Probe {
         at_start: true,
         every: None,
     }],
-    maps: &[],
+    maps: &["io_old_calls"],
     needs: &[],
     knobs: &[
         Knob {
