@@ -6,8 +6,6 @@
  * end, and only if it was slow: a fast call costs two short programs.
  */
 #include "filter.bpf.h"
-#include "io_calls.bpf.h"
-#include "io_file.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
 
@@ -16,6 +14,14 @@ const volatile bool io_stacks = true;
 #define IO_FILES 0
 #define IO_ALL 1
 const volatile __u8 io_kinds = IO_FILES;
+
+/*
+ * Not for kernels before 5.17: without bpf_loop() the walk of a path takes the
+ * verifier too long.
+ */
+#if !defined(KTAPE_OLD_KERNEL)
+#include "io_calls.bpf.h"
+#include "io_file.bpf.h"
 
 /* The call that a thread is in. */
 struct io_call {
@@ -27,28 +33,6 @@ struct io_call {
 	__u16 spare;
 };
 
-#if defined(KTAPE_OLD_KERNEL)
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, __u32);
-	__type(value, struct io_call);
-} io_old_calls SEC(".maps");
-
-static __always_inline struct io_call *io_call_of(struct task_struct *task,
-						  bool create)
-{
-	static const struct io_call none;
-	__u32 tid = BPF_CORE_READ(task, pid);
-	struct io_call *call;
-
-	call = bpf_map_lookup_elem(&io_old_calls, &tid);
-	if (call || !create)
-		return call;
-	bpf_map_update_elem(&io_old_calls, &tid, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&io_old_calls, &tid);
-}
-#else
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -63,7 +47,6 @@ static __always_inline struct io_call *io_call_of(struct task_struct *task,
 				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
 				    0);
 }
-#endif
 
 static __always_inline void io_begin(struct io_call *call,
 				     struct task_struct *task, __u32 nr,
@@ -122,11 +105,7 @@ static __always_inline void io_read_args(struct task_struct *task, __u64 *args)
 {
 	struct pt_regs *regs;
 
-#if defined(KTAPE_OLD_KERNEL)
-	regs = BPF_CORE_READ(task, stack) + THREAD_SIZE - PT_REGS_SIZE;
-#else
 	regs = (void *)bpf_task_pt_regs(task);
-#endif
 #if defined(__TARGET_ARCH_x86)
 	args[0] = BPF_CORE_READ(regs, di);
 	args[1] = BPF_CORE_READ(regs, si);
@@ -369,3 +348,4 @@ int io_open(struct bpf_iter__task *ctx)
 	bpf_seq_write(seq, &fact, sizeof(fact));
 	return 0;
 }
+#endif

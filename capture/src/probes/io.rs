@@ -1,6 +1,6 @@
 //! The probe `io`: slow system calls on files.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Probe, Walk};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Needs, Probe, Walk};
 use ktape_format::schema::Io;
 
 /// The end of each call first, so that none is seen to begin that is not seen to end.
@@ -70,8 +70,8 @@ pub(super) const PROBE: Probe = Probe {
         at_start: true,
         every: None,
     }],
-    maps: &["io_old_calls"],
-    needs: &[],
+    maps: &[],
+    needs: &[Needs::Kernel(5, 17)],
     knobs: &[
         Knob {
             name: "min",
