@@ -16,8 +16,9 @@ const volatile bool io_stacks = true;
 const volatile __u8 io_kinds = IO_FILES;
 
 /*
- * Not for kernels before 5.17: without bpf_loop() the walk of a path takes the
- * verifier too long.
+ * Not for kernels before 5.17: without bpf_loop() the verifier follows each
+ * step of the loops, and a recording on 5.10 had not begun after minutes (in an
+ * emulated machine).
  */
 #if !defined(KTAPE_OLD_KERNEL)
 #include "io_calls.bpf.h"
