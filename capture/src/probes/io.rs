@@ -48,7 +48,7 @@ calls! {
 pub(super) const PROBE: Probe = Probe {
     name: "io",
     about: "each slow read, write, sync, open or copy of a file, with its path and user stack",
-    cost: "TODO",
+    cost: "0.4 us per system call, 0.6 us on a file (by kprobes only those on files)",
     default: false,
     always: false,
     records: &[Io::DESC],
