@@ -3,8 +3,8 @@
 #
 #   sudo samples/record.sh [NAME..]        KTAPE=path/to/ktape (default: target/release/ktape)
 #
-# Needs root, a C compiler, make, and for pgbench PostgreSQL with its contrib programs (Debian:
-# postgresql). Afterwards: cargo xtask bless.
+# Needs root, a C compiler, make, for pgbench and commits PostgreSQL with its contrib programs
+# (Debian: postgresql), and for disk fio. Afterwards: cargo xtask bless.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -86,7 +86,9 @@ sample_build() {
 	echo "compiled 24" >>"$here/build.txt"
 }
 
-sample_pgbench() {
+# A PostgreSQL server with a database of scale 10.
+postgres() {
+	[ -z "$server" ] || return 0
 	server=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 	mkdir "$work/pg"
 	chown postgres: "$work/pg"
@@ -96,12 +98,43 @@ sample_pgbench() {
 		-o "-c listen_addresses= -k $work/pg -c shared_buffers=256MB" start >/dev/null
 	as "$server/pgbench" -h "$work/pg" -i -s 10 -q postgres 2>/dev/null
 	as "$server/psql" -h "$work/pg" -qc checkpoint postgres
+}
+
+sample_pgbench() {
+	postgres
 	# The server and the client are the user's: nothing else of the host is recorded.
 	record pgbench -a -u "$(id -u postgres)" -e all -F 499 -- \
 		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 997 postgres
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench
+# What a commit waits for: the write-ahead log on a disk.
+sample_commits() {
+	postgres
+	record commits -a -u "$(id -u postgres)" -e block -e io/min=1ms/ -- \
+		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 199 postgres
+}
+
+# Reads, writes and discards of a disk of our own by fio, which counts them, and PostgreSQL's.
+sample_disk() {
+	truncate -s 64M "$work/disk"
+	loop=$(losetup --find --show "$work/disk")
+	{
+		printf '[global]\ndirect=1\nioengine=psync\nfilename=%s\nfsync=101\n' "$loop"
+		printf '[write]\nrw=write\nbs=4k\nsize=4132864\n'
+		printf '[read]\nstonewall\nrw=randread\nbs=8k\nsize=4120576\n'
+		printf '[trim]\nstonewall\nrw=randtrim\nbs=64k\nsize=3997696\n'
+	} >"$work/disk.fio"
+	before=$(awk -v d="${loop#/dev/}" '$3 == d' /proc/diskstats)
+	record disk -e block -e io/min=0s/ -- fio --output-format=json disk.fio || { losetup -d "$loop"; exit 1; }
+	after=$(awk -v d="${loop#/dev/}" '$3 == d' /proc/diskstats)
+	losetup -d "$loop"
+	{
+		echo "before $before"
+		echo "after $after"
+	} >>"$here/disk.txt"
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk
 for sample; do
 	"sample_$sample"
 done

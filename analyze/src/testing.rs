@@ -350,6 +350,38 @@ fn disk(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
         ..BlockIo::default()
     };
     tape.fact(BlockIo::DESC, 0, &row.encode());
+    files(tape, random, end, tid, tgid);
+}
+
+/// Facts of the io probe.
+fn files(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
+    use ktape_schema::Io;
+    let path = match random.below(3) {
+        0 => 0,
+        1 => tape.string("/srv/data"),
+        _ => 99_999,
+    };
+    let row = Io {
+        end,
+        duration: random.below(1 << 30),
+        bytes: random.below(1 << 16),
+        requested: random.below(1 << 16),
+        offset: random.below(1 << 20) as i64 - 1,
+        inode: random.below(5),
+        tid,
+        tgid,
+        path,
+        device: random.below(3) as u32,
+        kstack: random.below(6) as u32,
+        ustack: random.below(4) as u32,
+        nr: random.below(80) as u16,
+        error: random.below(600) as u16,
+        flags: random.below(128) as u16,
+        op: random.below(10) as u8,
+        kind: random.below(10) as u8,
+        ..Io::default()
+    };
+    tape.fact(Io::DESC, 0, &row.encode());
 }
 
 /// The answer of a report as JSON.

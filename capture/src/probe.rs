@@ -115,6 +115,9 @@ pub enum Attach {
 pub(crate) const PREEMPTED: ((u32, u32), &str) =
     ((7, 0), "it can be preempted, and misses what others do meanwhile");
 
+/// Of a larger group only the first two parts are named.
+const MOST_SHOWN: usize = 6;
+
 impl Attach {
     /// The programs' names in the object.
     pub fn programs(&self) -> Vec<&'static str> {
@@ -139,8 +142,12 @@ impl Attach {
             Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
             Attach::All(parts) => {
-                let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
-                parts.join(", ")
+                let shown = if parts.len() > MOST_SHOWN { 2 } else { parts.len() };
+                let mut text: Vec<String> = parts[..shown].iter().map(Attach::describe).collect();
+                if shown < parts.len() {
+                    text.push(format!("{} more", parts.len() - shown));
+                }
+                text.join(", ")
             }
             Attach::Before { how, .. } => how.describe(),
             Attach::Sampling { .. } => "perf_event".into(),

@@ -8,7 +8,7 @@
  * program does not run while it runs already on the same CPU, since 6.2: an
  * interrupt that completes requests of one disk may hit the end of another's.)
  */
-#include "block_types.h"
+#include "block_request.bpf.h"
 #include "filter.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
@@ -80,113 +80,6 @@ static __always_inline bool block_everyone(void)
 {
 	return !filter_cpu && !filter_targets && !filter_uid &&
 	       !wanted_cgroup && !allow_count && !deny_count;
-}
-
-static __always_inline __u8 block_op(__u32 cmd, __u32 bytes)
-{
-	__u32 op = cmd & REQ_OP_MASK;
-
-	if (op == REQ_OP_READ)
-		return KTAPE_BLOCK_IO_OP_READ;
-	if (op == REQ_OP_WRITE)
-		return !bytes && cmd & REQ_PREFLUSH ?
-		       KTAPE_BLOCK_IO_OP_EMPTY_FLUSH : KTAPE_BLOCK_IO_OP_WRITE;
-	if (op == REQ_OP_FLUSH)
-		return KTAPE_BLOCK_IO_OP_FLUSH;
-	if (op == REQ_OP_DISCARD)
-		return KTAPE_BLOCK_IO_OP_DISCARD;
-	if (op == REQ_OP_SECURE_ERASE)
-		return KTAPE_BLOCK_IO_OP_SECURE_ERASE;
-	if (op == REQ_OP_WRITE_ZEROES)
-		return KTAPE_BLOCK_IO_OP_WRITE_ZEROES;
-	if (op == REQ_OP_DRV_IN || op == REQ_OP_DRV_OUT)
-		return KTAPE_BLOCK_IO_OP_DRIVER;
-	if (bpf_core_enum_value_exists(enum req_op___block,
-				       REQ_OP_ZONE_APPEND___block) &&
-	    op == bpf_core_enum_value(enum req_op___block,
-				      REQ_OP_ZONE_APPEND___block))
-		return KTAPE_BLOCK_IO_OP_ZONE_APPEND;
-	return KTAPE_BLOCK_IO_OP_OTHER;
-}
-
-static __always_inline __u16 block_flags(__u32 cmd)
-{
-	__u16 flags = 0;
-
-	if (cmd & REQ_SYNC)
-		flags |= KTAPE_BLOCK_IO_FLAGS_SYNC;
-	if (cmd & REQ_META)
-		flags |= KTAPE_BLOCK_IO_FLAGS_META;
-	if (cmd & REQ_RAHEAD)
-		flags |= KTAPE_BLOCK_IO_FLAGS_READAHEAD;
-	if (cmd & REQ_FUA)
-		flags |= KTAPE_BLOCK_IO_FLAGS_FUA;
-	if (cmd & REQ_PREFLUSH)
-		flags |= KTAPE_BLOCK_IO_FLAGS_PREFLUSH;
-	if (cmd & REQ_BACKGROUND)
-		flags |= KTAPE_BLOCK_IO_FLAGS_BACKGROUND;
-	return flags;
-}
-
-/* Number of the disk: major and minor as a dev_t. 0 when it has none. */
-static __always_inline __u32 block_disk(struct request___block *rq)
-{
-	struct gendisk___block *disk = NULL;
-	struct request_queue___block *queue;
-
-#if defined(KTAPE_OLD_KERNEL)
-	struct request___block_old *old = (void *)rq;
-
-	if (bpf_core_field_exists(old->rq_disk))
-		disk = BPF_CORE_READ(old, rq_disk);
-	else
-#endif
-	{
-		queue = BPF_CORE_READ(rq, q);
-		disk = BPF_CORE_READ(queue, disk);
-	}
-	if (!disk)
-		return 0;
-	return (__u32)BPF_CORE_READ(disk, major) << 20 |
-	       (__u32)BPF_CORE_READ(disk, first_minor);
-}
-
-/* Number of the partition, that of the disk when there is none. */
-static __always_inline __u32 block_partition(struct request___block *rq,
-					     __u32 disk)
-{
-	struct block_device___block *part;
-	__u32 device;
-
-#if defined(KTAPE_OLD_KERNEL)
-	struct request___block_old *old = (void *)rq;
-	struct hd_struct___block *slice;
-
-	if (bpf_core_type_exists(struct hd_struct___block)) {
-		slice = BPF_CORE_READ(old, part);
-		device = slice ? BPF_CORE_READ(slice, __dev.devt) : 0;
-		return device ? device : disk;
-	}
-#endif
-	part = BPF_CORE_READ(rq, part);
-	device = part ? BPF_CORE_READ(part, bd_dev) : 0;
-	return device ? device : disk;
-}
-
-/*
- * Whether a request is one step of a write that needs flushes before or after
- * it (block/blk-flush.c): the whole then ends once more. The bit moved when the
- * flags became an enum (6.12).
- */
-static __always_inline bool in_flush_sequence(__u32 rq_flags)
-{
-	__u32 bit = kernel_version >= (6 << 16 | 12 << 8) ? 1 : 4;
-
-	if (bpf_core_enum_value_exists(enum rqf_flags___block,
-				       __RQF_FLUSH_SEQ___block))
-		bit = bpf_core_enum_value(enum rqf_flags___block,
-					  __RQF_FLUSH_SEQ___block);
-	return rq_flags >> (bit & 31) & 1;
 }
 
 /* Fills in who makes the request that the current thread makes. */
@@ -281,14 +174,14 @@ int block_getrq(__u64 *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct block_request entry = {};
-	__u64 bio;
+	__u64 bio = ctx[0];
 
 #if defined(KTAPE_OLD_KERNEL)
+	/* Not one load from a computed address: the verifier refuses that. */
+	barrier_var(bio);
 	if (kernel_version < (5 << 16 | 11 << 8))
 		bio = ctx[1];
-	else
 #endif
-		bio = ctx[0];
 	if (stopped() || !current_wanted(id >> 32, id))
 		return 0;
 	entry.start = bpf_ktime_get_ns();
@@ -335,18 +228,23 @@ static __always_inline void block_adopt(struct request___block *rq)
  * The queue was the first argument of these before 5.11 (commit a54895fa057c,
  * which the stable kernels of 5.10 have, too).
  */
+static __always_inline struct request___block *block_rq(__u64 *ctx)
+{
+	__u64 rq = ctx[0];
+
 #if defined(KTAPE_OLD_KERNEL)
-#define BLOCK_RQ(ctx)							\
-	((void *)(kernel_version < (5 << 16 | 10 << 8) ? (ctx)[1] : (ctx)[0]))
-#else
-#define BLOCK_RQ(ctx) ((void *)(ctx)[0])
+	barrier_var(rq);
+	if (kernel_version < (5 << 16 | 10 << 8))
+		rq = ctx[1];
 #endif
+	return (void *)rq;
+}
 
 SEC("tp_btf/block_rq_insert")
 int block_insert(__u64 *ctx)
 {
 	if (!stopped())
-		block_adopt(BLOCK_RQ(ctx));
+		block_adopt(block_rq(ctx));
 	return 0;
 }
 
@@ -387,7 +285,7 @@ static __always_inline bool block_follows(__u32 device, __u32 op, __u64 sector,
 SEC("tp_btf/block_rq_issue")
 int block_issue(__u64 *ctx)
 {
-	struct request___block *rq = BLOCK_RQ(ctx);
+	struct request___block *rq = block_rq(ctx);
 	struct ktape_block_io *fact;
 	struct block_request *entry;
 	__u64 key = (__u64)rq;
@@ -431,39 +329,11 @@ int block_issue(__u64 *ctx)
 SEC("tp_btf/block_rq_merge")
 int block_merge(__u64 *ctx)
 {
-	__u64 key = (__u64)BLOCK_RQ(ctx);
+	__u64 key = (__u64)block_rq(ctx);
 
 	if (!stopped())
 		bpf_map_delete_elem(&block_requests, &key);
 	return 0;
-}
-
-/* block/blk-core.c: blk_errors[]. */
-static __always_inline __u16 block_errno(__s32 error)
-{
-	static const __u8 errnos[32] = {
-		0,
-		95,	/* NOTSUPP: EOPNOTSUPP */
-		110,	/* TIMEOUT: ETIMEDOUT */
-		28,	/* NOSPC: ENOSPC */
-		67,	/* TRANSPORT: ENOLINK */
-		121,	/* TARGET: EREMOTEIO */
-		52,	/* RESV_CONFLICT: EBADE */
-		61,	/* MEDIUM: ENODATA */
-		84,	/* PROTECTION: EILSEQ */
-		12,	/* RESOURCE: ENOMEM */
-		5,	/* IOERR: EIO */
-		78,	/* DM_REQUEUE: EREMCHG */
-		11,	/* AGAIN: EAGAIN */
-		16,	/* DEV_RESOURCE: EBUSY */
-	};
-
-	/* An errno before 5.16 (commit 8a7d267b4a2d), since then a status. */
-	if (error < 0)
-		return -error;
-	if (!error)
-		return 0;
-	return errnos[error & 31] ? errnos[error & 31] : 5;
 }
 
 /* One that began before the recording: what can be known of it. */

@@ -98,3 +98,60 @@ fn every_compiler_of_the_build_is_in_the_tree() {
     }
     assert_eq!(rows_where(&tree, "processes", "comm", &json!("make")).len(), 1);
 }
+
+#[test]
+fn disk_requests_are_as_many_as_fio_and_the_kernel_counted() {
+    let counts = samples::counts("disk");
+    let json = &counts[counts.find('{').expect("JSON")..=counts.rfind('}').expect("JSON")];
+    let fio: serde_json::Value = serde_json::from_str(json).expect("fio's JSON");
+    let block = report(&samples::path("disk"), &["block"]);
+    let disk = lines(&counts, "after")[0][3].clone();
+    let of_disk = rows_where(&block, "devices", "device", &json!(disk));
+    let found = |op: &str| {
+        let row = of_disk.iter().find(|row| row["operation"] == json!(op)).expect("a row");
+        (number(row, "count"), number(row, "total_bytes"))
+    };
+    let jobs = [
+        ("write", "write", 1009, 4096),
+        ("read", "read", 503, 8192),
+        ("trim", "discard", 61, 65536),
+    ];
+    for (at, (what, op, count, bytes)) in jobs.into_iter().enumerate() {
+        let job = &fio["jobs"][at][what];
+        assert_eq!((number(job, "total_ios"), number(job, "io_bytes")), (count, count * bytes));
+        assert_eq!(found(op), (count, count * bytes), "{op}");
+    }
+    // Fields of /proc/diskstats behind the name: reads, writes, discards and their sectors.
+    let delta = |at: usize| {
+        let of = |when: &str| parse(&lines(&counts, when)[0][at + 3]);
+        of("after") - of("before")
+    };
+    let fsyncs = found("empty_flush").0;
+    assert_eq!((delta(1), delta(3) * 512), found("read"));
+    assert_eq!((delta(5), delta(7) * 512), (found("write").0 + fsyncs, found("write").1));
+    assert_eq!((delta(12), delta(14) * 512), found("discard"));
+
+    let io = report(&samples::path("disk"), &["io", "--by", "operation"]);
+    let calls =
+        |name: &str| number(rows_where(&io, "operations", "syscall", &json!(name))[0], "count");
+    assert_eq!(calls("pwrite64"), 1009);
+    assert_eq!(calls("fsync"), fsyncs);
+    assert!(calls("pread64") >= 503);
+}
+
+#[test]
+fn commits_wait_for_the_log() {
+    let io = report(&samples::path("commits"), &["io", "--by", "operation"]);
+    let syncs = rows_where(&io, "operations", "syscall", &json!("fdatasync"));
+    let slow = number(syncs[0], "count");
+    let block = report(&samples::path("commits"), &["block", "--by", "process"]);
+    assert!(!block["processes"].as_array().expect("rows").is_empty());
+    // A slow sync is one that waited for the device.
+    let block = report(&samples::path("commits"), &["block"]);
+    let flushes = rows_where(&block, "devices", "operation", &json!("empty_flush"));
+    let flushes: u64 = flushes.iter().map(|row| number(row, "count")).sum();
+    assert!(slow > 0 && flushes >= slow, "{slow} slow syncs, {flushes} flushes");
+    let files = report(&samples::path("commits"), &["io", "--by", "file"]);
+    let first = files["files"][0]["path"].as_str().expect("a path").to_owned();
+    assert!(first.contains("/pg_wal/"), "{first}");
+}

@@ -24,6 +24,7 @@ reports! {
     wakeups::Wakeups,
     timeline::Timeline,
     syscalls::Syscalls,
+    io::Io,
     block::Block,
     tree::Tree,
 }

@@ -6,6 +6,7 @@ mod damage;
 mod exports;
 mod filters;
 mod info;
+mod io;
 mod losses;
 mod names;
 mod offcpu;

@@ -1,21 +1,66 @@
 //! The probe `io`: slow system calls on files.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Probe, Walk};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Needs, Probe, Walk};
 use ktape_format::schema::Io;
+
+/// The end of each call first, so that none is seen to begin that is not seen to end.
+macro_rules! calls {
+    ($($call:literal,)+) => {
+        /// At the functions of these system calls: others cost nothing.
+        const KPROBES: &[Attach] = &[$(
+            Attach::Kprobe { program: "io_kretprobe", function: concat!("__x64_sys_", $call) },
+            Attach::Kprobe { program: "io_kprobe", function: concat!("__x64_sys_", $call) },
+        )+];
+    };
+}
+
+calls! {
+    "read",
+    "write",
+    "pread64",
+    "pwrite64",
+    "readv",
+    "writev",
+    "preadv",
+    "pwritev",
+    "preadv2",
+    "pwritev2",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "fallocate",
+    "ftruncate",
+    "truncate",
+    "sendfile64",
+    "splice",
+    "copy_file_range",
+    "msync",
+    "syncfs",
+    "sync",
+    "open",
+    "openat",
+    "openat2",
+    "creat",
+    "getdents",
+    "getdents64",
+}
 
 pub(super) const PROBE: Probe = Probe {
     name: "io",
     about: "each slow read, write, sync, open or copy of a file, with its path and user stack",
-    cost: "TODO",
+    cost: "0.4 us per system call, 0.6 us on a file (by kprobes only those on files)",
     default: false,
     always: false,
     records: &[Io::DESC],
     attach: &[AttachPoint {
         what: "a system call on a file begins and returns",
-        alternatives: &[Attach::All(&[
-            Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
-            Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
-        ])],
+        alternatives: &[
+            Attach::All(KPROBES),
+            Attach::All(&[
+                Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
+                Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
+            ]),
+        ],
     }],
     optional: &[],
     walks: &[Walk {
@@ -26,7 +71,7 @@ pub(super) const PROBE: Probe = Probe {
         every: None,
     }],
     maps: &[],
-    needs: &[],
+    needs: &[Needs::Kernel(5, 17)],
     knobs: &[
         Knob {
             name: "min",

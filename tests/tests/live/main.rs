@@ -7,6 +7,7 @@ mod cpu;
 mod crash;
 mod disk;
 mod ending;
+mod files;
 mod filters;
 mod flood;
 mod launch;
@@ -34,6 +35,9 @@ const TESTS: &[Test] = &[
     ("system_calls_agree_with_strace", syscalls::strace),
     ("the_kernel_counts_what_its_programs_cost", syscalls::cost),
     ("disk_requests_agree_with_diskstats_and_fio", disk::counts),
+    ("slow_file_io_has_its_path_and_its_caller", files::slow),
+    ("file_io_is_counted_exactly", files::exact),
+    ("file_io_that_hangs_shows_as_open", files::hang),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
