@@ -16,6 +16,7 @@ probes! {
     sched,
     cpu,
     syscalls,
+    tcp,
 }
 
 /// The probe of this name.
