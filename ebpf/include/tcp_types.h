@@ -186,15 +186,6 @@ struct task_struct___tcp {
 	struct css_set___tcp *cgroups;
 } CORE;
 
-/* Whether a tracepoint has an argument: its text event would have a field. */
-struct trace_event_raw_tcp_retransmit_skb___tcp {
-	int err;	/* since 6.17 */
-} CORE;
-
-struct trace_event_raw_tcp_send_reset___tcp {
-	int reason;	/* since 6.10 */
-} CORE;
-
 /* include/net/rstreason.h, since 6.10: the numbers differ between kernels. */
 enum sk_rst_reason {
 	SK_RST_REASON_NOT_SPECIFIED,
@@ -223,6 +214,15 @@ enum sk_rst_reason {
 	SK_RST_REASON_MPTCP_RST_EMIDDLEBOX,
 	SK_RST_REASON_ERROR,
 };
+
+/* Whether a tracepoint has an argument: its text event would have a field. */
+struct trace_event_raw_tcp_retransmit_skb___tcp {
+	int err;	/* since 6.17 */
+} CORE;
+
+struct trace_event_raw_tcp_send_reset___tcp {
+	enum sk_rst_reason reason;	/* since 6.10 */
+} CORE;
 
 /* net/ipv4/tcp_ipv4.c, fs/proc: what iterators are given. */
 struct bpf_iter__tcp {
