@@ -15,4 +15,5 @@ mod stalls;
 mod symbolize;
 mod syscalls;
 mod tasks;
+mod tcp;
 mod tree;

@@ -12,6 +12,7 @@ mod launch;
 mod oracles;
 mod short_lived;
 mod syscalls;
+mod tcp;
 mod waits;
 
 use ktape_tests::live::{self, Test};
@@ -29,6 +30,13 @@ const TESTS: &[Test] = &[
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),
     ("system_calls_agree_with_strace", syscalls::strace),
+    ("tcp_segments_sent_again_are_those_of_the_kernel", tcp::loss_and_delay),
+    ("tcp_connections_have_their_processes", tcp::processes),
+    ("tcp_connections_have_their_closers", tcp::closers),
+    ("tcp_accept_queues_are_seen_full", tcp::full_queue),
+    ("tcp_resets_are_counted", tcp::aborts),
+    ("tcp_windows_of_0_are_seen", tcp::zero_window),
+    ("tcp_connections_from_before_are_known", tcp::before),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),

@@ -8,10 +8,10 @@ use ktape_schema::{
 
 use super::connection::Ended;
 use super::events::Retransmits;
-use super::group::{self, Group};
+use super::group::{self, Group as Sums};
 use super::sample::Shot;
 use super::{By, Connection, State, Tcp, cells, tables};
-use crate::answer::{Answer, Block, Cell, Facts, Histogram, Note, NoteKind, Show, Table, Unit};
+use crate::answer::{Answer, Block, Cell, Facts, Group, Histogram, Note, NoteKind, Show, Table, Unit};
 use crate::context::Context;
 use crate::run::{BoundedKey, LogHistogram};
 use crate::task_cells;
@@ -38,7 +38,7 @@ pub(super) fn answer(report: &Tcp, cx: &Context<'_>, mut state: State) -> Answer
     Answer { blocks, notes: notes(&whole), ..Answer::default() }
 }
 
-fn summary(whole: &Group) -> Facts {
+fn summary(whole: &Sums) -> Facts {
     let count = Cell::Count;
     let retransmits = &whole.retransmits;
     let mut rows = vec![
@@ -50,8 +50,8 @@ fn summary(whole: &Group) -> Facts {
         ("reset_by_peer", "  reset by the peer", count(whole.reset)),
         ("aborted", "  aborted from here", count(whole.aborted)),
         ("failed", "  given up by the kernel", count(whole.broken)),
-        ("bytes_sent", "sent", Cell::Bytes(whole.bytes_sent)),
-        ("bytes_received", "received", Cell::Bytes(whole.bytes_received)),
+        ("sent_bytes", "sent", Cell::Bytes(whole.bytes_sent)),
+        ("received_bytes", "received", Cell::Bytes(whole.bytes_received)),
         ("retransmitted_segments", "sent again, segments", count(retransmits.all())),
         ("retransmitted_bytes", "  bytes", Cell::Bytes(retransmits.bytes)),
         ("resets", "resets", count(whole.resets)),
@@ -67,7 +67,7 @@ fn summary(whole: &Group) -> Facts {
     Facts { key: "summary", rows, ..Facts::default() }
 }
 
-fn latencies(group: &Group) -> [(&'static str, &'static str, Cell); 9] {
+fn latencies(group: &Sums) -> [(&'static str, &'static str, Cell); 9] {
     let (connects, rtt) = (&group.connects, &group.rtt);
     [
         ("connect_p50_ns", "connect p50", cells::percentile(connects, 500)),
@@ -82,14 +82,17 @@ fn latencies(group: &Group) -> [(&'static str, &'static str, Cell); 9] {
     ]
 }
 
-fn histograms(whole: &Group) -> Vec<Block> {
+fn histograms(whole: &Sums) -> Vec<Block> {
     let histogram = |key, title: &str, of: &LogHistogram| {
-        Block::Histogram(Histogram {
+        let histogram = Block::Histogram(Histogram {
             key,
             title: title.to_owned(),
             unit: Unit::Ns,
             buckets: of.log2(),
-        })
+        });
+        // People need no header over nothing.
+        let show = if of.count() == 0 { Show::Json } else { Show::All };
+        Block::Group(Group { show, blocks: vec![histogram], ..Group::default() })
     };
     vec![
         histogram("rtt", "Smoothed round-trip times, of samples", &whole.rtt),
@@ -112,9 +115,9 @@ const CONNECTION: [(&str, &str); 44] = [
     ("end_ns", ""),
     ("duration_ns", "lasted"),
     ("connect_ns", "connect"),
-    ("bytes_sent", "sent"),
-    ("bytes_acked", ""),
-    ("bytes_received", "received"),
+    ("sent_bytes", "sent"),
+    ("acked_bytes", ""),
+    ("received_bytes", "received"),
     ("segs_out", ""),
     ("segs_in", ""),
     ("retransmitted_segments", "again"),
@@ -235,7 +238,10 @@ fn connection(cx: &Context<'_>, key: u64, known: &Connection) -> Vec<Cell> {
         shot(|last| last.snd_wnd, Cell::Bytes),
         shot(|last| last.rcv_wnd, Cell::Bytes),
         shot(|last| last.mss, Cell::Bytes),
-        Cell::maybe(last, |last| Cell::Bytes(last.delivery_rate)),
+        Cell::maybe(last, |last| Cell::Rate {
+            count: last.delivery_rate,
+            per_ns: 1_000_000_000,
+        }),
         Cell::Count(known.samples.own_zero_windows),
         Cell::Count(known.samples.peer_zero_windows),
         Cell::Count(known.samples.count),
@@ -269,13 +275,13 @@ const GROUP: [(&str, &str); 27] = [
     ("reset_by_peer", "reset"),
     ("aborted", "aborted"),
     ("failed", ""),
-    ("bytes_sent", "sent"),
-    ("bytes_acked", ""),
-    ("bytes_received", "received"),
+    ("sent_bytes", "sent"),
+    ("acked_bytes", ""),
+    ("received_bytes", "received"),
     ("segs_out", ""),
     ("segs_in", ""),
-    ("segs_retransmitted", ""),
-    ("bytes_retransmitted", ""),
+    ("lifetime_retransmitted_segments", ""),
+    ("lifetime_retransmitted_bytes", ""),
     ("retransmitted_segments", "again"),
     ("retransmits_timeout", ""),
     ("retransmits_fast", ""),
@@ -290,7 +296,7 @@ const GROUP: [(&str, &str); 27] = [
     ("peer_zero_window_samples", ""),
 ];
 
-fn groups(cx: &Context<'_>, by: By, mut groups: Vec<(u64, Group)>) -> Table {
+fn groups(cx: &Context<'_>, by: By, mut groups: Vec<(u64, Sums)>) -> Table {
     groups.sort_by_cached_key(|(key, group)| {
         let bytes = group.bytes_sent.saturating_add(group.bytes_received);
         (Reverse(group.retransmits.all()), Reverse(bytes), *key)
@@ -301,7 +307,7 @@ fn groups(cx: &Context<'_>, by: By, mut groups: Vec<(u64, Group)>) -> Table {
         By::Host | By::Connection => ("hosts", "The host", vec![("host", "host")]),
     };
     columns.extend(GROUP);
-    let names = latencies(&Group::default());
+    let names = latencies(&Sums::default());
     columns.extend(names.iter().map(|&(key, label, _)| (key, label)));
     let mut table = Table::main(key, &columns);
     table.title = title.to_owned();
@@ -330,7 +336,7 @@ fn groups(cx: &Context<'_>, by: By, mut groups: Vec<(u64, Group)>) -> Table {
     table
 }
 
-fn group_cells(group: &Group) -> Vec<Cell> {
+fn group_cells(group: &Sums) -> Vec<Cell> {
     let mut row: Vec<Cell> = [
         group.connections,
         group.active,
@@ -363,7 +369,7 @@ fn group_cells(group: &Group) -> Vec<Cell> {
     row
 }
 
-fn notes(whole: &Group) -> Vec<Note> {
+fn notes(whole: &Sums) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut about = |text: &str| notes.push(Note::new(NoteKind::About, text.to_owned()));
     if whole.connections > 0 {
