@@ -3,8 +3,8 @@
 #
 #   sudo samples/record.sh [NAME..]        KTAPE=path/to/ktape (default: target/release/ktape)
 #
-# Needs root, a C compiler, make, and for pgbench PostgreSQL with its contrib programs (Debian:
-# postgresql). Afterwards: cargo xtask bless.
+# Needs root, a C compiler, make, for pgbench PostgreSQL with its contrib programs (Debian:
+# postgresql), for tcp /dev/net/tun and iproute2. Afterwards: cargo xtask bless.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -62,6 +62,11 @@ sample_forks() {
 	record forks -e all -F 997 -- "$work/forks"
 }
 
+sample_tcp() {
+	workload tcp_path
+	record tcp -e tcp/every=100ms/ -- ./tcp_path 1000003 41 5000
+}
+
 # A library of 23 files and a program that uses them all.
 sample_build() {
 	mkdir "$work/build"
@@ -101,7 +106,7 @@ sample_pgbench() {
 		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 997 postgres
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench
+[ $# -gt 0 ] || set -- waits calls forks build pgbench tcp
 for sample; do
 	"sample_$sample"
 done

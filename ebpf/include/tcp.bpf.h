@@ -197,8 +197,8 @@ static __noinline void tcp_addresses(struct sock_common___tcp *sk,
 		local->ip[0] = BPF_CORE_READ(sk, skc_rcv_saddr);
 		remote->ip[0] = BPF_CORE_READ(sk, skc_daddr);
 	} else if (bpf_core_field_exists(sk->skc_v6_daddr)) {
-		bpf_probe_read_kernel(local->ip, 16, __builtin_preserve_access_index(&sk->skc_v6_rcv_saddr));
-		bpf_probe_read_kernel(remote->ip, 16, __builtin_preserve_access_index(&sk->skc_v6_daddr));
+		bpf_core_read(local->ip, 16, &sk->skc_v6_rcv_saddr);
+		bpf_core_read(remote->ip, 16, &sk->skc_v6_daddr);
 	}
 }
 

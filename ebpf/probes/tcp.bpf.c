@@ -9,6 +9,7 @@
  * nothing there, but for those that only a system call makes.
  */
 #include "tcp_rows.bpf.h"
+#include "tcp_walks.bpf.h"
 
 /* The process that closes in order is the current one (tcp_close_state()). */
 static __always_inline bool tcp_closes(struct sock___tcp *sk,

@@ -30,7 +30,8 @@ static inline void interface_up(const char *name, const char *address)
 		inet_pton(AF_INET, address, &in->sin_addr);
 		must(!ioctl(control, SIOCSIFADDR, &request), "SIOCSIFADDR");
 		inet_pton(AF_INET, "255.255.255.0", &in->sin_addr);
-		must(!ioctl(control, SIOCSIFNETMASK, &request), "SIOCSIFNETMASK");
+		must(!ioctl(control, SIOCSIFNETMASK, &request),
+		     "SIOCSIFNETMASK");
 	}
 	request.ifr_flags = IFF_UP | IFF_RUNNING;
 	must(!ioctl(control, SIOCSIFFLAGS, &request), "SIOCSIFFLAGS");
@@ -44,8 +45,10 @@ static inline void new_netns(void)
 	interface_up("lo", NULL);
 }
 
-/* A counter of /proc/self/net/snmp or netstat: a line of names, one of numbers. */
-static inline unsigned long long counter(const char *file, const char *protocol, const char *name)
+/* A counter of /proc/self/net/snmp or netstat: a line of names, one of numbers.
+ */
+static inline unsigned long long counter(const char *file, const char *protocol,
+					 const char *name)
 {
 	static char names[8192], numbers[8192];
 	char path[64], *word, *value, *save, *save_value;
@@ -55,12 +58,15 @@ static inline unsigned long long counter(const char *file, const char *protocol,
 	snprintf(path, sizeof(path), "/proc/self/net/%s", file);
 	text = fopen(path, "r");
 	must(text != NULL, path);
-	while (fgets(names, sizeof(names), text) && fgets(numbers, sizeof(numbers), text)) {
-		if (strncmp(names, protocol, strlen(protocol)) || names[strlen(protocol)] != ':')
+	while (fgets(names, sizeof(names), text) &&
+	       fgets(numbers, sizeof(numbers), text)) {
+		if (strncmp(names, protocol, strlen(protocol)) ||
+		    names[strlen(protocol)] != ':')
 			continue;
 		word = strtok_r(names, " \n", &save);
 		value = strtok_r(numbers, " \n", &save_value);
-		for (; word && value; word = strtok_r(NULL, " \n", &save),
+		for (; word && value;
+		     word = strtok_r(NULL, " \n", &save),
 		     value = strtok_r(NULL, " \n", &save_value))
 			if (!strcmp(word, name))
 				found = strtoull(value, NULL, 10);

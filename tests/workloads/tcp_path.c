@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A TCP connection over a path of its own that delays every packet and drops every n-th data
- * segment: two network namespaces, a TUN device in each, and a process that carries packets from
- * one to the other.
+ * A TCP connection over a path of its own that delays every packet and drops
+ * every n-th data segment: two network namespaces, a TUN device in each, and a
+ * process that carries packets from one to the other.
  *
  *   tcp_path BYTES DROP_EVERY DELAY_US
  *
- * The client sends BYTES, gets 1009 bytes back, stays for 1.3 s and closes; then it connects to a
- * port where nobody listens. Says what each side knows: its pid and bytes, what was carried, dropped
- * and seen a second time, and what the kernel counts in the client's namespace, which has nothing
- * else in it.
+ * The client sends BYTES, gets 1009 bytes back, stays for 1.3 s and closes;
+ * then it connects to a port where nobody listens. Says what each side knows:
+ * its pid and bytes, what was carried, dropped and seen a second time, and what
+ * the kernel counts in the client's namespace, which has nothing else in it.
  */
 #define _GNU_SOURCE
 #include "netns.h"
@@ -60,7 +60,8 @@ static int tun(const char *address)
 
 static struct sockaddr_in address(const char *host, int port)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_port = htons(port)};
 
 	inet_pton(AF_INET, host, &in.sin_addr);
 	return in;
@@ -79,18 +80,23 @@ static int data_of(const unsigned char *ip, int len, uint32_t *seq)
 	return len - header - (tcp[12] >> 4) * 4;
 }
 
-static void carry(int client, int server, unsigned long drop_every, uint64_t delay)
+static void carry(int client, int server, unsigned long drop_every,
+		  uint64_t delay)
 {
-	struct way ways[2] = {{.from = client, .to = server}, {.from = server, .to = client}};
+	struct way ways[2] = {{.from = client, .to = server},
+			      {.from = server, .to = client}};
 	unsigned long carried = 0, dropped = 0, data = 0, again = 0;
 	uint32_t next = 0;
 	int started = 0;
 
 	for (int at = 0; at < 2; at++)
-		must((ways[at].queue = calloc(QUEUE, sizeof(struct packet))) != NULL, "calloc");
+		must((ways[at].queue = calloc(QUEUE, sizeof(struct packet))) !=
+			 NULL,
+		     "calloc");
 	signal(SIGTERM, end);
 	while (!ended) {
-		struct pollfd fds[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+		struct pollfd fds[2] = {{.fd = client, .events = POLLIN},
+					{.fd = server, .events = POLLIN}};
 		uint64_t now = now_ns(), due = now + 50000000;
 		struct timespec wait;
 
@@ -98,13 +104,17 @@ static void carry(int client, int server, unsigned long drop_every, uint64_t del
 			struct way *way = &ways[at];
 
 			for (; way->tail != way->head; way->tail++) {
-				struct packet *packet = &way->queue[way->tail % QUEUE];
+				struct packet *packet =
+				    &way->queue[way->tail % QUEUE];
 
 				if (packet->due > now) {
-					due = packet->due < due ? packet->due : due;
+					due = packet->due < due ? packet->due
+								: due;
 					break;
 				}
-				must(write(way->to, packet->bytes, packet->len) == packet->len, "write");
+				must(write(way->to, packet->bytes,
+					   packet->len) == packet->len,
+				     "write");
 				carried++;
 			}
 		}
@@ -115,23 +125,29 @@ static void carry(int client, int server, unsigned long drop_every, uint64_t del
 			struct way *way = &ways[at];
 
 			while (way->head - way->tail < QUEUE) {
-				struct packet *packet = &way->queue[way->head % QUEUE];
+				struct packet *packet =
+				    &way->queue[way->head % QUEUE];
 				uint32_t seq;
 				int bytes;
 
-				packet->len = read(way->from, packet->bytes, sizeof(packet->bytes));
+				packet->len = read(way->from, packet->bytes,
+						   sizeof(packet->bytes));
 				if (packet->len <= 0)
 					break;
 				packet->due = now_ns() + delay;
-				bytes = at == 0 ? data_of(packet->bytes, packet->len, &seq) : 0;
+				bytes = at == 0 ? data_of(packet->bytes,
+							  packet->len, &seq)
+						: 0;
 				if (bytes > 0) {
 					data++;
-					if (started && (int32_t)(seq - next) < 0)
+					if (started &&
+					    (int32_t)(seq - next) < 0)
 						again++;
 					else
 						next = seq + bytes;
 					started = 1;
-					if (drop_every && data % drop_every == 0) {
+					if (drop_every &&
+					    data % drop_every == 0) {
 						dropped++;
 						continue;
 					}
@@ -140,8 +156,9 @@ static void carry(int client, int server, unsigned long drop_every, uint64_t del
 			}
 		}
 	}
-	printf("path carried %lu data_segments %lu dropped %lu seen_again %lu\n", carried, data, dropped,
-	       again);
+	printf(
+	    "path carried %lu data_segments %lu dropped %lu seen_again %lu\n",
+	    carried, data, dropped, again);
 	fflush(stdout);
 	_exit(0);
 }
@@ -155,11 +172,13 @@ static void serve(int ready)
 	ssize_t got;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	must(!bind(listener, (void *)&in, sizeof(in)) && !listen(listener, 5), "listen");
+	must(!bind(listener, (void *)&in, sizeof(in)) && !listen(listener, 5),
+	     "listen");
 	must(write(ready, "x", 1) == 1, "write");
 	peer = accept(listener, NULL, NULL);
 	must(peer >= 0, "accept");
-	/* The client says when it has sent everything by shutting down its side. */
+	/* The client says when it has sent everything by shutting down its
+	 * side. */
 	while ((got = read(peer, bytes, sizeof(bytes))) > 0)
 		received += got;
 	must(write(peer, bytes, REPLY) == REPLY, "write");
@@ -175,11 +194,15 @@ static void print_rtt(int sock)
 	socklen_t len = sizeof(info);
 
 	must(!getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len), "TCP_INFO");
-	printf("tcp_info rtt_us %u rttvar_us %u retrans %u cwnd %u\n", info.tcpi_rtt, info.tcpi_rttvar,
-	       info.tcpi_total_retrans, info.tcpi_snd_cwnd);
+	printf("tcp_info rtt_us %u rttvar_us %u retrans %u cwnd %u\n",
+	       info.tcpi_rtt, info.tcpi_rttvar, info.tcpi_total_retrans,
+	       info.tcpi_snd_cwnd);
 	fflush(stdout);
-	/* The same through another program; -H has no header, -i the numbers. */
-	must(system("ss -Htin state connected 2>/dev/null | sed 's/^/ss /'") >= 0, "ss");
+	/* The same through another program; -H has no header, -i the numbers.
+	 */
+	must(system("ss -Htin state connected 2>/dev/null | sed 's/^/ss /'") >=
+		 0,
+	     "ss");
 }
 
 static void request(unsigned long long bytes)
@@ -196,7 +219,8 @@ static void request(unsigned long long bytes)
 	connected = now_ns() - begin;
 	getsockname(sock, (void *)&in, &len);
 	while (sent < bytes) {
-		size_t most = bytes - sent < sizeof(buffer) ? bytes - sent : sizeof(buffer);
+		size_t most = bytes - sent < sizeof(buffer) ? bytes - sent
+							    : sizeof(buffer);
 
 		got = write(sock, buffer, most);
 		must(got > 0, "write");
@@ -214,22 +238,27 @@ static void request(unsigned long long bytes)
 		received += got;
 	close(sock);
 	sleep_us(300000);
-	printf("client %d port %d sent %llu received %llu connect_ns %llu\n", getpid(),
-	       ntohs(in.sin_port), sent, received, (unsigned long long)connected);
+	printf("client %d port %d sent %llu received %llu connect_ns %llu\n",
+	       getpid(), ntohs(in.sin_port), sent, received,
+	       (unsigned long long)connected);
 	sock = socket(AF_INET, SOCK_STREAM, 0);
 	in = address(SERVER, PORT + 2);
 	error = connect(sock, (void *)&in, sizeof(in)) ? errno : 0;
 	printf("refused %d error %d\n", getpid(), error);
-	printf("kernel RetransSegs %llu ActiveOpens %llu AttemptFails %llu TCPTimeouts %llu\n",
-	       counter("snmp", "Tcp", "RetransSegs"), counter("snmp", "Tcp", "ActiveOpens"),
-	       counter("snmp", "Tcp", "AttemptFails"), counter("netstat", "TcpExt", "TCPTimeouts"));
+	printf("kernel RetransSegs %llu ActiveOpens %llu AttemptFails %llu "
+	       "TCPTimeouts %llu\n",
+	       counter("snmp", "Tcp", "RetransSegs"),
+	       counter("snmp", "Tcp", "ActiveOpens"),
+	       counter("snmp", "Tcp", "AttemptFails"),
+	       counter("netstat", "TcpExt", "TCPTimeouts"));
 	fflush(stdout);
 	_exit(0);
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long long bytes = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000003;
+	unsigned long long bytes =
+	    argc > 1 ? strtoull(argv[1], NULL, 10) : 1000003;
 	unsigned long drop_every = argc > 2 ? strtoul(argv[2], NULL, 10) : 41;
 	uint64_t delay = 1000 * (argc > 3 ? strtoull(argv[3], NULL, 10) : 5000);
 	int client, server, client_ns, server_ns, ready[2], status;
@@ -257,8 +286,10 @@ int main(int argc, char **argv)
 		must(!setns(client_ns, CLONE_NEWNET), "setns");
 		request(bytes);
 	}
-	must(waitpid(client_pid, &status, 0) == client_pid && !status, "the client");
-	must(waitpid(server_pid, &status, 0) == server_pid && !status, "the server");
+	must(waitpid(client_pid, &status, 0) == client_pid && !status,
+	     "the client");
+	must(waitpid(server_pid, &status, 0) == server_pid && !status,
+	     "the server");
 	kill(carrier, SIGTERM);
 	waitpid(carrier, &status, 0);
 	return 0;

@@ -2,12 +2,17 @@
 /*
  * TCP sockets on the loopback interface of a network namespace of its own.
  *
- *   tcp_sockets short N    N connections of two processes, every seventh by IPv6
- *   tcp_sockets abort N    N connections that the client ends with a RST, unread data or not
- *   tcp_sockets queue N    N connections to a listener of backlog 3 that accepts none, for 2.5 s
- *   tcp_sockets zero BYTES a server that reads nothing for 1.2 s, then everything
- *   tcp_sockets quiet      a listener and a connection of two processes, from before to after a
- *                          recording: waits for a line, sends 1013 bytes, waits for another
+ *   tcp_sockets short N
+ *	N connections of two processes, every seventh by IPv6
+ *   tcp_sockets abort N
+ *	N connections that the client ends with a RST, with unread data or not
+ *   tcp_sockets queue N
+ *	N connections to a listener of backlog 3 that accepts none, for 2.5 s
+ *   tcp_sockets zero BYTES
+ *	a server that reads nothing for 1.2 s, then everything
+ *   tcp_sockets quiet
+ *	a connection of two processes, from before to after a recording: waits
+ *	for a line, sends 1013 bytes, waits for another
  */
 #define _GNU_SOURCE
 #include "netns.h"
@@ -18,8 +23,10 @@
 
 static int listen_on(int family, int backlog, int *port)
 {
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+				   .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int listener = socket(family, SOCK_STREAM, 0);
 	socklen_t len;
 
@@ -49,8 +56,8 @@ static int connect_to(int family, int port, int flags)
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int sock = socket(family, SOCK_STREAM | flags, 0), failed;
 
-	failed = family == AF_INET6 ? connect(sock, (void *)&in6, sizeof(in6)) :
-				      connect(sock, (void *)&in, sizeof(in));
+	failed = family == AF_INET6 ? connect(sock, (void *)&in6, sizeof(in6))
+				    : connect(sock, (void *)&in, sizeof(in));
 	must(!failed || (flags && errno == EINPROGRESS), "connect");
 	return sock;
 }
@@ -61,7 +68,8 @@ static void read_all(int sock, size_t bytes)
 	ssize_t got;
 
 	for (; bytes; bytes -= got) {
-		got = read(sock, buffer, bytes < sizeof(buffer) ? bytes : sizeof(buffer));
+		got = read(sock, buffer,
+			   bytes < sizeof(buffer) ? bytes : sizeof(buffer));
 		must(got > 0, "read");
 	}
 }
@@ -72,7 +80,8 @@ static void write_all(int sock, size_t bytes)
 	ssize_t put;
 
 	for (; bytes; bytes -= put) {
-		put = write(sock, buffer, bytes < sizeof(buffer) ? bytes : sizeof(buffer));
+		put = write(sock, buffer,
+			    bytes < sizeof(buffer) ? bytes : sizeof(buffer));
 		must(put > 0, "write");
 	}
 }
@@ -94,12 +103,14 @@ static void short_ones(int many)
 		int v6 = at % 7 == 0;
 
 		if (!server) {
-			sock = accept4(v6 ? listener6 : listener, NULL, NULL, SOCK_CLOEXEC);
+			sock = accept4(v6 ? listener6 : listener, NULL, NULL,
+				       SOCK_CLOEXEC);
 			must(sock >= 0, "accept");
 			read_all(sock, 101);
 			write_all(sock, 211);
 		} else {
-			sock = connect_to(v6 ? AF_INET6 : AF_INET, v6 ? port6 : port, 0);
+			sock = connect_to(v6 ? AF_INET6 : AF_INET,
+					  v6 ? port6 : port, 0);
 			write_all(sock, 101);
 			read_all(sock, 211);
 		}
@@ -118,7 +129,8 @@ static void aborted(int many)
 	int port, listener = listen_on(AF_INET, 128, &port), at;
 
 	for (at = 0; at < many; at++) {
-		int sock = connect_to(AF_INET, port, 0), peer = accept(listener, NULL, NULL);
+		int sock = connect_to(AF_INET, port, 0),
+		    peer = accept(listener, NULL, NULL);
 
 		must(peer >= 0, "accept");
 		/* In turn: not lingering, and not reading what has come. */
@@ -126,13 +138,15 @@ static void aborted(int many)
 			write_all(peer, 7);
 			sleep_us(1000);
 		} else {
-			setsockopt(sock, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+			setsockopt(sock, SOL_SOCKET, SO_LINGER, &at_once,
+				   sizeof(at_once));
 		}
 		close(sock);
 		close(peer);
 	}
 	said("aborter", getpid(), many, "");
-	printf("kernel OutRsts %llu EstabResets %llu\n", counter("snmp", "Tcp", "OutRsts"),
+	printf("kernel OutRsts %llu EstabResets %llu\n",
+	       counter("snmp", "Tcp", "OutRsts"),
 	       counter("snmp", "Tcp", "EstabResets"));
 }
 
@@ -144,9 +158,11 @@ static void full_queue(int many)
 		connect_to(AF_INET, port, SOCK_NONBLOCK);
 	sleep_us(2500000);
 	printf("listener %d port %d backlog 3\n", getpid(), port);
-	printf("kernel ListenOverflows %llu ListenDrops %llu RetransSegs %llu\n",
-	       counter("netstat", "TcpExt", "ListenOverflows"),
-	       counter("netstat", "TcpExt", "ListenDrops"), counter("snmp", "Tcp", "RetransSegs"));
+	printf(
+	    "kernel ListenOverflows %llu ListenDrops %llu RetransSegs %llu\n",
+	    counter("netstat", "TcpExt", "ListenOverflows"),
+	    counter("netstat", "TcpExt", "ListenDrops"),
+	    counter("snmp", "Tcp", "RetransSegs"));
 	fflush(stdout);
 	(void)listener;
 }

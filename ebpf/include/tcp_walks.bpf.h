@@ -1,8 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * tcp, its iterators: sockets that were there before the recording, whose they
  * are, and what those that are known are like.
  */
+#ifndef KTAPE_TCP_WALKS_BPF_H
+#define KTAPE_TCP_WALKS_BPF_H
+
 #include "tcp_rows.bpf.h"
 
 /*
@@ -88,6 +91,57 @@ static __always_inline struct tcp_socket *tcp_meet(struct tcp_stay *stay,
 	return socket;
 }
 
+/* Whether the address is that of another socket by now. */
+static __always_inline bool tcp_is_another(struct sock___tcp *sk,
+					   struct tcp_socket *socket)
+{
+	return socket->local &&
+	       (BPF_CORE_READ(sk, __sk_common.skc_num) != socket->num ||
+		BPF_CORE_READ(sk, __sk_common.skc_dport) != socket->dport);
+}
+
+/*
+ * A socket as it is now, and at the stop its connection as open. The rows go
+ * through the ring: an iterator's own buffer takes 32 kB per step
+ * (bpf_seq_read() of kernel/bpf/bpf_iter.c), and here all of them are one.
+ */
+static __always_inline void tcp_look(struct tcp_stay *stay,
+				     struct sock___tcp *sk,
+				     struct tcp_socket *socket)
+{
+	struct tcp_socket *still;
+	__u64 key = (__u64)sk;
+	__u8 state;
+	__u64 stop;
+
+	state = tcp_state_of(sk);
+	stop = moment(MOMENT_STOP);
+	/*
+	 * Its change to CLOSE takes it out of the map; if it is closed, or
+	 * another one by now, and still in the map after a while, the change
+	 * was missed. From the stop on changes are not looked at.
+	 */
+	if (!stop && stay->now - socket->since > 100000000 &&
+	    (state == TCP_CLOSE || tcp_is_another(sk, socket))) {
+		still = bpf_map_lookup_elem(&tcp_sockets, &key);
+		if (still && still->id == socket->id) {
+			if (still->wanted && still->state != TCP_LISTEN)
+				tcp_lose(stay, KTAPE_TCP_CONNECTION);
+			bpf_map_delete_elem(&tcp_sockets, &key);
+		}
+		return;
+	}
+	if (!socket->wanted || socket->told)
+		return;
+	/* Not on its way out of CLOSE, nor closed since the stop. */
+	if (state != TCP_CLOSE)
+		tcp_tell_sample(stay, sk, socket);
+	if (stop && socket->state != TCP_LISTEN) {
+		socket->told = true;
+		tcp_tell(stay, sk, socket, stop, socket->state, true);
+	}
+}
+
 /* Every open file of every process: sockets of all network namespaces. */
 SEC("iter/task_file")
 int tcp_files(struct bpf_iter__task_file *ctx)
@@ -116,6 +170,11 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 		tcp_own(known, BPF_CORE_READ(task, tgid),
 			BPF_CORE_READ(task, pid),
 			KTAPE_TCP_CONNECTION_OWNER_FILE, tcp_task_wanted(task));
+#if defined(KTAPE_OLD_KERNEL)
+	/* tcp_samples shows those of one network namespace only. */
+	if (known && moment(MOMENT_STOP))
+		tcp_look(&stay, sk, known);
+#endif
 	tcp_leave(&stay);
 	return 0;
 }
@@ -134,55 +193,11 @@ int tcp_others(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/*
- * A socket as it is now, and at the stop its connection as open. The rows go
- * through the ring: an iterator's own buffer takes 32 kB per step
- * (bpf_seq_read() of kernel/bpf/bpf_iter.c), and here all of them are one.
- */
-static __always_inline void tcp_look(struct tcp_stay *stay,
-				     struct sock___tcp *sk,
-				     struct tcp_socket *socket)
-{
-	struct tcp_socket *still;
-	__u64 key = (__u64)sk;
-	__u8 state;
-	__u64 stop;
-
-	state = tcp_state_of(sk);
-	stop = moment(MOMENT_STOP);
-	/*
-	 * Its change to CLOSE takes it out of the map; if it is closed, or
-	 * another one by now, and still in the map after a while, the change
-	 * was missed. From the stop on changes are not looked at.
-	 */
-	if (!stop && stay->now - socket->since > 100000000 &&
-	    (state == TCP_CLOSE ||
-	     (socket->local &&
-	      (BPF_CORE_READ(sk, __sk_common.skc_num) != socket->num ||
-	       BPF_CORE_READ(sk, __sk_common.skc_dport) != socket->dport)))) {
-		still = bpf_map_lookup_elem(&tcp_sockets, &key);
-		if (still && still->id == socket->id) {
-			if (still->wanted && still->state != TCP_LISTEN)
-				tcp_lose(stay, KTAPE_TCP_CONNECTION);
-			bpf_map_delete_elem(&tcp_sockets, &key);
-		}
-		return;
-	}
-	if (!socket->wanted || socket->told)
-		return;
-	/* On its way from CLOSE to its first state, or closed since the stop. */
-	if (state != TCP_CLOSE)
-		tcp_tell_sample(stay, sk, socket);
-	if (stop && socket->state != TCP_LISTEN && socket->state != TCP_CLOSE) {
-		socket->told = true;
-		tcp_tell(stay, sk, socket, stop, socket->state, true);
-	}
-}
-
 #if defined(KTAPE_OLD_KERNEL)
 /*
  * Before 5.13 no program can walk a map: these are the sockets of the
- * recorder's network namespace only.
+ * recorder's network namespace only. Of others there is what tcp_files says at
+ * the stop.
  */
 SEC("iter/tcp")
 int tcp_samples(struct bpf_iter__tcp *ctx)
@@ -227,4 +242,6 @@ int tcp_samples(struct bpf_iter__task *ctx)
 		bpf_for_each_map_elem(&tcp_sockets, tcp_look_at, NULL, 0);
 	return 0;
 }
+#endif
+
 #endif
