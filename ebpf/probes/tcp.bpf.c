@@ -341,7 +341,8 @@ static __always_inline void tcp_rst(struct tcp_stay *stay,
 		/* That of one that is closed by now: the one before. */
 		state = tcp_state_of(sk);
 	} else {
-		if (tcp_filtered())
+		/* Newer kernels' BTF says that it may be NULL, so must we. */
+		if (tcp_filtered() || !skb)
 			return;
 		tcp_packet_addresses(skb, &local, &remote);
 		known.local = tcp_intern(stay->depth, &local);

@@ -6,6 +6,8 @@
  *	N connections of two processes, every seventh by IPv6
  *   tcp_sockets abort N
  *	N connections that the client ends with a RST, with unread data or not
+ *   tcp_sockets refused N
+ *	N attempts to connect to a port where nobody listens
  *   tcp_sockets queue N
  *	N connections to a listener of backlog 3 that accepts none, for 2.5 s
  *   tcp_sockets zero BYTES
@@ -150,6 +152,28 @@ static void aborted(int many)
 	       counter("snmp", "Tcp", "EstabResets"));
 }
 
+static void refused(int many)
+{
+	int port, listener = listen_on(AF_INET, 3, &port), at;
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	close(listener);
+	for (at = 0; at < many; at++) {
+		int sock = socket(AF_INET, SOCK_STREAM, 0);
+
+		must(connect(sock, (void *)&in, sizeof(in)) &&
+			     errno == ECONNREFUSED,
+		     "a refused connect");
+		close(sock);
+	}
+	printf("refused %d port %d attempts %d\n", getpid(), port, many);
+	printf("kernel OutRsts %llu AttemptFails %llu\n",
+	       counter("snmp", "Tcp", "OutRsts"),
+	       counter("snmp", "Tcp", "AttemptFails"));
+}
+
 static void full_queue(int many)
 {
 	int port, listener = listen_on(AF_INET, 3, &port), at;
@@ -226,6 +250,8 @@ int main(int argc, char **argv)
 		short_ones(many);
 	else if (!strcmp(what, "abort"))
 		aborted(many);
+	else if (!strcmp(what, "refused"))
+		refused(many);
 	else if (!strcmp(what, "queue"))
 		full_queue(many);
 	else if (!strcmp(what, "zero"))

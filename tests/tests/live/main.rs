@@ -35,6 +35,7 @@ const TESTS: &[Test] = &[
     ("tcp_connections_have_their_closers", tcp::closers),
     ("tcp_accept_queues_are_seen_full", tcp::full_queue),
     ("tcp_resets_are_counted", tcp::aborts),
+    ("tcp_connects_are_refused", tcp::refusals),
     ("tcp_windows_of_0_are_seen", tcp::zero_window),
     ("tcp_connections_from_before_are_known", tcp::before),
     ("processes_of_20_ms_are_known_whole", short_lived::known),

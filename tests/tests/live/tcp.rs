@@ -223,6 +223,28 @@ pub(crate) fn aborts() -> Result<(), NotRun> {
     Ok(())
 }
 
+pub(crate) fn refusals() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("refused.ktape");
+    let program = workload("tcp_sockets");
+    // The whole host: a RST that answers for no socket is of no process.
+    let command = [program.to_str().expect("UTF-8"), "refused", "59"];
+    let said = record(&trace, &["-a", "-e", "tcp"], &command).expect(0).text();
+    let line = &lines(&said, "refused")[0];
+    assert_eq!(after(&lines(&said, "kernel")[0], "OutRsts"), 59);
+    let answer = report(&trace, &["tcp", "--by", "host"]);
+    let port = json!(format!("127.0.0.1:{}", after(line, "port")));
+    let failed = rows_where(&answer, "failed_connects", "remote", &port)[0];
+    assert_eq!(failed["error"], json!("ECONNREFUSED"));
+    assert_eq!(number(failed, "count"), 59);
+    // Those without a socket are seen by kernels that have a reason for them (6.10).
+    let reasons = rows_where(&answer, "resets", "reason", &json!("no_socket"));
+    let strays: u64 = reasons.iter().map(|row| number(row, "without_socket")).sum();
+    say(format!("59 connects refused, {strays} RSTs without a socket"));
+    assert!(strays == 0 || strays >= 59, "{answer}");
+    Ok(())
+}
+
 pub(crate) fn zero_window() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("zero.ktape");
