@@ -5,6 +5,8 @@
 #
 # Needs root, a C compiler, make, for pgbench and commits PostgreSQL with its contrib programs
 # (Debian: postgresql), and for disk fio. Afterwards: cargo xtask bless.
+# Needs root, a C compiler, make, for pgbench PostgreSQL with its contrib programs (Debian:
+# postgresql), for tcp /dev/net/tun and iproute2. Afterwards: cargo xtask bless.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -60,6 +62,11 @@ sample_calls() {
 sample_forks() {
 	workload forks
 	record forks -e all -F 997 -- "$work/forks"
+}
+
+sample_tcp() {
+	workload tcp_path
+	record tcp -e tcp/every=100ms/ -- ./tcp_path 1000003 41 5000
 }
 
 # A library of 23 files and a program that uses them all.
@@ -134,7 +141,7 @@ sample_disk() {
 	} >>"$here/disk.txt"
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk
+[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp
 for sample; do
 	"sample_$sample"
 done

@@ -297,6 +297,7 @@ pub(crate) fn busy(seed: u64, rows: usize) -> Tape {
             flags: 0,
         });
         others(&mut tape, &mut random, end, tid, tgid);
+        tcp(&mut tape, &mut random, end, tid, tgid);
     }
     tape
 }
@@ -382,6 +383,83 @@ fn files(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
         ..Io::default()
     };
     tape.fact(Io::DESC, 0, &row.encode());
+}
+
+/// Facts of the TCP probe, as random as can be.
+fn tcp(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
+    use ktape_schema::{TcpConnection, TcpCounters, TcpReset, TcpRetransmit, TcpSample, TcpState};
+    let ends = ["10.0.0.1:443", "10.0.0.1:80", "[::1]:7", ""].map(|text| tape.string(text));
+    let (local, remote) = (ends[random.below(4) as usize], ends[random.below(4) as usize]);
+    let connection = random.below(20) as u32;
+    let (tid, tgid) = if random.below(5) == 0 { (0, 0) } else { (tid, tgid) };
+    let mut byte = |limit: u64| random.below(limit) as u8;
+    let row = TcpConnection {
+        end,
+        duration: u64::from(byte(255)) << 12,
+        connect: u64::from(byte(255)) << 10,
+        bytes_sent: u64::from(byte(255)) << 20,
+        connection,
+        tid,
+        tgid,
+        local,
+        remote,
+        retrans: byte(9).into(),
+        srtt_us: byte(255).into(),
+        error: byte(113).into(),
+        direction: byte(4),
+        outcome: byte(8),
+        owner: byte(8),
+        state: byte(16),
+        flags: byte(16),
+        ..Default::default()
+    };
+    tape.fact(TcpConnection::DESC, 0, &row.encode());
+    let (old, new, duration) = (byte(14), byte(14), row.duration);
+    let row = TcpState { end, duration, connection, tid, tgid, old, new, ..Default::default() };
+    tape.fact(TcpState::DESC, 1, &row.encode());
+    let row = TcpRetransmit {
+        time: end,
+        connection,
+        tid,
+        tgid,
+        remote,
+        segments: byte(5).into(),
+        error: i32::from(byte(3)) - 2,
+        kind: byte(9),
+        ..Default::default()
+    };
+    tape.fact(TcpRetransmit::DESC, 0, &row.encode());
+    let (direction, reason, state) = (byte(3), byte(30), byte(14));
+    let row = TcpReset {
+        time: end,
+        connection,
+        tid,
+        tgid,
+        remote,
+        direction,
+        reason,
+        state,
+        ..Default::default()
+    };
+    tape.fact(TcpReset::DESC, 1, &row.encode());
+    let row = TcpSample {
+        time: end,
+        connection,
+        tid,
+        tgid,
+        local,
+        remote,
+        srtt_us: byte(255).into(),
+        rcv_wnd: byte(2).into(),
+        backlog: byte(5).into(),
+        max_backlog: 3,
+        state: byte(12),
+        ..Default::default()
+    };
+    tape.fact(TcpSample::DESC, 0, &row.encode());
+    let (retrans_segs, netns) = (byte(9).into(), byte(3).into());
+    let row = TcpCounters { end, duration: 1, retrans_segs, netns, ..Default::default() };
+    tape.fact(TcpCounters::DESC, 0, &row.encode());
 }
 
 /// The answer of a report as JSON.

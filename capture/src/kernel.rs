@@ -47,6 +47,8 @@ pub(crate) struct Kernel {
     pub(crate) facts: Vec<Ring>,
     /// The ring of definitions.
     pub(crate) definitions: Ring,
+    /// Whether the programs are those for recent kernels.
+    recent: bool,
 }
 
 /// What a CPU made of a record, and what of it was lost, since the start.
@@ -175,6 +177,7 @@ impl Kernel {
             _ring_array: ring_array,
             facts,
             definitions,
+            recent,
         };
         Ok((kernel, btf))
     }
@@ -232,10 +235,11 @@ impl Kernel {
                 attached.pass_over(&[reason]);
             }
         }
+        let recent = self.recent;
         for walk in probe.walks {
             let program = self.program(walk.program)?;
             let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
-            iter.load(walk.over, btf).map_err(|error| text(&error))?;
+            iter.load(walk.over(recent), btf).map_err(|error| text(&error))?;
         }
         self.links.append(&mut links);
         Ok(attached)

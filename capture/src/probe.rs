@@ -161,7 +161,8 @@ impl Attach {
 pub struct Walk {
     /// Program name in the object (`SEC("iter/task")`).
     pub program: &'static str,
-    /// What it iterates over: the word behind `iter/`.
+    /// What it iterates over: the word behind `iter/`. Where the object for old kernels differs, that
+    /// of recent ones, `|`, that of old ones.
     pub over: &'static str,
     /// The record of the rows that it gives.
     pub record: &'static Desc,
@@ -213,6 +214,14 @@ impl Probe {
         let points = self.attach.iter().chain(optional);
         let attached = points.flat_map(|point| point.alternatives).flat_map(Attach::programs);
         attached.chain(self.walks.iter().map(|walk| walk.program))
+    }
+}
+
+impl Walk {
+    /// What it iterates over, in the object for recent kernels or the other one.
+    pub(crate) fn over(&self, recent: bool) -> &'static str {
+        let (of_recent, of_old) = self.over.split_once('|').unwrap_or((self.over, self.over));
+        if recent { of_recent } else { of_old }
     }
 }
 

@@ -361,6 +361,520 @@ _Static_assert(__builtin_offsetof(struct ktape_block_io, op) == 78,
 _Static_assert(__builtin_offsetof(struct ktape_block_io, issues) == 79,
 	       "offset of block_io.issues");
 
+#define KTAPE_TCP_CONNECTION 34
+#define KTAPE_TCP_CONNECTION_DIRECTION_UNKNOWN 0
+#define KTAPE_TCP_CONNECTION_DIRECTION_ACTIVE 1
+#define KTAPE_TCP_CONNECTION_DIRECTION_PASSIVE 2
+#define KTAPE_TCP_CONNECTION_OUTCOME_OPEN 0
+#define KTAPE_TCP_CONNECTION_OUTCOME_CLOSED 1
+#define KTAPE_TCP_CONNECTION_OUTCOME_RESET_BY_PEER 2
+#define KTAPE_TCP_CONNECTION_OUTCOME_ABORTED 3
+#define KTAPE_TCP_CONNECTION_OUTCOME_FAILED 4
+#define KTAPE_TCP_CONNECTION_OUTCOME_CONNECT_FAILED 5
+#define KTAPE_TCP_CONNECTION_OWNER_UNKNOWN 0
+#define KTAPE_TCP_CONNECTION_OWNER_CONNECT 1
+#define KTAPE_TCP_CONNECTION_OWNER_ACCEPT 2
+#define KTAPE_TCP_CONNECTION_OWNER_FILE 3
+#define KTAPE_TCP_CONNECTION_OWNER_CLOSE 4
+#define KTAPE_TCP_CONNECTION_OWNER_LISTEN 5
+#define KTAPE_TCP_CONNECTION_STATE_NONE 0
+#define KTAPE_TCP_CONNECTION_STATE_ESTABLISHED 1
+#define KTAPE_TCP_CONNECTION_STATE_SYN_SENT 2
+#define KTAPE_TCP_CONNECTION_STATE_SYN_RECV 3
+#define KTAPE_TCP_CONNECTION_STATE_FIN_WAIT1 4
+#define KTAPE_TCP_CONNECTION_STATE_FIN_WAIT2 5
+#define KTAPE_TCP_CONNECTION_STATE_TIME_WAIT 6
+#define KTAPE_TCP_CONNECTION_STATE_CLOSE 7
+#define KTAPE_TCP_CONNECTION_STATE_CLOSE_WAIT 8
+#define KTAPE_TCP_CONNECTION_STATE_LAST_ACK 9
+#define KTAPE_TCP_CONNECTION_STATE_LISTEN 10
+#define KTAPE_TCP_CONNECTION_STATE_CLOSING 11
+#define KTAPE_TCP_CONNECTION_STATE_NEW_SYN_RECV 12
+#define KTAPE_TCP_CONNECTION_STATE_BOUND_INACTIVE 13
+#define KTAPE_TCP_CONNECTION_FLAGS_OPEN 1
+#define KTAPE_TCP_CONNECTION_FLAGS_BEGAN_BEFORE 2
+#define KTAPE_TCP_CONNECTION_FLAGS_ESTABLISHED 4
+#define KTAPE_TCP_CONNECTION_FLAGS_MISSED 8
+struct ktape_tcp_connection {
+	__u64 end;
+	__u64 duration;
+	__u64 connect;
+	__u64 bytes_sent;
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u64 bytes_retrans;
+	__u32 connection;
+	__u32 tid;
+	__u32 tgid;
+	__u32 local;
+	__u32 remote;
+	__u32 netns;
+	__u32 retrans;
+	__u32 segs_out;
+	__u32 segs_in;
+	__u32 srtt_us;
+	__u32 rttvar_us;
+	__u32 min_rtt_us;
+	__u32 dsack_dups;
+	__u32 reordered;
+	__u32 out_of_order;
+	__u32 lost;
+	__u32 error;
+	__u32 cpu;
+	__u16 mss;
+	__u8 syn_retrans;
+	__u8 direction;
+	__u8 outcome;
+	__u8 owner;
+	__u8 state;
+	__u8 flags;
+};
+_Static_assert(sizeof(struct ktape_tcp_connection) == 136,
+	       "size of tcp_connection");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, end) == 0,
+	       "offset of tcp_connection.end");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, duration) == 8,
+	       "offset of tcp_connection.duration");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, connect) == 16,
+	       "offset of tcp_connection.connect");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, bytes_sent) == 24,
+	       "offset of tcp_connection.bytes_sent");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, bytes_acked) == 32,
+	       "offset of tcp_connection.bytes_acked");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, bytes_received) == 40,
+	       "offset of tcp_connection.bytes_received");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, bytes_retrans) == 48,
+	       "offset of tcp_connection.bytes_retrans");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, connection) == 56,
+	       "offset of tcp_connection.connection");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, tid) == 60,
+	       "offset of tcp_connection.tid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, tgid) == 64,
+	       "offset of tcp_connection.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, local) == 68,
+	       "offset of tcp_connection.local");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, remote) == 72,
+	       "offset of tcp_connection.remote");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, netns) == 76,
+	       "offset of tcp_connection.netns");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, retrans) == 80,
+	       "offset of tcp_connection.retrans");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, segs_out) == 84,
+	       "offset of tcp_connection.segs_out");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, segs_in) == 88,
+	       "offset of tcp_connection.segs_in");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, srtt_us) == 92,
+	       "offset of tcp_connection.srtt_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, rttvar_us) == 96,
+	       "offset of tcp_connection.rttvar_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, min_rtt_us) == 100,
+	       "offset of tcp_connection.min_rtt_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, dsack_dups) == 104,
+	       "offset of tcp_connection.dsack_dups");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, reordered) == 108,
+	       "offset of tcp_connection.reordered");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, out_of_order) == 112,
+	       "offset of tcp_connection.out_of_order");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, lost) == 116,
+	       "offset of tcp_connection.lost");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, error) == 120,
+	       "offset of tcp_connection.error");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, cpu) == 124,
+	       "offset of tcp_connection.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, mss) == 128,
+	       "offset of tcp_connection.mss");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, syn_retrans) == 130,
+	       "offset of tcp_connection.syn_retrans");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, direction) == 131,
+	       "offset of tcp_connection.direction");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, outcome) == 132,
+	       "offset of tcp_connection.outcome");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, owner) == 133,
+	       "offset of tcp_connection.owner");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, state) == 134,
+	       "offset of tcp_connection.state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_connection, flags) == 135,
+	       "offset of tcp_connection.flags");
+
+#define KTAPE_TCP_STATE 35
+struct ktape_tcp_state {
+	__u64 end;
+	__u64 duration;
+	__u32 connection;
+	__u32 tid;
+	__u32 tgid;
+	__u32 local;
+	__u32 remote;
+	__u32 netns;
+	__u32 cpu;
+	__u8 old;
+	__u8 new;
+	__u8 owner;
+	__u8 flags;
+};
+_Static_assert(sizeof(struct ktape_tcp_state) == 48,
+	       "size of tcp_state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, end) == 0,
+	       "offset of tcp_state.end");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, duration) == 8,
+	       "offset of tcp_state.duration");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, connection) == 16,
+	       "offset of tcp_state.connection");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, tid) == 20,
+	       "offset of tcp_state.tid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, tgid) == 24,
+	       "offset of tcp_state.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, local) == 28,
+	       "offset of tcp_state.local");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, remote) == 32,
+	       "offset of tcp_state.remote");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, netns) == 36,
+	       "offset of tcp_state.netns");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, cpu) == 40,
+	       "offset of tcp_state.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, old) == 44,
+	       "offset of tcp_state.old");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, new) == 45,
+	       "offset of tcp_state.new");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, owner) == 46,
+	       "offset of tcp_state.owner");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_state, flags) == 47,
+	       "offset of tcp_state.flags");
+
+#define KTAPE_TCP_RETRANSMIT 36
+#define KTAPE_TCP_RETRANSMIT_KIND_OTHER 0
+#define KTAPE_TCP_RETRANSMIT_KIND_TIMEOUT 1
+#define KTAPE_TCP_RETRANSMIT_KIND_FAST 2
+#define KTAPE_TCP_RETRANSMIT_KIND_TAIL_LOSS_PROBE 3
+#define KTAPE_TCP_RETRANSMIT_KIND_AFTER_TIMEOUT 4
+#define KTAPE_TCP_RETRANSMIT_KIND_SYN 5
+#define KTAPE_TCP_RETRANSMIT_KIND_SYN_ACK 6
+#define KTAPE_TCP_RETRANSMIT_CA_STATE_OPEN 0
+#define KTAPE_TCP_RETRANSMIT_CA_STATE_DISORDER 1
+#define KTAPE_TCP_RETRANSMIT_CA_STATE_CWR 2
+#define KTAPE_TCP_RETRANSMIT_CA_STATE_RECOVERY 3
+#define KTAPE_TCP_RETRANSMIT_CA_STATE_LOSS 4
+struct ktape_tcp_retransmit {
+	__u64 time;
+	__u32 connection;
+	__u32 tid;
+	__u32 tgid;
+	__u32 local;
+	__u32 remote;
+	__u32 netns;
+	__u32 seq;
+	__u32 bytes;
+	__u32 segments;
+	__u32 cwnd;
+	__u32 srtt_us;
+	__s32 error;
+	__u32 cpu;
+	__u8 kind;
+	__u8 state;
+	__u8 ca_state;
+	__u8 attempt;
+};
+_Static_assert(sizeof(struct ktape_tcp_retransmit) == 64,
+	       "size of tcp_retransmit");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, time) == 0,
+	       "offset of tcp_retransmit.time");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, connection) == 8,
+	       "offset of tcp_retransmit.connection");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, tid) == 12,
+	       "offset of tcp_retransmit.tid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, tgid) == 16,
+	       "offset of tcp_retransmit.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, local) == 20,
+	       "offset of tcp_retransmit.local");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, remote) == 24,
+	       "offset of tcp_retransmit.remote");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, netns) == 28,
+	       "offset of tcp_retransmit.netns");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, seq) == 32,
+	       "offset of tcp_retransmit.seq");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, bytes) == 36,
+	       "offset of tcp_retransmit.bytes");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, segments) == 40,
+	       "offset of tcp_retransmit.segments");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, cwnd) == 44,
+	       "offset of tcp_retransmit.cwnd");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, srtt_us) == 48,
+	       "offset of tcp_retransmit.srtt_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, error) == 52,
+	       "offset of tcp_retransmit.error");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, cpu) == 56,
+	       "offset of tcp_retransmit.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, kind) == 60,
+	       "offset of tcp_retransmit.kind");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, state) == 61,
+	       "offset of tcp_retransmit.state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, ca_state) == 62,
+	       "offset of tcp_retransmit.ca_state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_retransmit, attempt) == 63,
+	       "offset of tcp_retransmit.attempt");
+
+#define KTAPE_TCP_RESET 37
+#define KTAPE_TCP_RESET_DIRECTION_SENT 0
+#define KTAPE_TCP_RESET_DIRECTION_RECEIVED 1
+#define KTAPE_TCP_RESET_REASON_UNKNOWN 0
+#define KTAPE_TCP_RESET_REASON_NOT_SPECIFIED 1
+#define KTAPE_TCP_RESET_REASON_NO_SOCKET 2
+#define KTAPE_TCP_RESET_REASON_TCP_INVALID_ACK_SEQUENCE 3
+#define KTAPE_TCP_RESET_REASON_TCP_RFC7323_PAWS 4
+#define KTAPE_TCP_RESET_REASON_TCP_TOO_OLD_ACK 5
+#define KTAPE_TCP_RESET_REASON_TCP_ACK_UNSENT_DATA 6
+#define KTAPE_TCP_RESET_REASON_TCP_FLAGS 7
+#define KTAPE_TCP_RESET_REASON_TCP_OLD_ACK 8
+#define KTAPE_TCP_RESET_REASON_TCP_ABORT_ON_DATA 9
+#define KTAPE_TCP_RESET_REASON_TCP_TIMEWAIT_SOCKET 10
+#define KTAPE_TCP_RESET_REASON_INVALID_SYN 11
+#define KTAPE_TCP_RESET_REASON_TCP_ABORT_ON_CLOSE 12
+#define KTAPE_TCP_RESET_REASON_TCP_ABORT_ON_LINGER 13
+#define KTAPE_TCP_RESET_REASON_TCP_ABORT_ON_MEMORY 14
+#define KTAPE_TCP_RESET_REASON_TCP_STATE 15
+#define KTAPE_TCP_RESET_REASON_TCP_KEEPALIVE_TIMEOUT 16
+#define KTAPE_TCP_RESET_REASON_TCP_DISCONNECT_WITH_DATA 17
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_EUNSPEC 18
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_EMPTCP 19
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_ERESOURCE 20
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_EPROHIBIT 21
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_EWQ2BIG 22
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_EBADPERF 23
+#define KTAPE_TCP_RESET_REASON_MPTCP_RST_EMIDDLEBOX 24
+#define KTAPE_TCP_RESET_REASON_ERROR 25
+struct ktape_tcp_reset {
+	__u64 time;
+	__u32 connection;
+	__u32 tid;
+	__u32 tgid;
+	__u32 local;
+	__u32 remote;
+	__u32 netns;
+	__u32 cpu;
+	__u8 direction;
+	__u8 reason;
+	__u8 state;
+	__u8 owner;
+};
+_Static_assert(sizeof(struct ktape_tcp_reset) == 40,
+	       "size of tcp_reset");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, time) == 0,
+	       "offset of tcp_reset.time");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, connection) == 8,
+	       "offset of tcp_reset.connection");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, tid) == 12,
+	       "offset of tcp_reset.tid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, tgid) == 16,
+	       "offset of tcp_reset.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, local) == 20,
+	       "offset of tcp_reset.local");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, remote) == 24,
+	       "offset of tcp_reset.remote");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, netns) == 28,
+	       "offset of tcp_reset.netns");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, cpu) == 32,
+	       "offset of tcp_reset.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, direction) == 36,
+	       "offset of tcp_reset.direction");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, reason) == 37,
+	       "offset of tcp_reset.reason");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, state) == 38,
+	       "offset of tcp_reset.state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_reset, owner) == 39,
+	       "offset of tcp_reset.owner");
+
+#define KTAPE_TCP_SAMPLE 38
+struct ktape_tcp_sample {
+	__u64 time;
+	__u64 bytes_sent;
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u64 delivery_rate;
+	__u32 connection;
+	__u32 tid;
+	__u32 tgid;
+	__u32 local;
+	__u32 remote;
+	__u32 netns;
+	__u32 srtt_us;
+	__u32 rttvar_us;
+	__u32 min_rtt_us;
+	__u32 rcv_rtt_us;
+	__u32 cwnd;
+	__u32 ssthresh;
+	__u32 snd_wnd;
+	__u32 rcv_wnd;
+	__u32 mss;
+	__u32 packets_out;
+	__u32 retrans_out;
+	__u32 lost_out;
+	__u32 retrans;
+	__u32 segs_out;
+	__u32 delivered;
+	__u32 unread;
+	__u32 unacked;
+	__u32 backlog;
+	__u32 max_backlog;
+	__u8 state;
+	__u8 ca_state;
+	__u8 owner;
+	__u8 flags;
+};
+_Static_assert(sizeof(struct ktape_tcp_sample) == 144,
+	       "size of tcp_sample");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, time) == 0,
+	       "offset of tcp_sample.time");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, bytes_sent) == 8,
+	       "offset of tcp_sample.bytes_sent");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, bytes_acked) == 16,
+	       "offset of tcp_sample.bytes_acked");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, bytes_received) == 24,
+	       "offset of tcp_sample.bytes_received");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, delivery_rate) == 32,
+	       "offset of tcp_sample.delivery_rate");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, connection) == 40,
+	       "offset of tcp_sample.connection");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, tid) == 44,
+	       "offset of tcp_sample.tid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, tgid) == 48,
+	       "offset of tcp_sample.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, local) == 52,
+	       "offset of tcp_sample.local");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, remote) == 56,
+	       "offset of tcp_sample.remote");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, netns) == 60,
+	       "offset of tcp_sample.netns");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, srtt_us) == 64,
+	       "offset of tcp_sample.srtt_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, rttvar_us) == 68,
+	       "offset of tcp_sample.rttvar_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, min_rtt_us) == 72,
+	       "offset of tcp_sample.min_rtt_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, rcv_rtt_us) == 76,
+	       "offset of tcp_sample.rcv_rtt_us");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, cwnd) == 80,
+	       "offset of tcp_sample.cwnd");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, ssthresh) == 84,
+	       "offset of tcp_sample.ssthresh");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, snd_wnd) == 88,
+	       "offset of tcp_sample.snd_wnd");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, rcv_wnd) == 92,
+	       "offset of tcp_sample.rcv_wnd");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, mss) == 96,
+	       "offset of tcp_sample.mss");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, packets_out) == 100,
+	       "offset of tcp_sample.packets_out");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, retrans_out) == 104,
+	       "offset of tcp_sample.retrans_out");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, lost_out) == 108,
+	       "offset of tcp_sample.lost_out");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, retrans) == 112,
+	       "offset of tcp_sample.retrans");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, segs_out) == 116,
+	       "offset of tcp_sample.segs_out");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, delivered) == 120,
+	       "offset of tcp_sample.delivered");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, unread) == 124,
+	       "offset of tcp_sample.unread");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, unacked) == 128,
+	       "offset of tcp_sample.unacked");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, backlog) == 132,
+	       "offset of tcp_sample.backlog");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, max_backlog) == 136,
+	       "offset of tcp_sample.max_backlog");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, state) == 140,
+	       "offset of tcp_sample.state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, ca_state) == 141,
+	       "offset of tcp_sample.ca_state");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, owner) == 142,
+	       "offset of tcp_sample.owner");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_sample, flags) == 143,
+	       "offset of tcp_sample.flags");
+
+#define KTAPE_TCP_COUNTERS 39
+struct ktape_tcp_counters {
+	__u64 end;
+	__u64 duration;
+	__u64 out_segs;
+	__u64 in_segs;
+	__u64 retrans_segs;
+	__u64 out_rsts;
+	__u64 in_errs;
+	__u64 active_opens;
+	__u64 passive_opens;
+	__u64 attempt_fails;
+	__u64 estab_resets;
+	__u64 timeouts;
+	__u64 syn_retrans;
+	__u64 fast_retrans;
+	__u64 loss_probes;
+	__u64 lost_retransmits;
+	__u64 spurious_timeouts;
+	__u64 listen_overflows;
+	__u64 listen_drops;
+	__u64 to_zero_window;
+	__u64 from_zero_window;
+	__u64 want_zero_window;
+	__u64 zero_window_drops;
+	__u64 aborts_on_timeout;
+	__u64 aborts_on_close;
+	__u64 netns;
+};
+_Static_assert(sizeof(struct ktape_tcp_counters) == 208,
+	       "size of tcp_counters");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, end) == 0,
+	       "offset of tcp_counters.end");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, duration) == 8,
+	       "offset of tcp_counters.duration");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, out_segs) == 16,
+	       "offset of tcp_counters.out_segs");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, in_segs) == 24,
+	       "offset of tcp_counters.in_segs");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, retrans_segs) == 32,
+	       "offset of tcp_counters.retrans_segs");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, out_rsts) == 40,
+	       "offset of tcp_counters.out_rsts");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, in_errs) == 48,
+	       "offset of tcp_counters.in_errs");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, active_opens) == 56,
+	       "offset of tcp_counters.active_opens");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, passive_opens) == 64,
+	       "offset of tcp_counters.passive_opens");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, attempt_fails) == 72,
+	       "offset of tcp_counters.attempt_fails");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, estab_resets) == 80,
+	       "offset of tcp_counters.estab_resets");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, timeouts) == 88,
+	       "offset of tcp_counters.timeouts");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, syn_retrans) == 96,
+	       "offset of tcp_counters.syn_retrans");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, fast_retrans) == 104,
+	       "offset of tcp_counters.fast_retrans");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, loss_probes) == 112,
+	       "offset of tcp_counters.loss_probes");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, lost_retransmits) == 120,
+	       "offset of tcp_counters.lost_retransmits");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, spurious_timeouts) == 128,
+	       "offset of tcp_counters.spurious_timeouts");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, listen_overflows) == 136,
+	       "offset of tcp_counters.listen_overflows");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, listen_drops) == 144,
+	       "offset of tcp_counters.listen_drops");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, to_zero_window) == 152,
+	       "offset of tcp_counters.to_zero_window");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, from_zero_window) == 160,
+	       "offset of tcp_counters.from_zero_window");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, want_zero_window) == 168,
+	       "offset of tcp_counters.want_zero_window");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, zero_window_drops) == 176,
+	       "offset of tcp_counters.zero_window_drops");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, aborts_on_timeout) == 184,
+	       "offset of tcp_counters.aborts_on_timeout");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, aborts_on_close) == 192,
+	       "offset of tcp_counters.aborts_on_close");
+_Static_assert(__builtin_offsetof(struct ktape_tcp_counters, netns) == 200,
+	       "offset of tcp_counters.netns");
+
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2

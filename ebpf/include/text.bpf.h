@@ -32,6 +32,8 @@ enum text_context {
 	TEXT_TASK,	/* a system call of the current task, or its exit */
 	TEXT_SOFTIRQ,	/* packets, timers, completions */
 	TEXT_ITER,
+	TEXT_TCP,	/* of TCP, in whatever context that runs */
+	TEXT_TCP_NESTED, /* a softirq that interrupted it */
 	TEXT_CONTEXTS,
 };
 

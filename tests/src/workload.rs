@@ -17,9 +17,10 @@ pub fn workload(name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).expect("the target folder is writable");
     let program = folder.join(name);
     let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
-    let newest = changed(&source)
-        .expect("a source")
-        .max(changed(&sources().join("clock.h")).expect("the header"));
+    let headers = ["clock.h", "netns.h"].map(|name| changed(&sources().join(name)));
+    let newest = headers.into_iter().fold(changed(&source).expect("a source"), |newest, header| {
+        newest.max(header.expect("a header"))
+    });
     if changed(&program).is_ok_and(|built| built > newest) {
         return program;
     }

@@ -155,3 +155,36 @@ fn commits_wait_for_the_log() {
     let first = files["files"][0]["path"].as_str().expect("a path").to_owned();
     assert!(first.contains("/pg_wal/"), "{first}");
 }
+
+#[test]
+fn what_the_path_lost_was_sent_again() {
+    let path = samples::path("tcp");
+    let counts = samples::counts("tcp");
+    let line = |what: &str| lines(&counts, what)[0].clone();
+    let after = |what: &str, word: &str| {
+        let line = line(what);
+        let at = line.iter().position(|known| known == word).expect("a word");
+        parse(&line[at + 1])
+    };
+    let answer = report(&path, &["tcp"]);
+    let segments = after("kernel", "RetransSegs");
+    assert_eq!(segments, after("path", "seen_again"));
+    assert_eq!(number(&answer["summary"], "retransmitted_segments"), segments);
+    let of = |who: &str, outcome: &str| {
+        let pid = json!(parse(&line(who)[1]));
+        let rows = rows_where(&answer, "connections", "pid", &pid);
+        let mut rows = rows.into_iter().filter(|row| row["outcome"] == json!(outcome));
+        rows.next().unwrap_or_else(|| panic!("{who} has no connection that is {outcome}")).clone()
+    };
+    let (client, server) = (of("client", "closed"), of("server", "closed"));
+    let first = number(&client, "sent_bytes") - number(&client, "retransmitted_bytes");
+    assert_eq!(first, after("client", "sent"));
+    // A FIN counts as a byte.
+    assert_eq!(number(&server, "received_bytes"), after("client", "sent") + 1);
+    assert_eq!(number(&server, "sent_bytes"), after("server", "sent"));
+    let (srtt, told) = (number(&client, "avg_srtt_ns"), 1000 * after("tcp_info", "rtt_us"));
+    assert!(off_by(srtt, told) <= 10.0, "{srtt} ns, by TCP_INFO {told} ns");
+    let (connect, measured) = (number(&client, "connect_ns"), after("client", "connect_ns"));
+    assert!(connect > 10_000_000 && connect <= measured, "{connect} ns of {measured} ns");
+    assert_eq!(of("refused", "connect_failed")["error"], json!("ECONNREFUSED"));
+}

@@ -26,5 +26,6 @@ reports! {
     syscalls::Syscalls,
     io::Io,
     block::Block,
+    tcp::Tcp,
     tree::Tree,
 }

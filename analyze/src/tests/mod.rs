@@ -17,6 +17,7 @@ mod stalls;
 mod symbolize;
 mod syscalls;
 mod tasks;
+mod tcp;
 mod timeline;
 mod tree;
 mod wakeups;

@@ -18,6 +18,7 @@ probes! {
     syscalls,
     block,
     io,
+    tcp,
 }
 
 /// The probe of this name.

@@ -11,6 +11,7 @@ mod life;
 mod maps;
 mod snapshot;
 mod stat;
+mod tcp_counts;
 
 pub(crate) use cap::Capability;
 pub(crate) use clock::{Anchor, anchor};
@@ -22,3 +23,4 @@ pub(crate) use life::{
 pub(crate) use maps::{Backing, executable, read_maps};
 pub(crate) use snapshot::{Process, Snapshot, Thread, join_args};
 pub(crate) use stat::SchedStat;
+pub(crate) use tcp_counts::TcpCounts;

@@ -14,6 +14,7 @@ mod launch;
 mod oracles;
 mod short_lived;
 mod syscalls;
+mod tcp;
 mod waits;
 mod wakeups;
 
@@ -38,6 +39,14 @@ const TESTS: &[Test] = &[
     ("slow_file_io_has_its_path_and_its_caller", files::slow),
     ("file_io_is_counted_exactly", files::exact),
     ("file_io_that_hangs_shows_as_open", files::hang),
+    ("tcp_segments_sent_again_are_those_of_the_kernel", tcp::loss_and_delay),
+    ("tcp_connections_have_their_processes", tcp::processes),
+    ("tcp_connections_have_their_closers", tcp::closers),
+    ("tcp_accept_queues_are_seen_full", tcp::full_queue),
+    ("tcp_resets_are_counted", tcp::aborts),
+    ("tcp_connects_are_refused", tcp::refusals),
+    ("tcp_windows_of_0_are_seen", tcp::zero_window),
+    ("tcp_connections_from_before_are_known", tcp::before),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
