@@ -340,7 +340,7 @@ fn disk(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
         bytes: random.below(256) * 4096,
         tid,
         tgid,
-        device: random.below(3) as u32 * 7 << 20,
+        device: (random.below(3) as u32 * 7) << 20,
         partition: random.below(3) as u32,
         kstack: random.below(6) as u32,
         ustack: random.below(4) as u32,

@@ -130,8 +130,7 @@ fn table(
     }
     let mut rows: Vec<_> = sums.into_iter().collect();
     rows.sort_by(|a, b| {
-        let order = (Reverse(a.1.1.times.total), &a.0).cmp(&(Reverse(b.1.1.times.total), &b.0));
-        order
+        (Reverse(a.1.1.times.total), &a.0).cmp(&(Reverse(b.1.1.times.total), &b.0))
     });
     let mut table = Table::main(key, &[names, &Operations::COLUMNS].concat());
     table.title = title.to_owned();
