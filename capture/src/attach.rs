@@ -107,8 +107,8 @@ pub(crate) fn attach(
 pub(crate) fn text(error: &dyn std::error::Error) -> String {
     let all = chain(error);
     let mut lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.len() > 4 {
-        lines.drain(1..lines.len() - 3);
+    if lines.len() > 6 {
+        lines.drain(1..lines.len() - 5);
     }
     lines.join(" | ")
 }

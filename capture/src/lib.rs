@@ -15,6 +15,7 @@ mod command;
 mod coverage;
 mod ending;
 mod error;
+mod huffman;
 mod kernel;
 mod kernel_code;
 mod mappings;

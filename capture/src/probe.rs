@@ -252,6 +252,10 @@ pub trait Collect {
     /// processes that have ended since: their rows may be dropped from the map.
     fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8]));
 
+    /// Called after each [`Collect::collect`] but the one at the stop: hands over facts that are whole
+    /// now and that nobody has counted as produced.
+    fn ended(&mut self, _now: u64, _rows: &mut dyn FnMut(&'static Desc, &[u8])) {}
+
     /// Hands over what has begun and not ended at the stop; nobody has counted it as produced.
     fn open(&mut self, _stop: u64, _rows: &mut dyn FnMut(&'static Desc, &[u8])) {}
 }

@@ -16,6 +16,7 @@ probes! {
     sched,
     cpu,
     syscalls,
+    h2,
 }
 
 /// The probe of this name.
