@@ -22,5 +22,6 @@ reports! {
     cpu::Cpu,
     stalls::Stalls,
     syscalls::Syscalls,
+    h2::H2,
     tree::Tree,
 }

@@ -4,6 +4,7 @@ mod cpu;
 mod damage;
 mod exports;
 mod filters;
+mod h2;
 mod info;
 mod losses;
 mod names;
