@@ -4,7 +4,8 @@
 #   sudo samples/record.sh [NAME..]        KTAPE=path/to/ktape (default: target/release/ktape)
 #
 # Needs root, a C compiler, make, and for pgbench PostgreSQL with its contrib programs (Debian:
-# postgresql). Afterwards: cargo xtask bless.
+# postgresql), for h2load and grpc nghttp2-client, nghttp2-server, golang-go and
+# golang-google-grpc-dev. Afterwards: cargo xtask bless.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -101,7 +102,25 @@ sample_pgbench() {
 		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 997 postgres
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench
+# Both ends of h2load's connections to nghttpd.
+sample_h2load() {
+	mkdir "$work/www"
+	head -c 1009 /dev/zero >"$work/www/file.bin"
+	(cd "$work" && exec nghttpd --no-tls -d www 8907 >/dev/null 2>&1) &
+	web=$!
+	sleep 1
+	record h2load -a -p "$web" -e h2 -- h2load -n 10007 -c 3 -m 10 http://127.0.0.1:8907/file.bin
+	kill "$web"
+}
+
+# A server and a client of gRPC-Go in one process.
+sample_grpc() {
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$work/go-cache" \
+		go build -o "$work/grpc" "$here/../tests/workloads/grpc.go"
+	record grpc -e h2 -- ./grpc
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench h2load grpc
 for sample; do
 	"sample_$sample"
 done

@@ -128,17 +128,19 @@ pub(crate) fn curl() -> Result<(), NotRun> {
     let trace = folder.file("curl.ktape");
     let server = Server::start(&folder, 40_009)?;
     let missing = format!("{}.missing", server.path);
-    let mut command = vec!["curl".to_owned(), "-s".to_owned(), "--http2-prior-knowledge".to_owned()];
+    // One connection each: curl 7.88 fails where it uses one again that it had no upgrade for.
     let times = |path: &str, times: usize| {
-        let url = server.url(path);
-        vec![[url, "-o".to_owned(), "/dev/null".to_owned()]; times].concat()
+        let line = format!("curl -s --http2-prior-knowledge -o /dev/null '{}'\n", server.url(path));
+        line.repeat(times)
     };
-    command.extend(times(&server.path, 11));
-    command.extend(times(&missing, 3));
     // What stands behind a question mark is not recorded.
-    command.extend(times(&format!("{}?secret=1", server.path), 2));
-    let command: Vec<&str> = command.iter().map(String::as_str).collect();
-    record(&trace, &["-a", "-e", "h2"], &command).expect(0);
+    let script = [
+        "set -e\n".to_owned(),
+        times(&server.path, 11),
+        times(&missing, 3),
+        times(&format!("{}?secret=1", server.path), 2),
+    ];
+    record(&trace, &["-a", "-e", "h2"], &["sh", "-c", &script.concat()]).expect(0);
     whole(&trace);
     let answer = report(&trace, &["h2"]);
     for role in ["client", "server"] {
