@@ -18,6 +18,7 @@ mod error;
 mod huffman;
 mod kernel;
 mod kernel_code;
+mod libraries;
 mod mappings;
 mod names;
 mod options;

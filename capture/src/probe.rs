@@ -91,6 +91,16 @@ pub enum Attach {
         /// Event.
         name: &'static str,
     },
+    /// A function of a shared library: its entry, or its return if the program is a `uretprobe`. In
+    /// each file of that library on the host, for all processes that map it, also later.
+    Uprobe {
+        /// Program name in the object.
+        program: &'static str,
+        /// The library's name up to its version: `libssl`.
+        library: &'static str,
+        /// Function of it.
+        function: &'static str,
+    },
     /// All of these together, or none.
     All(&'static [Attach]),
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
@@ -110,6 +120,7 @@ impl Attach {
             | Attach::Fexit { program, .. }
             | Attach::Kprobe { program, .. }
             | Attach::Tracepoint { program, .. }
+            | Attach::Uprobe { program, .. }
             | Attach::Sampling { program } => vec![*program],
         }
     }
@@ -122,6 +133,7 @@ impl Attach {
             Attach::Fexit { function, .. } => format!("fexit:{function}"),
             Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
+            Attach::Uprobe { library, function, .. } => format!("uprobe:{library}:{function}"),
             Attach::All(parts) => {
                 let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
                 parts.join(", ")

@@ -8,18 +8,16 @@
  * known how much of it went out or came in; the arguments still stand in the
  * registers of the entry. So another thread can have read an answer before the
  * request is looked at: such a stream waits for its request (H2_NOT_OPENED).
+ * The same parser gets what OpenSSL has decrypted: h2_openssl.bpf.c.
  *
  * Not seen: sendfile, splice, sendmmsg, recvmmsg and io_uring. Kernels before
  * 5.17 have no bpf_loop(), and not this probe.
  */
 #if !defined(KTAPE_OLD_KERNEL)
 #include "filter.bpf.h"
-#include "h2_frames.bpf.h"
+#include "h2_connections.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
-
-/* A socket that was no HTTP/2 so often is passed over. */
-#define H2_MISSES 8
 
 static __always_inline __u32 h2_address(struct sock___h2 *sk, bool peer)
 {
@@ -59,53 +57,6 @@ static __always_inline struct file___h2 *h2_file(__u32 fd)
 	files = BPF_CORE_READ(table, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
-}
-
-/* The connection with this key, which may not yet be known to be HTTP/2. */
-static __always_inline struct h2_conn *h2_new_conn(struct h2_key *key)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	struct h2_conn *conn, *blank;
-	__u32 zero = 0;
-
-	blank = bpf_map_lookup_elem(&h2_blank, &zero);
-	if (!blank)
-		return NULL;
-	bpf_map_update_elem(&h2_conns, key, blank, BPF_NOEXIST);
-	conn = bpf_map_lookup_elem(&h2_conns, key);
-	if (!conn) {
-		/* Whether it is HTTP/2 nobody knows: it is lost either way. */
-		h2_lose(KTAPE_H2_CONNECTION);
-		return NULL;
-	}
-	conn->key = *key;
-	conn->dirs[1].sent = 1;
-	conn->row.end = bpf_ktime_get_ns();
-	conn->row.tid = id;
-	conn->row.tgid = id >> 32;
-	return conn;
-}
-
-static __always_inline bool h2_hopeless(struct h2_key *key)
-{
-	__u32 *misses = bpf_map_lookup_elem(&h2_misses, key);
-
-	return misses && *misses >= H2_MISSES;
-}
-
-/* What came was no HTTP/2. */
-static __always_inline void h2_miss(struct h2_conn *conn)
-{
-	struct h2_key key = conn->key;
-	__u32 one = 1, *misses;
-
-	misses = bpf_map_lookup_elem(&h2_misses, &key);
-	if (misses)
-		__sync_fetch_and_add(misses, 1);
-	else
-		bpf_map_update_elem(&h2_misses, &key, &one, BPF_ANY);
-	if (!__sync_fetch_and_or(&conn->ending, 1))
-		bpf_map_delete_elem(&h2_conns, &key);
 }
 
 /* The connection at a descriptor; NULL when it is none, or no HTTP/2. */
@@ -154,13 +105,6 @@ static __always_inline struct h2_conn *h2_conn_of(__u32 fd, __u32 tgid)
 	conn->row.local = h2_address(sk, false);
 	conn->row.remote = h2_address(sk, true);
 	return conn;
-}
-
-/* After the data has been fed. */
-static __always_inline void h2_fed(struct h2_feed *feed)
-{
-	if (feed->dir->failed)
-		h2_miss(feed->conn);
 }
 
 SEC("tp_btf/sys_exit")

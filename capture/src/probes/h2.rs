@@ -1,17 +1,27 @@
 //! The probe `h2`: HTTP/2 connections, streams and control frames.
 
 use crate::error::{Error, Result};
-use crate::probe::{Attach, AttachPoint, Collect, Needs, Probe, Totals};
+use crate::probe::{
+    Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Optional, Probe, Totals,
+};
 use aya::maps::{HashMap, Map, MapData};
 use ktape_format::schema::{
     Desc, H2Connection, H2Control, H2Stream, fact_flag, h2_connection_end, h2_stream_end,
 };
 use rustc_hash::FxHashSet;
 
+/// `h2/openssl=on/`.
+const ON: u64 = 1;
+
+/// A program at a function of OpenSSL.
+const fn ssl(program: &'static str, function: &'static str) -> Attach {
+    Attach::Uprobe { program, library: "libssl", function }
+}
+
 pub(super) const PROBE: Probe = Probe {
     name: "h2",
     about: "HTTP/2 and gRPC: every connection, stream, reset and GOAWAY, of any language",
-    cost: "COST",
+    cost: "0.1 us per system call, 0.3 us more if it reads or writes, up to 1 us with HTTP/2 in it",
     default: false,
     always: false,
     records: &[H2Connection::DESC, H2Stream::DESC, H2Control::DESC],
@@ -28,11 +38,43 @@ pub(super) const PROBE: Probe = Probe {
             }],
         },
     ],
-    optional: &[],
+    optional: &[
+        Optional {
+            knob: ("openssl", ON),
+            point: AttachPoint {
+                what: "OpenSSL encrypts and decrypts",
+                alternatives: &[Attach::All(&[
+                    ssl("h2_ssl_call", "SSL_write"),
+                    ssl("h2_ssl_wrote", "SSL_write"),
+                    ssl("h2_ssl_call", "SSL_read"),
+                    ssl("h2_ssl_got", "SSL_read"),
+                    ssl("h2_ssl_free", "SSL_free"),
+                ])],
+            },
+        },
+        Optional {
+            knob: ("openssl", ON),
+            point: AttachPoint {
+                what: "OpenSSL 1.1.1 and later encrypts and decrypts",
+                alternatives: &[Attach::All(&[
+                    ssl("h2_ssl_call_ex", "SSL_write_ex"),
+                    ssl("h2_ssl_wrote_ex", "SSL_write_ex"),
+                    ssl("h2_ssl_call_ex", "SSL_read_ex"),
+                    ssl("h2_ssl_got_ex", "SSL_read_ex"),
+                ])],
+            },
+        },
+    ],
     walks: &[],
-    maps: &["h2_conns", "h2_streams", "h2_misses"],
+    maps: &["h2_conns", "h2_streams", "h2_misses", "h2_ssl_calls"],
     needs: &[Needs::Kernel(5, 17)],
-    knobs: &[],
+    knobs: &[Knob {
+        name: "openssl",
+        about: "also what OpenSSL encrypts and decrypts: `on` (default) or `off`",
+        symbol: "",
+        kind: KnobKind::Choice(&[("off", 0), ("on", ON)]),
+        default: ON,
+    }],
     totals: Some(Totals { maps: &["h2_conns", "h2_streams"], collector }),
 };
 
