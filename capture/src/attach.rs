@@ -8,9 +8,7 @@ use aya::programs::perf_event::{
     HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
 use aya::programs::uprobe::UProbeScope;
-use aya::programs::{
-    BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, TracePoint, UProbe,
-};
+use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, TracePoint, UProbe};
 
 /// What attached links are kept as: dropping one detaches the program.
 pub(crate) type Link = Box<dyn std::any::Any + Send>;

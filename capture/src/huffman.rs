@@ -36,7 +36,8 @@ impl Default for Huffman {
         for (length, first) in first.iter_mut().enumerate() {
             code <<= 1;
             *first = (code, bytes.len());
-            let of_length = (0..=u8::MAX).filter(|&byte| usize::from(LENGTHS[usize::from(byte)]) == length);
+            let of_length =
+                (0..=u8::MAX).filter(|&byte| usize::from(LENGTHS[usize::from(byte)]) == length);
             for byte in of_length {
                 bytes.push(byte);
                 code += 1;

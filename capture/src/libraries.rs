@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn libraries_are_known_by_their_names() {
-        let check = |path: &str, expected| assert_eq!(is_named(Path::new(path), "libssl"), expected);
+        let check =
+            |path: &str, expected| assert_eq!(is_named(Path::new(path), "libssl"), expected);
         check("/lib/x86_64-linux-gnu/libssl.so.3", true);
         check("/opt/venv/cryptography.libs/libssl-3f43de8c.so.1.1", true);
         check("/lib/libssl3.so", false);

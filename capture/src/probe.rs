@@ -135,7 +135,9 @@ impl Attach {
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
             Attach::Uprobe { library, function, .. } => format!("uprobe:{library}:{function}"),
             Attach::All(parts) => {
-                let parts: Vec<String> = parts.iter().map(Attach::describe).collect();
+                let mut parts: Vec<String> = parts.iter().map(Attach::describe).collect();
+                // Entry and return of a function.
+                parts.dedup();
                 parts.join(", ")
             }
             Attach::Sampling { .. } => "perf_event".into(),

@@ -37,9 +37,7 @@ impl Texts {
             text_form::PATH => tape.text(&path(bytes)),
             text_form::ADDRESS => tape.text(address(bytes).as_bytes()),
             text_form::REQUEST_PATH => tape.text(request_path(bytes)),
-            text_form::REQUEST_PATH_HUFFMAN => {
-                tape.text(request_path(&self.huffman.decode(bytes)))
-            }
+            text_form::REQUEST_PATH_HUFFMAN => tape.text(request_path(&self.huffman.decode(bytes))),
             _ => tape.text(bytes),
         };
         self.remember(wire.id, string);

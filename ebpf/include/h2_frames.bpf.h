@@ -468,38 +468,4 @@ static __always_inline void h2_bytes(struct h2_feed *feed, __u64 user,
 	bpf_loop(1 << 20, h2_step, feed, 0);
 }
 
-/* One part of what a vector points to. */
-static long h2_vector_step(__u32 i, void *context)
-{
-	struct h2_feed *feed = context;
-	struct h2_dir *d = feed->dir;
-	struct h2_iovec part;
-	__u64 len;
-
-	if (!d->left)
-		return 1;
-	if (bpf_probe_read_user(&part, sizeof(part),
-				(void *)(d->vec + (__u64)i * sizeof(part)))) {
-		h2_lost_track(feed);
-		return 1;
-	}
-	len = part.len < d->left ? part.len : d->left;
-	d->left -= len;
-	h2_bytes(feed, part.base, len);
-	return 0;
-}
-
-#define H2_MAX_PARTS 1024	/* UIO_MAXIOV */
-
-/* Feeds `len` bytes that the vector at `vec` points to. */
-static __always_inline void h2_vector(struct h2_feed *feed, __u64 vec,
-				      __u64 len)
-{
-	struct h2_dir *d = feed->dir;
-
-	d->vec = vec;
-	d->left = len;
-	bpf_loop(H2_MAX_PARTS, h2_vector_step, feed, 0);
-}
-
 #endif

@@ -75,8 +75,8 @@ static __noinline __u32 h2_integer(struct h2_dir *d, __u32 first, __u32 mask)
 #define H2_NO_NUMBER 0xffff
 
 /*
- * A number of up to three digits, plain or in HPACK's Huffman code, where 0 to 2
- * have five bits and 3 to 9 six, and the rest of the last byte is ones.
+ * A number of up to three digits, plain or in HPACK's Huffman code, where 0 to
+ * 2 have five bits and 3 to 9 six, and the rest of the last byte is ones.
  */
 static __noinline __u32 h2_number(struct h2_dir *d, __u32 pos, __u32 len,
 				       bool huffman)

@@ -38,7 +38,7 @@ struct h2_dir {
 	__u32 skip;		/* bytes of payload to pass over */
 	__u32 have;		/* bytes gathered in `buf` */
 	__u32 need;		/* to be gathered; 0 stands for a header */
-	/* HPACK: fields put into the dynamic table, since which all are known */
+	/* HPACK: fields put into the dynamic table; since when all are known */
 	__u32 inserted;
 	__u32 known_from;
 	/* The header block at hand, and what it said. */

@@ -8,7 +8,7 @@
  * known how much of it went out or came in; the arguments still stand in the
  * registers of the entry. So another thread can have read an answer before the
  * request is looked at: such a stream waits for its request (H2_NOT_OPENED).
- * The same parser gets what OpenSSL has decrypted: h2_openssl.bpf.c.
+ * The same parser gets what OpenSSL has decrypted: h2_openssl.bpf.h.
  *
  * Not seen: sendfile, splice, sendmmsg, recvmmsg and io_uring. Kernels before
  * 5.17 have no bpf_loop(), and not this probe.
@@ -16,6 +16,7 @@
 #if !defined(KTAPE_OLD_KERNEL)
 #include "filter.bpf.h"
 #include "h2_connections.bpf.h"
+#include "h2_openssl.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
 
@@ -105,6 +106,40 @@ static __always_inline struct h2_conn *h2_conn_of(__u32 fd, __u32 tgid)
 	conn->row.local = h2_address(sk, false);
 	conn->row.remote = h2_address(sk, true);
 	return conn;
+}
+
+/* One part of what a vector points to. */
+static long h2_vector_step(__u32 i, void *context)
+{
+	struct h2_feed *feed = context;
+	struct h2_dir *d = feed->dir;
+	struct h2_iovec part;
+	__u64 len;
+
+	if (!d->left)
+		return 1;
+	if (bpf_probe_read_user(&part, sizeof(part),
+				(void *)(d->vec + (__u64)i * sizeof(part)))) {
+		h2_lost_track(feed);
+		return 1;
+	}
+	len = part.len < d->left ? part.len : d->left;
+	d->left -= len;
+	h2_bytes(feed, part.base, len);
+	return 0;
+}
+
+#define H2_MAX_PARTS 1024	/* UIO_MAXIOV */
+
+/* Feeds `len` bytes that the vector at `vec` points to. */
+static __always_inline void h2_vector(struct h2_feed *feed, __u64 vec,
+				      __u64 len)
+{
+	struct h2_dir *d = feed->dir;
+
+	d->vec = vec;
+	d->left = len;
+	bpf_loop(H2_MAX_PARTS, h2_vector_step, feed, 0);
 }
 
 SEC("tp_btf/sys_exit")

@@ -60,6 +60,7 @@ const TESTS: &[Test] = &[
     ("run_queue_time_agrees_with_schedstat", oracles::schedstat),
     ("off_cpu_time_agrees_with_offcputime", oracles::offcputime),
     ("every_request_of_h2load_is_a_stream", h2::h2load),
+    ("every_request_of_h2load_through_openssl_is_a_stream", h2::openssl),
     ("requests_of_curl_have_their_paths_and_statuses", h2::curl),
     ("calls_of_grpc_have_their_methods_statuses_and_resets", h2::grpc),
     ("an_old_connection_is_taken_for_http2_by_its_frames", h2::old),

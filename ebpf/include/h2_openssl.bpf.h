@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * h2, over OpenSSL: what a process gives to SSL_write() and gets from
  * SSL_read(), where it is not encrypted.
@@ -6,7 +6,9 @@
  * Arguments are kept at the entry, since their registers are gone when the
  * function returns; data is looked at when it returns, as in h2.bpf.c.
  */
-#if !defined(KTAPE_OLD_KERNEL)
+#ifndef KTAPE_H2_OPENSSL_BPF_H
+#define KTAPE_H2_OPENSSL_BPF_H
+
 #include "filter.bpf.h"
 #include "h2_connections.bpf.h"
 
