@@ -113,7 +113,7 @@ crate::record! {
         goaway_last: u32 [Number],
         /// Error code of the last GOAWAY (RFC 9113, section 7).
         goaway_code: u32 [Number],
-        /// Debug text of the last GOAWAY, the first 256 bytes.
+        /// Debug text of the last GOAWAY, the first 255 bytes.
         goaway_text: u32 [StringId],
         /// How often something came that is no header of a frame; until three in a row are valid again, frames of that direction are only counted.
         desyncs: u32 [Count],

@@ -34,7 +34,7 @@ crate::record! {
         code: u32 [Number],
         /// Last stream id of GOAWAY.
         last_stream: u32 [Number],
-        /// Debug text of GOAWAY, the first 256 bytes.
+        /// Debug text of GOAWAY, the first 255 bytes.
         text: u32 [StringId],
         /// Length of its payload.
         length: u32 [Bytes],
