@@ -3,10 +3,9 @@
 #
 #   sudo samples/record.sh [NAME..]        KTAPE=path/to/ktape (default: target/release/ktape)
 #
-# Needs root, a C compiler, make, for pgbench and commits PostgreSQL with its contrib programs
-# (Debian: postgresql), and for disk fio. Afterwards: cargo xtask bless.
-# Needs root, a C compiler, make, for pgbench PostgreSQL with its contrib programs (Debian:
-# postgresql), for tcp /dev/net/tun and iproute2. Afterwards: cargo xtask bless.
+# Needs root, a C compiler and make. From Debian, for pgbench and commits postgresql, for disk fio,
+# for tcp iproute2 (and /dev/net/tun), for h2load and grpc nghttp2-client, nghttp2-server, golang-go
+# and golang-google-grpc-dev. Afterwards: cargo xtask bless.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -141,7 +140,25 @@ sample_disk() {
 	} >>"$here/disk.txt"
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp
+# Both ends of h2load's connections to nghttpd.
+sample_h2load() {
+	mkdir "$work/www"
+	head -c 1009 /dev/zero >"$work/www/file.bin"
+	(cd "$work" && exec nghttpd --no-tls -d www 8907 >/dev/null 2>&1) &
+	web=$!
+	sleep 1
+	record h2load -a -p "$web" -e h2 -- h2load -n 10007 -c 3 -m 10 http://127.0.0.1:8907/file.bin
+	kill "$web"
+}
+
+# A server and a client of gRPC-Go in one process.
+sample_grpc() {
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$work/go-cache" \
+		go build -o "$work/grpc" "$here/../tests/workloads/grpc.go"
+	record grpc -e h2 -- ./grpc
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp h2load grpc
 for sample; do
 	"sample_$sample"
 done

@@ -325,6 +325,7 @@ fn others(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
     let row = SyscallSlow { end, duration: total, ret: -4, tid, tgid, nr, ..Default::default() };
     tape.fact(SyscallSlow::DESC, 0, &row.encode());
     disk(tape, random, end, tid, tgid);
+    h2(tape, random, end, tid, tgid);
 }
 
 /// Facts of the block probe.
@@ -460,6 +461,57 @@ fn tcp(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
     let (retrans_segs, netns) = (byte(9).into(), byte(3).into());
     let row = TcpCounters { end, duration: 1, retrans_segs, netns, ..Default::default() };
     tape.fact(TcpCounters::DESC, 0, &row.encode());
+}
+
+/// Facts of the HTTP/2 probe.
+fn h2(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tgid: u32) {
+    use ktape_schema::{H2Connection, H2Control, H2Stream};
+    let mut number = |limit| random.below(limit) as u32;
+    let row = H2Connection {
+        end,
+        duration: number(1 << 20).into(),
+        connection: number(20),
+        tid,
+        tgid,
+        opened: number(9),
+        pings_sent: number(3),
+        desyncs: number(2),
+        flags: number(3) as u16,
+        role: number(4) as u8,
+        end_reason: number(4) as u8,
+        goaway_by: number(3) as u8,
+        ..H2Connection::default()
+    };
+    tape.fact(H2Connection::DESC, 0, &row.encode());
+    let row = H2Stream {
+        end,
+        duration: number(1 << 20).into(),
+        first_answer: number(1 << 10).into(),
+        connection: number(25),
+        tid,
+        tgid,
+        path: number(4),
+        reset_code: number(20),
+        in_flight: number(9),
+        flags: number(3) as u16,
+        role: number(4) as u8,
+        end_reason: number(5) as u8,
+        grpc_status: number(20) as u8,
+        ..H2Stream::default()
+    };
+    tape.fact(H2Stream::DESC, 0, &row.encode());
+    let row = H2Control {
+        time: end,
+        connection: number(25),
+        stream: number(9),
+        tid,
+        tgid,
+        code: number(20),
+        kind: number(9) as u8,
+        direction: number(3) as u8,
+        ..H2Control::default()
+    };
+    tape.fact(H2Control::DESC, 0, &row.encode());
 }
 
 /// The answer of a report as JSON.

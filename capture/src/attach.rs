@@ -1,12 +1,14 @@
 //! One program and its place: verified by the kernel, and attached.
 
 use crate::error::chain;
+use crate::libraries;
 use crate::probe::Attach;
 use aya::Btf;
 use aya::programs::perf_event::{
     HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
-use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, TracePoint};
+use aya::programs::uprobe::UProbeScope;
+use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, TracePoint, UProbe};
 
 /// What attached links are kept as: dropping one detaches the program.
 pub(crate) type Link = Box<dyn std::any::Any + Send>;
@@ -43,6 +45,7 @@ pub(crate) fn load(
         Attach::Fexit { function, .. } => typed!(FExit, program).load(function, btf),
         Attach::Kprobe { .. } => typed!(KProbe, program).load(),
         Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
+        Attach::Uprobe { .. } => typed!(UProbe, program).load(),
         Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
         Attach::All(_) | Attach::Before { .. } => Ok(()),
     };
@@ -88,6 +91,19 @@ pub(crate) fn attach(
             let id = program.attach(category, name).map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
+        Attach::Uprobe { library, function, .. } => {
+            let program = typed!(UProbe, program);
+            let mut links: Vec<Link> = Vec::new();
+            let mut reason = format!("there is no {library}.so on this host");
+            for file in libraries::files(library) {
+                // One of several versions may lack the function.
+                match program.attach(function, &file, UProbeScope::AllProcesses) {
+                    Ok(id) => links.append(&mut one(program.take_link(id))?),
+                    Err(error) => reason = format!("{}: {}", file.display(), text(&error)),
+                }
+            }
+            if links.is_empty() { Err(reason) } else { Ok(links) }
+        }
         Attach::Sampling { .. } => {
             let program = typed!(PerfEvent, program);
             let mut links: Vec<Link> = Vec::new();
@@ -117,8 +133,8 @@ pub(crate) fn attach(
 pub(crate) fn text(error: &dyn std::error::Error) -> String {
     let all = chain(error);
     let mut lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.len() > 4 {
-        lines.drain(1..lines.len() - 3);
+    if lines.len() > 6 {
+        lines.drain(1..lines.len() - 5);
     }
     lines.join(" | ")
 }

@@ -100,6 +100,16 @@ pub enum Attach {
         /// The way.
         how: &'static Attach,
     },
+    /// A function of a shared library: its entry, or its return if the program is a `uretprobe`. In
+    /// each file of that library on the host, for all processes that map it, also later.
+    Uprobe {
+        /// Program name in the object.
+        program: &'static str,
+        /// The library's name up to its version: `libssl`.
+        library: &'static str,
+        /// Function of it.
+        function: &'static str,
+    },
     /// All of these together, or none.
     All(&'static [Attach]),
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
@@ -129,6 +139,7 @@ impl Attach {
             | Attach::Fexit { program, .. }
             | Attach::Kprobe { program, .. }
             | Attach::Tracepoint { program, .. }
+            | Attach::Uprobe { program, .. }
             | Attach::Sampling { program } => vec![*program],
         }
     }
@@ -141,13 +152,18 @@ impl Attach {
             Attach::Fexit { function, .. } => format!("fexit:{function}"),
             Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
+            Attach::Uprobe { library, function, .. } => format!("uprobe:{library}:{function}"),
             Attach::All(parts) => {
-                let shown = if parts.len() > MOST_SHOWN { 2 } else { parts.len() };
-                let mut text: Vec<String> = parts[..shown].iter().map(Attach::describe).collect();
-                if shown < parts.len() {
-                    text.push(format!("{} more", parts.len() - shown));
+                // Entry and return of a function are told once.
+                let mut all: Vec<String> = parts.iter().map(Attach::describe).collect();
+                all.dedup();
+                let shown = if all.len() > MOST_SHOWN { 2 } else { all.len() };
+                let more = all.len() - shown;
+                all.truncate(shown);
+                if more > 0 {
+                    all.push(format!("{more} more"));
                 }
-                text.join(", ")
+                all.join(", ")
             }
             Attach::Before { how, .. } => how.describe(),
             Attach::Sampling { .. } => "perf_event".into(),
@@ -284,6 +300,10 @@ pub trait Collect {
     /// facts ending at `now`. `gone` are
     /// processes that have ended since: their rows may be dropped from the map.
     fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8]));
+
+    /// Called after each [`Collect::collect`] but the one at the stop: hands over facts that are whole
+    /// now and that nobody has counted as produced.
+    fn ended(&mut self, _now: u64, _rows: &mut dyn FnMut(&'static Desc, &[u8])) {}
 
     /// Hands over what has begun and not ended at the stop; nobody has counted it as produced.
     fn open(&mut self, _stop: u64, _rows: &mut dyn FnMut(&'static Desc, &[u8])) {}

@@ -358,6 +358,7 @@ impl Session<'_> {
             collector.collect(now, &gone, &mut |desc, row| {
                 reader.tape.fact(desc, crate::tape::OWN_RING, row);
             });
+            collector.ended(now, &mut |desc, row| reader.own_fact(desc, row));
         }
         // These rows may be all that names a process that has ended.
         reader.write(now)?;

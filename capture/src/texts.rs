@@ -1,5 +1,6 @@
 //! Texts of facts: from ids of the kernel programs to strings of the trace.
 
+use crate::huffman::Huffman;
 use crate::tape::Tape;
 use ktape_format::schema::{WireText, text_form};
 use rustc_hash::FxHashMap;
@@ -8,10 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// Ids in the trace by those of the kernel programs: those that came or were asked for since there
 /// were last [`MAX_IDS`] of them, and those of the time before. The programs forget more than that,
 /// and send what they meet again under another id.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Texts {
     ids: FxHashMap<u32, u32>,
     old_ids: FxHashMap<u32, u32>,
+    huffman: Huffman,
 }
 
 /// Four times as many as the programs' dictionary holds (`text_ids` of text.bpf.h).
@@ -34,6 +36,8 @@ impl Texts {
         let string = match wire.form {
             text_form::PATH => tape.text(&path(bytes)),
             text_form::ADDRESS => tape.text(address(bytes).as_bytes()),
+            text_form::REQUEST_PATH => tape.text(request_path(bytes)),
+            text_form::REQUEST_PATH_HUFFMAN => tape.text(request_path(&self.huffman.decode(bytes))),
             _ => tape.text(bytes),
         };
         self.remember(wire.id, string);
@@ -61,6 +65,11 @@ fn path(names: &[u8]) -> Vec<u8> {
     names.reverse();
     let joined = names.join(&b'/');
     [if rooted { &b"/"[..] } else { b"" }, &joined].concat()
+}
+
+/// What stands before the question mark: behind it may be what is nobody else's business.
+fn request_path(path: &[u8]) -> &[u8] {
+    path.split(|&byte| byte == b'?').next().unwrap_or_default()
 }
 
 const AF_UNIX: u16 = 1;
@@ -98,6 +107,13 @@ mod tests {
         check(b"pipe:\0", "pipe:");
         check(b"deep\0er\0...\0", ".../er/deep");
         check(b"", "");
+    }
+
+    #[test]
+    fn paths_of_requests_end_at_the_question_mark() {
+        assert_eq!(request_path(b"/pkg.Service/Method"), b"/pkg.Service/Method");
+        assert_eq!(request_path(b"/login?token=secret"), b"/login");
+        assert_eq!(request_path(b"?"), b"");
     }
 
     #[test]

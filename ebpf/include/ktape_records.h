@@ -875,6 +875,259 @@ _Static_assert(__builtin_offsetof(struct ktape_tcp_counters, aborts_on_close) ==
 _Static_assert(__builtin_offsetof(struct ktape_tcp_counters, netns) == 200,
 	       "offset of tcp_counters.netns");
 
+#define KTAPE_H2_CONNECTION 48
+#define KTAPE_H2_CONNECTION_SOURCE_PLAINTEXT 1
+#define KTAPE_H2_CONNECTION_SOURCE_PLAINTEXT_GUESSED 2
+#define KTAPE_H2_CONNECTION_SOURCE_OPENSSL 3
+#define KTAPE_H2_CONNECTION_SOURCE_OPENSSL_GUESSED 4
+#define KTAPE_H2_CONNECTION_ROLE_UNKNOWN 0
+#define KTAPE_H2_CONNECTION_ROLE_CLIENT 1
+#define KTAPE_H2_CONNECTION_ROLE_SERVER 2
+#define KTAPE_H2_CONNECTION_GOAWAY_BY_NONE 0
+#define KTAPE_H2_CONNECTION_GOAWAY_BY_SENT 1
+#define KTAPE_H2_CONNECTION_GOAWAY_BY_RECEIVED 2
+#define KTAPE_H2_CONNECTION_END_REASON_NONE 0
+#define KTAPE_H2_CONNECTION_END_REASON_CLOSED 1
+#define KTAPE_H2_CONNECTION_END_REASON_FREED 2
+#define KTAPE_H2_CONNECTION_END_REASON_PROCESS_ENDED 3
+struct ktape_h2_connection {
+	__u64 end;
+	__u64 duration;
+	__u64 sent_bytes;
+	__u64 received_bytes;
+	__u64 sent_frames;
+	__u64 received_frames;
+	__u64 sent_data;
+	__u64 received_data;
+	__u32 connection;
+	__u32 tid;
+	__u32 tgid;
+	__u32 local;
+	__u32 remote;
+	__u32 opened;
+	__u32 ended;
+	__u32 resets;
+	__u32 max_in_flight;
+	__u32 pings_sent;
+	__u32 pings_received;
+	__u32 window_updates_sent;
+	__u32 window_updates_received;
+	__u32 goaway_last;
+	__u32 goaway_code;
+	__u32 goaway_text;
+	__u32 desyncs;
+	__u32 undecoded;
+	__u16 cpu;
+	__u16 flags;
+	__u8 source;
+	__u8 role;
+	__u8 goaway_by;
+	__u8 end_reason;
+};
+_Static_assert(sizeof(struct ktape_h2_connection) == 144,
+	       "size of h2_connection");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, end) == 0,
+	       "offset of h2_connection.end");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, duration) == 8,
+	       "offset of h2_connection.duration");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, sent_bytes) == 16,
+	       "offset of h2_connection.sent_bytes");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, received_bytes) == 24,
+	       "offset of h2_connection.received_bytes");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, sent_frames) == 32,
+	       "offset of h2_connection.sent_frames");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, received_frames) == 40,
+	       "offset of h2_connection.received_frames");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, sent_data) == 48,
+	       "offset of h2_connection.sent_data");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, received_data) == 56,
+	       "offset of h2_connection.received_data");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, connection) == 64,
+	       "offset of h2_connection.connection");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, tid) == 68,
+	       "offset of h2_connection.tid");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, tgid) == 72,
+	       "offset of h2_connection.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, local) == 76,
+	       "offset of h2_connection.local");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, remote) == 80,
+	       "offset of h2_connection.remote");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, opened) == 84,
+	       "offset of h2_connection.opened");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, ended) == 88,
+	       "offset of h2_connection.ended");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, resets) == 92,
+	       "offset of h2_connection.resets");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, max_in_flight) == 96,
+	       "offset of h2_connection.max_in_flight");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, pings_sent) == 100,
+	       "offset of h2_connection.pings_sent");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, pings_received) == 104,
+	       "offset of h2_connection.pings_received");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, window_updates_sent) == 108,
+	       "offset of h2_connection.window_updates_sent");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, window_updates_received) == 112,
+	       "offset of h2_connection.window_updates_received");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, goaway_last) == 116,
+	       "offset of h2_connection.goaway_last");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, goaway_code) == 120,
+	       "offset of h2_connection.goaway_code");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, goaway_text) == 124,
+	       "offset of h2_connection.goaway_text");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, desyncs) == 128,
+	       "offset of h2_connection.desyncs");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, undecoded) == 132,
+	       "offset of h2_connection.undecoded");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, cpu) == 136,
+	       "offset of h2_connection.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, flags) == 138,
+	       "offset of h2_connection.flags");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, source) == 140,
+	       "offset of h2_connection.source");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, role) == 141,
+	       "offset of h2_connection.role");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, goaway_by) == 142,
+	       "offset of h2_connection.goaway_by");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, end_reason) == 143,
+	       "offset of h2_connection.end_reason");
+
+#define KTAPE_H2_STREAM 49
+#define KTAPE_H2_STREAM_END_REASON_NONE 0
+#define KTAPE_H2_STREAM_END_REASON_COMPLETE 1
+#define KTAPE_H2_STREAM_END_REASON_RESET 2
+#define KTAPE_H2_STREAM_END_REASON_CONNECTION_ENDED 3
+#define KTAPE_H2_STREAM_CLOSED_BY_CLIENT 1
+#define KTAPE_H2_STREAM_CLOSED_BY_SERVER 2
+struct ktape_h2_stream {
+	__u64 end;
+	__u64 duration;
+	__u64 first_answer;
+	__u64 request_bytes;
+	__u64 response_bytes;
+	__u32 connection;
+	__u32 stream;
+	__u32 tid;
+	__u32 tgid;
+	__u32 path;
+	__u32 reset_code;
+	__u32 request_frames;
+	__u32 response_frames;
+	__u32 in_flight;
+	__u16 status;
+	__u16 cpu;
+	__u16 flags;
+	__u8 source;
+	__u8 role;
+	__u8 end_reason;
+	__u8 reset_by;
+	__u8 grpc_status;
+	__u8 closed;
+};
+_Static_assert(sizeof(struct ktape_h2_stream) == 88,
+	       "size of h2_stream");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, end) == 0,
+	       "offset of h2_stream.end");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, duration) == 8,
+	       "offset of h2_stream.duration");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, first_answer) == 16,
+	       "offset of h2_stream.first_answer");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, request_bytes) == 24,
+	       "offset of h2_stream.request_bytes");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, response_bytes) == 32,
+	       "offset of h2_stream.response_bytes");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, connection) == 40,
+	       "offset of h2_stream.connection");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, stream) == 44,
+	       "offset of h2_stream.stream");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, tid) == 48,
+	       "offset of h2_stream.tid");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, tgid) == 52,
+	       "offset of h2_stream.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, path) == 56,
+	       "offset of h2_stream.path");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, reset_code) == 60,
+	       "offset of h2_stream.reset_code");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, request_frames) == 64,
+	       "offset of h2_stream.request_frames");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, response_frames) == 68,
+	       "offset of h2_stream.response_frames");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, in_flight) == 72,
+	       "offset of h2_stream.in_flight");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, status) == 76,
+	       "offset of h2_stream.status");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, cpu) == 78,
+	       "offset of h2_stream.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, flags) == 80,
+	       "offset of h2_stream.flags");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, source) == 82,
+	       "offset of h2_stream.source");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, role) == 83,
+	       "offset of h2_stream.role");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, end_reason) == 84,
+	       "offset of h2_stream.end_reason");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, reset_by) == 85,
+	       "offset of h2_stream.reset_by");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, grpc_status) == 86,
+	       "offset of h2_stream.grpc_status");
+_Static_assert(__builtin_offsetof(struct ktape_h2_stream, closed) == 87,
+	       "offset of h2_stream.closed");
+
+#define KTAPE_H2_CONTROL 50
+#define KTAPE_H2_CONTROL_FRAME_FLAGS_ACK 1
+#define KTAPE_H2_CONTROL_KIND_RST_STREAM 3
+#define KTAPE_H2_CONTROL_KIND_SETTINGS 4
+#define KTAPE_H2_CONTROL_KIND_PING 6
+#define KTAPE_H2_CONTROL_KIND_GOAWAY 7
+struct ktape_h2_control {
+	__u64 time;
+	__u32 connection;
+	__u32 stream;
+	__u32 tid;
+	__u32 tgid;
+	__u32 code;
+	__u32 last_stream;
+	__u32 text;
+	__u32 length;
+	__u16 cpu;
+	__u16 frame_flags;
+	__u8 kind;
+	__u8 direction;
+	__u8 source;
+	__u8 role;
+};
+_Static_assert(sizeof(struct ktape_h2_control) == 48,
+	       "size of h2_control");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, time) == 0,
+	       "offset of h2_control.time");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, connection) == 8,
+	       "offset of h2_control.connection");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, stream) == 12,
+	       "offset of h2_control.stream");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, tid) == 16,
+	       "offset of h2_control.tid");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, tgid) == 20,
+	       "offset of h2_control.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, code) == 24,
+	       "offset of h2_control.code");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, last_stream) == 28,
+	       "offset of h2_control.last_stream");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, text) == 32,
+	       "offset of h2_control.text");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, length) == 36,
+	       "offset of h2_control.length");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, cpu) == 40,
+	       "offset of h2_control.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, frame_flags) == 42,
+	       "offset of h2_control.frame_flags");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, kind) == 44,
+	       "offset of h2_control.kind");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, direction) == 45,
+	       "offset of h2_control.direction");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, source) == 46,
+	       "offset of h2_control.source");
+_Static_assert(__builtin_offsetof(struct ktape_h2_control, role) == 47,
+	       "offset of h2_control.role");
+
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2
@@ -1421,6 +1674,8 @@ _Static_assert(__builtin_offsetof(struct ktape_wire_exit, comm1) == 56,
 #define KTAPE_WIRE_TEXT_FORM_PLAIN 0
 #define KTAPE_WIRE_TEXT_FORM_PATH 1
 #define KTAPE_WIRE_TEXT_FORM_ADDRESS 2
+#define KTAPE_WIRE_TEXT_FORM_REQUEST_PATH 16
+#define KTAPE_WIRE_TEXT_FORM_REQUEST_PATH_HUFFMAN 17
 struct ktape_wire_text {
 	__u64 time;
 	__u32 id;

@@ -34,6 +34,7 @@ enum text_context {
 	TEXT_ITER,
 	TEXT_TCP,	/* of TCP, in whatever context that runs */
 	TEXT_TCP_NESTED, /* a softirq that interrupted it */
+	TEXT_H2,	/* see h2_hpack.bpf.h */
 	TEXT_CONTEXTS,
 };
 

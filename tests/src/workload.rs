@@ -1,9 +1,10 @@
-//! The C programs of known results, compiled on demand.
+//! The programs of known results, compiled on demand.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary::profile_folder;
+use crate::live::{NotRun, needs_program};
 
 /// The folder of their sources.
 fn sources() -> PathBuf {
@@ -35,6 +36,39 @@ pub fn workload(name: &str) -> PathBuf {
     assert!(compiled.success(), "{} does not compile", source.display());
     std::fs::rename(&fresh, &program).expect("the target folder is writable");
     program
+}
+
+/// Where Debian puts the sources of Go packages.
+const GO_PATH: &str = "/usr/share/gocode";
+
+/// Compiles a workload in Go (`workloads/<name>.go`) with the packages of Debian, unless that was done
+/// since it changed.
+pub fn go_workload(name: &str, package: &str, of: &str) -> Result<PathBuf, NotRun> {
+    needs_program("go", "golang-go")?;
+    if !Path::new(GO_PATH).join("src").join(package).is_dir() {
+        return Err(NotRun(format!("{package} is not installed (Debian package {of})")));
+    }
+    let source = sources().join(name).with_extension("go");
+    let folder = profile_folder().join("workloads");
+    std::fs::create_dir_all(&folder).expect("the target folder is writable");
+    let program = folder.join(format!("{name}-go"));
+    let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
+    if changed(&program).is_ok_and(|built| built > changed(&source).expect("a source")) {
+        return Ok(program);
+    }
+    let fresh = folder.join(format!("{name}-go.{}", std::process::id()));
+    let compiled = Command::new("go")
+        .args(["build", "-o"])
+        .args([&fresh, &source])
+        .env("GO111MODULE", "off")
+        .env("GOPATH", GO_PATH)
+        .env("GOFLAGS", "")
+        .env("GOCACHE", folder.join("go-cache"))
+        .status()
+        .expect("go runs");
+    assert!(compiled.success(), "{} does not compile", source.display());
+    std::fs::rename(&fresh, &program).expect("the target folder is writable");
+    Ok(program)
 }
 
 /// The lines that a workload printed, each split at blanks, those that start with `what` only.

@@ -89,6 +89,50 @@ fn the_transactions_of_pgbench_are_in_its_system_calls() {
 }
 
 #[test]
+fn the_requests_of_h2load_are_streams_of_both_ends() {
+    let counts = samples::counts("h2load");
+    // "requests: N total, N started, N done, N succeeded, ..."
+    let words = &lines(&counts, "requests:")[0];
+    let succeeded = words.iter().position(|word| word == "succeeded,").expect("the count");
+    let requests = parse(&words[succeeded - 1]);
+    let answer = report(&samples::path("h2load"), &["h2", "--by", "method"]);
+    let found = rows_where(&answer, "methods", "method", &json!("/file.bin"));
+    assert_eq!(found.len(), 2, "{answer}");
+    for row in found {
+        assert_eq!(number(row, "streams"), requests, "{row}");
+        assert_eq!(number(row, "response_bytes"), 1009 * requests, "{row}");
+        assert_eq!(number(row, "open") + number(row, "resets") + number(row, "cut"), 0, "{row}");
+    }
+    assert_eq!((number(&answer, "connections"), number(&answer, "desyncs")), (6, 0));
+}
+
+#[test]
+fn the_calls_of_grpc_have_their_methods_and_statuses() {
+    let counts = samples::counts("grpc");
+    let of = |what: &str| parse(&lines(&counts, what)[0][1]);
+    let answer = report(&samples::path("grpc"), &["h2", "--by", "method"]);
+    let failed = lines(&counts, "status").iter().map(|words| parse(&words[2])).sum();
+    for (method, streams, resets, not_ok) in [
+        ("Unary", of("unary"), 0, 0),
+        ("Fail", failed, 0, failed),
+        ("Hang", of("cancelled"), of("cancelled"), 0),
+        ("Chat", of("chats"), 0, 0),
+    ] {
+        let path = format!("/demo.Echo/{method}");
+        let found = rows_where(&answer, "methods", "method", &json!(path));
+        assert_eq!(found.len(), 2, "{path} in {answer}");
+        for row in found {
+            let sums = ["streams", "resets", "grpc_failed"].map(|key| number(row, key));
+            assert_eq!(sums, [streams, resets, not_ok], "{row}");
+        }
+    }
+    for words in lines(&counts, "status") {
+        let found = rows_where(&answer, "grpc_statuses", "code", &json!(parse(&words[1])));
+        assert_eq!(number(found[0], "count"), 2 * parse(&words[2]), "status {}", words[1]);
+    }
+}
+
+#[test]
 fn every_compiler_of_the_build_is_in_the_tree() {
     let tree = report(&samples::path("build"), &["tree"]);
     let compiled = parse(&lines(&samples::counts("build"), "compiled")[0][1]);

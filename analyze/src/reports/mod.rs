@@ -27,5 +27,6 @@ reports! {
     io::Io,
     block::Block,
     tcp::Tcp,
+    h2::H2,
     tree::Tree,
 }

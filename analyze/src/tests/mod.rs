@@ -5,6 +5,7 @@ mod cpu;
 mod damage;
 mod exports;
 mod filters;
+mod h2;
 mod info;
 mod io;
 mod losses;

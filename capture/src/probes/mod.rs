@@ -19,6 +19,7 @@ probes! {
     block,
     io,
     tcp,
+    h2,
 }
 
 /// The probe of this name.

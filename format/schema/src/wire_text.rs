@@ -8,8 +8,18 @@ pub mod text_form {
     pub const PATH: u32 = 1;
     /// A socket address: family (2 bytes, AF_*), port (2 bytes, big endian), 4 or 16 bytes of address.
     pub const ADDRESS: u32 = 2;
+    /// The path of an HTTP request: it is cut at a question mark.
+    pub const REQUEST_PATH: u32 = 16;
+    /// The same in the Huffman code of HPACK (RFC 7541, appendix B).
+    pub const REQUEST_PATH_HUFFMAN: u32 = 17;
     /// The names of all of them.
-    pub const NAMES: &[(u64, &str)] = &[(0, "plain"), (1, "path"), (2, "address")];
+    pub const NAMES: &[(u64, &str)] = &[
+        (0, "plain"),
+        (1, "path"),
+        (2, "address"),
+        (16, "request_path"),
+        (17, "request_path_huffman"),
+    ];
 }
 
 crate::record! {

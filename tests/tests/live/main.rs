@@ -10,6 +10,7 @@ mod ending;
 mod files;
 mod filters;
 mod flood;
+mod h2;
 mod launch;
 mod oracles;
 mod short_lived;
@@ -76,6 +77,12 @@ const TESTS: &[Test] = &[
     ("the_recorder_leaves_itself_out", command::not_itself),
     ("run_queue_time_agrees_with_schedstat", oracles::schedstat),
     ("off_cpu_time_agrees_with_offcputime", oracles::offcputime),
+    ("every_request_of_h2load_is_a_stream", h2::h2load),
+    ("every_request_of_h2load_through_openssl_is_a_stream", h2::openssl),
+    ("requests_of_curl_have_their_paths_and_statuses", h2::curl),
+    ("calls_of_grpc_have_their_methods_statuses_and_resets", h2::grpc),
+    ("an_old_connection_is_taken_for_http2_by_its_frames", h2::old),
+    ("streams_of_a_killed_client_end_with_their_connection", h2::killed),
     ("off_cpu_time_agrees_with_bpftrace", oracles::bpftrace),
 ];
 
