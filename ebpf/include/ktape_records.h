@@ -197,6 +197,128 @@ _Static_assert(__builtin_offsetof(struct ktape_syscall_slow, flags) == 42,
 _Static_assert(__builtin_offsetof(struct ktape_syscall_slow, arg0) == 44,
 	       "offset of syscall_slow.arg0");
 
+#define KTAPE_FUTEX_WAIT 40
+#define KTAPE_FUTEX_WAIT_FLAGS_OPEN 1
+#define KTAPE_FUTEX_WAIT_FLAGS_BEGAN_BEFORE 2
+#define KTAPE_FUTEX_WAIT_FLAGS_SHARED 4
+#define KTAPE_FUTEX_WAIT_FLAGS_TIMED 8
+#define KTAPE_FUTEX_WAIT_OP_WAIT 0
+#define KTAPE_FUTEX_WAIT_OP_LOCK_PI 6
+#define KTAPE_FUTEX_WAIT_OP_WAIT_BITSET 9
+#define KTAPE_FUTEX_WAIT_OP_WAIT_REQUEUE_PI 11
+#define KTAPE_FUTEX_WAIT_OP_LOCK_PI2 13
+#define KTAPE_FUTEX_WAIT_OP_FUTEX_WAITV 64
+#define KTAPE_FUTEX_WAIT_OP_FUTEX_WAIT 65
+#define KTAPE_FUTEX_WAIT_RESULT_OPEN 0
+#define KTAPE_FUTEX_WAIT_RESULT_WOKEN 1
+#define KTAPE_FUTEX_WAIT_RESULT_TIMED_OUT 2
+#define KTAPE_FUTEX_WAIT_RESULT_INTERRUPTED 3
+#define KTAPE_FUTEX_WAIT_RESULT_FAILED 4
+#define KTAPE_FUTEX_WAIT_OWNER_BY_UNKNOWN 0
+#define KTAPE_FUTEX_WAIT_OWNER_BY_PI_WORD 1
+#define KTAPE_FUTEX_WAIT_OWNER_BY_GLIBC_MUTEX 2
+struct ktape_futex_wait {
+	__u64 end;
+	__u64 duration;
+	__u64 address;
+	__u32 tid;
+	__u32 tgid;
+	__u32 waker;
+	__u32 waker_tgid;
+	__u32 owner;
+	__u32 owner_tgid;
+	__u32 ustack;
+	__u32 word;
+	__u16 cpu;
+	__u16 flags;
+	__u8 op;
+	__u8 result;
+	__u8 owner_by;
+	__u8 words;
+};
+_Static_assert(sizeof(struct ktape_futex_wait) == 64,
+	       "size of futex_wait");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, end) == 0,
+	       "offset of futex_wait.end");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, duration) == 8,
+	       "offset of futex_wait.duration");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, address) == 16,
+	       "offset of futex_wait.address");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, tid) == 24,
+	       "offset of futex_wait.tid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, tgid) == 28,
+	       "offset of futex_wait.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, waker) == 32,
+	       "offset of futex_wait.waker");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, waker_tgid) == 36,
+	       "offset of futex_wait.waker_tgid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, owner) == 40,
+	       "offset of futex_wait.owner");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, owner_tgid) == 44,
+	       "offset of futex_wait.owner_tgid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, ustack) == 48,
+	       "offset of futex_wait.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, word) == 52,
+	       "offset of futex_wait.word");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, cpu) == 56,
+	       "offset of futex_wait.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, flags) == 58,
+	       "offset of futex_wait.flags");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, op) == 60,
+	       "offset of futex_wait.op");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, result) == 61,
+	       "offset of futex_wait.result");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, owner_by) == 62,
+	       "offset of futex_wait.owner_by");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, words) == 63,
+	       "offset of futex_wait.words");
+
+#define KTAPE_LOCK_CONTENTION 41
+#define KTAPE_LOCK_CONTENTION_HOW_SPIN 1
+#define KTAPE_LOCK_CONTENTION_HOW_READ 2
+#define KTAPE_LOCK_CONTENTION_HOW_WRITE 4
+#define KTAPE_LOCK_CONTENTION_HOW_RT 8
+#define KTAPE_LOCK_CONTENTION_HOW_PERCPU 16
+#define KTAPE_LOCK_CONTENTION_HOW_MUTEX 32
+#define KTAPE_LOCK_CONTENTION_FLAGS_OPEN 1
+#define KTAPE_LOCK_CONTENTION_FLAGS_FAILED 2
+#define KTAPE_LOCK_CONTENTION_FLAGS_MMAP_LOCK 4
+#define KTAPE_LOCK_CONTENTION_FLAGS_SIGLOCK 8
+struct ktape_lock_contention {
+	__u64 end;
+	__u64 duration;
+	__u32 lock;
+	__u32 name;
+	__u32 tid;
+	__u32 tgid;
+	__u32 kstack;
+	__u16 cpu;
+	__u8 how;
+	__u8 flags;
+};
+_Static_assert(sizeof(struct ktape_lock_contention) == 40,
+	       "size of lock_contention");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, end) == 0,
+	       "offset of lock_contention.end");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, duration) == 8,
+	       "offset of lock_contention.duration");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, lock) == 16,
+	       "offset of lock_contention.lock");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, name) == 20,
+	       "offset of lock_contention.name");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, tid) == 24,
+	       "offset of lock_contention.tid");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, tgid) == 28,
+	       "offset of lock_contention.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, kstack) == 32,
+	       "offset of lock_contention.kstack");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, cpu) == 36,
+	       "offset of lock_contention.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, how) == 38,
+	       "offset of lock_contention.how");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, flags) == 39,
+	       "offset of lock_contention.flags");
+
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2

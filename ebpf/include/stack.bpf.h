@@ -30,6 +30,8 @@ enum stack_context {
 	STACK_CPU,
 	STACK_SYSCALL,
 	STACK_ITER,
+	STACK_FUTEX,
+	STACK_LOCK,
 	STACK_CONTEXTS,
 };
 

@@ -32,6 +32,7 @@ enum text_context {
 	TEXT_TASK,	/* a system call of the current task, or its exit */
 	TEXT_SOFTIRQ,	/* packets, timers, completions */
 	TEXT_ITER,
+	TEXT_LOCK,	/* anywhere that a lock is contended */
 	TEXT_CONTEXTS,
 };
 

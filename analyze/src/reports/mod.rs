@@ -22,5 +22,6 @@ reports! {
     cpu::Cpu,
     stalls::Stalls,
     syscalls::Syscalls,
+    locks::Locks,
     tree::Tree,
 }

@@ -5,6 +5,7 @@ mod damage;
 mod exports;
 mod filters;
 mod info;
+pub(crate) mod locks;
 mod losses;
 mod names;
 mod offcpu;

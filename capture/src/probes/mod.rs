@@ -16,6 +16,7 @@ probes! {
     sched,
     cpu,
     syscalls,
+    locks,
 }
 
 /// The probe of this name.

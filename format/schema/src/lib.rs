@@ -25,6 +25,8 @@ records! {
     syscall_count::SyscallCount,
     syscall_latency::SyscallLatency,
     syscall_slow::SyscallSlow,
+    futex_wait::FutexWait,
+    lock_contention::LockContention,
     string::StringText,
     task_start::TaskStart,
     task_exec::TaskExec,

@@ -9,6 +9,7 @@ mod ending;
 mod filters;
 mod flood;
 mod launch;
+mod locks;
 mod oracles;
 mod short_lived;
 mod syscalls;
@@ -29,6 +30,11 @@ const TESTS: &[Test] = &[
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),
     ("system_calls_agree_with_strace", syscalls::strace),
+    ("waits_for_locks_have_owner_and_waker", locks::user),
+    ("waits_for_locks_can_be_filtered_and_stackless", locks::knobs),
+    ("a_mutex_that_is_never_unlocked_shows_as_open", locks::hang),
+    ("a_wait_for_a_lock_from_before_shows_as_open", locks::hung_before),
+    ("waits_for_a_lock_of_the_kernel_are_exact", locks::kernel),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
