@@ -319,6 +319,120 @@ _Static_assert(__builtin_offsetof(struct ktape_lock_contention, how) == 38,
 _Static_assert(__builtin_offsetof(struct ktape_lock_contention, flags) == 39,
 	       "offset of lock_contention.flags");
 
+#define KTAPE_PAGE_FAULT 43
+#define KTAPE_PAGE_FAULT_FLAGS_KERNEL 1
+#define KTAPE_PAGE_FAULT_FLAGS_TIMED 2
+struct ktape_page_fault {
+	__u64 end;
+	__u64 duration;
+	__u64 address;
+	__u32 tid;
+	__u32 tgid;
+	__u32 ustack;
+	__u16 cpu;
+	__u16 flags;
+};
+_Static_assert(sizeof(struct ktape_page_fault) == 40,
+	       "size of page_fault");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, end) == 0,
+	       "offset of page_fault.end");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, duration) == 8,
+	       "offset of page_fault.duration");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, address) == 16,
+	       "offset of page_fault.address");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, tid) == 24,
+	       "offset of page_fault.tid");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, tgid) == 28,
+	       "offset of page_fault.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, ustack) == 32,
+	       "offset of page_fault.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, cpu) == 36,
+	       "offset of page_fault.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, flags) == 38,
+	       "offset of page_fault.flags");
+
+#define KTAPE_FAULT_TOTAL 46
+struct ktape_fault_total {
+	__u64 end;
+	__u64 duration;
+	__u64 count;
+	__u32 tgid;
+	__u32 ustack;
+};
+_Static_assert(sizeof(struct ktape_fault_total) == 32,
+	       "size of fault_total");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, end) == 0,
+	       "offset of fault_total.end");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, duration) == 8,
+	       "offset of fault_total.duration");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, count) == 16,
+	       "offset of fault_total.count");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, tgid) == 24,
+	       "offset of fault_total.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, ustack) == 28,
+	       "offset of fault_total.ustack");
+
+#define KTAPE_ALLOC_TOTAL 44
+#define KTAPE_ALLOC_TOTAL_WHAT_KMALLOC 1
+#define KTAPE_ALLOC_TOTAL_WHAT_KFREE 2
+#define KTAPE_ALLOC_TOTAL_WHAT_CACHE_ALLOC 3
+#define KTAPE_ALLOC_TOTAL_WHAT_CACHE_FREE 4
+#define KTAPE_ALLOC_TOTAL_WHAT_PAGE_ALLOC 5
+#define KTAPE_ALLOC_TOTAL_WHAT_PAGE_FREE 6
+struct ktape_alloc_total {
+	__u64 end;
+	__u64 duration;
+	__u64 count;
+	__u64 bytes;
+	__u32 site;
+	__u32 what;
+};
+_Static_assert(sizeof(struct ktape_alloc_total) == 40,
+	       "size of alloc_total");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, end) == 0,
+	       "offset of alloc_total.end");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, duration) == 8,
+	       "offset of alloc_total.duration");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, count) == 16,
+	       "offset of alloc_total.count");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, bytes) == 24,
+	       "offset of alloc_total.bytes");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, site) == 32,
+	       "offset of alloc_total.site");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, what) == 36,
+	       "offset of alloc_total.what");
+
+#define KTAPE_MEMORY_USE 45
+#define KTAPE_MEMORY_USE_FLAGS_APPROXIMATE 1
+struct ktape_memory_use {
+	__u64 time;
+	__u64 anon_pages;
+	__u64 file_pages;
+	__u64 shmem_pages;
+	__u64 swap_pages;
+	__u64 peak_pages;
+	__u32 tgid;
+	__u32 flags;
+};
+_Static_assert(sizeof(struct ktape_memory_use) == 56,
+	       "size of memory_use");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, time) == 0,
+	       "offset of memory_use.time");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, anon_pages) == 8,
+	       "offset of memory_use.anon_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, file_pages) == 16,
+	       "offset of memory_use.file_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, shmem_pages) == 24,
+	       "offset of memory_use.shmem_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, swap_pages) == 32,
+	       "offset of memory_use.swap_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, peak_pages) == 40,
+	       "offset of memory_use.peak_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, tgid) == 48,
+	       "offset of memory_use.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, flags) == 52,
+	       "offset of memory_use.flags");
+
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2

@@ -32,6 +32,8 @@ enum stack_context {
 	STACK_ITER,
 	STACK_FUTEX,
 	STACK_LOCK,
+	STACK_FAULT,
+	STACK_ALLOC,
 	STACK_CONTEXTS,
 };
 

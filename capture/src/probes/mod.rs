@@ -17,6 +17,7 @@ probes! {
     cpu,
     syscalls,
     locks,
+    mem,
 }
 
 /// The probe of this name.
