@@ -101,7 +101,20 @@ sample_pgbench() {
 		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 997 postgres
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench
+# Locks of programs, then one of the kernel.
+sample_locks() {
+	workload locks
+	workload contend
+	record locks -e locks -- sh -c './locks; ./contend'
+}
+
+# On a file system that has a disk below it: what tmpfs holds is never read in.
+sample_memory() {
+	workload faults
+	record memory -e mem/kernel=all,every=200ms/ -- ./faults faults.dat
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench locks memory
 for sample; do
 	"sample_$sample"
 done

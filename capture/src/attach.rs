@@ -84,9 +84,8 @@ pub(crate) fn attach(
             let mut links: Vec<Link> = Vec::new();
             for &cpu in cpus {
                 let scope = PerfEventScope::AllProcessesOneCpu { cpu };
-                let id = program
-                    .attach(event, scope, policy, false)
-                    .map_err(|error| text(&error))?;
+                let id =
+                    program.attach(event, scope, policy, false).map_err(|error| text(&error))?;
                 links.append(&mut one(program.take_link(id))?);
             }
             Ok(links)

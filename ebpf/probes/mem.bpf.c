@@ -229,11 +229,18 @@ static __always_inline int allocated(__u32 what, __u64 site, __u64 bytes)
 	return 0;
 }
 
-/* Arguments: call site, object, bytes asked for, bytes given, ... */
+/*
+ * Arguments: call site, object, bytes asked for, bytes given, ... In 6.0 alone
+ * the cache stands before the sizes.
+ */
 SEC("tp_btf/kmalloc")
 int mem_kmalloc(__u64 *ctx)
 {
-	return allocated(KTAPE_ALLOC_TOTAL_WHAT_KMALLOC, ctx[0], ctx[3]);
+	__u64 bytes = ctx[3];
+
+	if (kernel_version == 6 << 16)
+		bytes = ctx[4];
+	return allocated(KTAPE_ALLOC_TOTAL_WHAT_KMALLOC, ctx[0], bytes);
 }
 
 SEC("tp_btf/kfree")
@@ -243,8 +250,8 @@ int mem_kfree(__u64 *ctx)
 }
 
 /*
- * Until 5.19 as kmalloc; in 6.0 with the cache in front of the sizes (commit
- * 36555751c675 merged the two classes in 6.1); since then without sizes.
+ * Until 5.19 as kmalloc; since 6.0 with the cache, since 6.1 without sizes
+ * (include/trace/events/kmem.h).
  */
 SEC("tp_btf/kmem_cache_alloc")
 int mem_cache_alloc(__u64 *ctx)
