@@ -301,6 +301,7 @@ pub(crate) fn busy(seed: u64, rows: usize) -> Tape {
         });
         others(&mut tape, &mut random, end, tid, tgid);
         crate::tests::locks::noise(&mut tape, &mut random, end, tid, tgid);
+        crate::tests::mem::noise(&mut tape, &mut random, end, tid, tgid);
     }
     tape
 }

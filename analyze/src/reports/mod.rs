@@ -23,5 +23,6 @@ reports! {
     stalls::Stalls,
     syscalls::Syscalls,
     locks::Locks,
+    mem::Mem,
     tree::Tree,
 }

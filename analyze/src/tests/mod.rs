@@ -7,6 +7,7 @@ mod filters;
 mod info;
 pub(crate) mod locks;
 mod losses;
+pub(crate) mod mem;
 mod names;
 mod offcpu;
 mod overview;
