@@ -123,7 +123,7 @@ fn stacks_and_call_sites_add_up() {
         ["client;main;touch", 0, 3],
     ]);
     check(By::Stack, "stacks", &keys, expected);
-    let keys = ["site", "what", "count", "bytes"];
+    let keys = ["site", "what", "count", "total_bytes"];
     let expected = json!([
         [null, "page_alloc", 2, 8192],
         ["alloc_file", "kmalloc", 5, 800],

@@ -90,7 +90,7 @@ pub(crate) fn kernel() -> Result<(), NotRun> {
     let answer = report(&trace, &["mem", "--by", "site"]);
     let row = rows_where(&answer, "kernel", "what", &json!("page_alloc"))[0];
     // Each touch of fresh memory takes a page.
-    let (count, bytes) = (number(row, "count"), number(row, "bytes"));
+    let (count, bytes) = (number(row, "count"), number(row, "total_bytes"));
     say(format!("{count} allocations of pages, {bytes} bytes, for {minor} fresh pages and a file"));
     assert!(bytes >= minor * 4096, "{row}");
     let named = |row: &&Value| {
@@ -98,7 +98,7 @@ pub(crate) fn kernel() -> Result<(), NotRun> {
         row["what"] == json!("kmalloc") && !site.is_empty() && !site.starts_with('[')
     };
     let sites = answer["sites"].as_array().expect("sites");
-    assert!(sites.iter().any(|row| named(&row) && number(row, "bytes") > 0), "{answer:#}");
+    assert!(sites.iter().any(|row| named(&row) && number(row, "total_bytes") > 0), "{answer:#}");
     assert!(!rows_where(&answer, "kernel", "what", &json!("cache_free")).is_empty(), "{answer:#}");
     Ok(())
 }

@@ -202,7 +202,7 @@ fn site_table(cx: &Context<'_>, all: &[(PlaceKey, Calls)]) -> Table {
     let mut rows: Vec<_> = rows.into_iter().collect();
     rows.sort_by(|(a, x), (b, y)| (y.bytes, y.count).cmp(&(x.bytes, x.count)).then(a.cmp(b)));
     let columns =
-        [("site", "caller"), ("what", "does"), ("count", "calls"), ("bytes", "bytes")];
+        [("site", "caller"), ("what", "does"), ("count", "calls"), ("total_bytes", "bytes")];
     let mut table = Table::main("sites", &columns);
     table.title = "What the kernel allocates and frees, by caller".to_owned();
     table.rows = rows
@@ -225,7 +225,7 @@ fn kinds(all: &[(PlaceKey, Calls)]) -> Table {
     for (key, calls) in all.iter().filter(|(key, _)| *key != PlaceKey::OTHERS) {
         sums.entry(key.of).or_default().fold(*calls);
     }
-    let columns = [("what", "the kernel's"), ("count", "calls"), ("bytes", "bytes")];
+    let columns = [("what", "the kernel's"), ("count", "calls"), ("total_bytes", "bytes")];
     let mut table = Table::plain("kernel", &columns);
     table.title = "Allocations of the kernel".to_owned();
     table.rows = sums
