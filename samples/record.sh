@@ -158,7 +158,20 @@ sample_grpc() {
 	record grpc -e h2 -- ./grpc
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp h2load grpc
+# Locks of programs, then one of the kernel.
+sample_locks() {
+	workload locks
+	workload contend
+	record locks -e locks -- sh -c './locks; ./contend'
+}
+
+# On a file system that has a disk below it: what tmpfs holds is never read in.
+sample_memory() {
+	workload faults
+	record memory -e mem/kernel=all,every=200ms/ -- ./faults faults.dat
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp h2load grpc locks memory
 for sample; do
 	"sample_$sample"
 done

@@ -163,6 +163,11 @@ impl Tape {
         self.facts.push((desc, ring, row.to_vec()));
     }
 
+    /// How many facts it has.
+    pub(crate) fn fact_count(&self) -> usize {
+        self.facts.len()
+    }
+
     pub(crate) fn off_cpu(&mut self, row: OffCpu) {
         self.fact(OffCpu::DESC, row.cpu, &row.encode());
     }
@@ -298,6 +303,8 @@ pub(crate) fn busy(seed: u64, rows: usize) -> Tape {
         });
         others(&mut tape, &mut random, end, tid, tgid);
         tcp(&mut tape, &mut random, end, tid, tgid);
+        crate::tests::locks::noise(&mut tape, &mut random, end, tid, tgid);
+        crate::tests::mem::noise(&mut tape, &mut random, end, tid, tgid);
     }
     tape
 }

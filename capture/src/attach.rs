@@ -46,7 +46,7 @@ pub(crate) fn load(
         Attach::Kprobe { .. } => typed!(KProbe, program).load(),
         Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
         Attach::Uprobe { .. } => typed!(UProbe, program).load(),
-        Attach::Sampling { .. } => typed!(PerfEvent, program).load(),
+        Attach::Sampling { .. } | Attach::PageFaults { .. } => typed!(PerfEvent, program).load(),
         Attach::All(_) | Attach::Before { .. } => Ok(()),
     };
     loaded.map_err(|error| text(&error))
@@ -104,28 +104,35 @@ pub(crate) fn attach(
             }
             if links.is_empty() { Err(reason) } else { Ok(links) }
         }
-        Attach::Sampling { .. } => {
+        Attach::Sampling { .. } | Attach::PageFaults { .. } => {
+            let (event, policy) = perf_event(how, freq, cycles);
             let program = typed!(PerfEvent, program);
             let mut links: Vec<Link> = Vec::new();
             for &cpu in cpus {
-                let event = if cycles {
-                    PerfEventConfig::Hardware(HardwareEvent::CpuCycles)
-                } else {
-                    PerfEventConfig::Software(SoftwareEvent::CpuClock)
-                };
-                let id = program
-                    .attach(
-                        event,
-                        PerfEventScope::AllProcessesOneCpu { cpu },
-                        SamplePolicy::Frequency(freq),
-                        false,
-                    )
-                    .map_err(|error| text(&error))?;
+                let scope = PerfEventScope::AllProcessesOneCpu { cpu };
+                let id =
+                    program.attach(event, scope, policy, false).map_err(|error| text(&error))?;
                 links.append(&mut one(program.take_link(id))?);
             }
             Ok(links)
         }
         Attach::All(_) | Attach::Before { .. } => Ok(Vec::new()),
+    }
+}
+
+/// The event of a way to attach, and how often it calls the program.
+fn perf_event(how: &Attach, freq: u64, cycles: bool) -> (PerfEventConfig, SamplePolicy) {
+    match how {
+        Attach::PageFaults { major: true, .. } => {
+            (PerfEventConfig::Software(SoftwareEvent::PageFaultsMaj), SamplePolicy::Period(1))
+        }
+        Attach::PageFaults { .. } => {
+            (PerfEventConfig::Software(SoftwareEvent::PageFaultsMin), SamplePolicy::Period(1))
+        }
+        _ if cycles => {
+            (PerfEventConfig::Hardware(HardwareEvent::CpuCycles), SamplePolicy::Frequency(freq))
+        }
+        _ => (PerfEventConfig::Software(SoftwareEvent::CpuClock), SamplePolicy::Frequency(freq)),
     }
 }
 

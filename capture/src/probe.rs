@@ -112,6 +112,13 @@ pub enum Attach {
     },
     /// All of these together, or none.
     All(&'static [Attach]),
+    /// Each page fault on every CPU, major or minor ones (PERF_COUNT_SW_PAGE_FAULTS_MAJ, _MIN).
+    PageFaults {
+        /// Program name in the object.
+        program: &'static str,
+        /// Those that had to read the page.
+        major: bool,
+    },
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
     Sampling {
         /// Program name in the object.
@@ -140,6 +147,7 @@ impl Attach {
             | Attach::Kprobe { program, .. }
             | Attach::Tracepoint { program, .. }
             | Attach::Uprobe { program, .. }
+            | Attach::PageFaults { program, .. }
             | Attach::Sampling { program } => vec![*program],
         }
     }
@@ -166,6 +174,8 @@ impl Attach {
                 all.join(", ")
             }
             Attach::Before { how, .. } => how.describe(),
+            Attach::PageFaults { major: true, .. } => "perf_event:major-faults".into(),
+            Attach::PageFaults { major: false, .. } => "perf_event:minor-faults".into(),
             Attach::Sampling { .. } => "perf_event".into(),
         }
     }

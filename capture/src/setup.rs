@@ -118,6 +118,7 @@ pub(crate) fn attach(
     let waiting = u64::from(definitions) / 2;
     globals.push(Global { symbol: "wake_definitions", bytes: waiting.to_ne_bytes().to_vec() });
     globals.push(Global { symbol: "cpu_event", bytes: vec![if cycles { 2 } else { 1 }] });
+    globals.push(half("page_bytes", host.page_size));
     for choice in &chosen {
         for (knob, &value) in choice.probe.knobs.iter().zip(&choice.values) {
             if !knob.symbol.is_empty() {

@@ -1128,6 +1128,242 @@ _Static_assert(__builtin_offsetof(struct ktape_h2_control, source) == 46,
 _Static_assert(__builtin_offsetof(struct ktape_h2_control, role) == 47,
 	       "offset of h2_control.role");
 
+#define KTAPE_FUTEX_WAIT 40
+#define KTAPE_FUTEX_WAIT_FLAGS_OPEN 1
+#define KTAPE_FUTEX_WAIT_FLAGS_BEGAN_BEFORE 2
+#define KTAPE_FUTEX_WAIT_FLAGS_SHARED 4
+#define KTAPE_FUTEX_WAIT_FLAGS_TIMED 8
+#define KTAPE_FUTEX_WAIT_OP_WAIT 0
+#define KTAPE_FUTEX_WAIT_OP_LOCK_PI 6
+#define KTAPE_FUTEX_WAIT_OP_WAIT_BITSET 9
+#define KTAPE_FUTEX_WAIT_OP_WAIT_REQUEUE_PI 11
+#define KTAPE_FUTEX_WAIT_OP_LOCK_PI2 13
+#define KTAPE_FUTEX_WAIT_OP_FUTEX_WAITV 64
+#define KTAPE_FUTEX_WAIT_OP_FUTEX_WAIT 65
+#define KTAPE_FUTEX_WAIT_RESULT_OPEN 0
+#define KTAPE_FUTEX_WAIT_RESULT_WOKEN 1
+#define KTAPE_FUTEX_WAIT_RESULT_TIMED_OUT 2
+#define KTAPE_FUTEX_WAIT_RESULT_INTERRUPTED 3
+#define KTAPE_FUTEX_WAIT_RESULT_FAILED 4
+#define KTAPE_FUTEX_WAIT_OWNER_BY_UNKNOWN 0
+#define KTAPE_FUTEX_WAIT_OWNER_BY_PI_WORD 1
+#define KTAPE_FUTEX_WAIT_OWNER_BY_GLIBC_MUTEX 2
+struct ktape_futex_wait {
+	__u64 end;
+	__u64 duration;
+	__u64 address;
+	__u32 tid;
+	__u32 tgid;
+	__u32 waker;
+	__u32 waker_tgid;
+	__u32 owner;
+	__u32 owner_tgid;
+	__u32 ustack;
+	__u32 word;
+	__u16 cpu;
+	__u16 flags;
+	__u8 op;
+	__u8 result;
+	__u8 owner_by;
+	__u8 words;
+};
+_Static_assert(sizeof(struct ktape_futex_wait) == 64,
+	       "size of futex_wait");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, end) == 0,
+	       "offset of futex_wait.end");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, duration) == 8,
+	       "offset of futex_wait.duration");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, address) == 16,
+	       "offset of futex_wait.address");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, tid) == 24,
+	       "offset of futex_wait.tid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, tgid) == 28,
+	       "offset of futex_wait.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, waker) == 32,
+	       "offset of futex_wait.waker");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, waker_tgid) == 36,
+	       "offset of futex_wait.waker_tgid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, owner) == 40,
+	       "offset of futex_wait.owner");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, owner_tgid) == 44,
+	       "offset of futex_wait.owner_tgid");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, ustack) == 48,
+	       "offset of futex_wait.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, word) == 52,
+	       "offset of futex_wait.word");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, cpu) == 56,
+	       "offset of futex_wait.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, flags) == 58,
+	       "offset of futex_wait.flags");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, op) == 60,
+	       "offset of futex_wait.op");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, result) == 61,
+	       "offset of futex_wait.result");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, owner_by) == 62,
+	       "offset of futex_wait.owner_by");
+_Static_assert(__builtin_offsetof(struct ktape_futex_wait, words) == 63,
+	       "offset of futex_wait.words");
+
+#define KTAPE_LOCK_CONTENTION 41
+#define KTAPE_LOCK_CONTENTION_HOW_SPIN 1
+#define KTAPE_LOCK_CONTENTION_HOW_READ 2
+#define KTAPE_LOCK_CONTENTION_HOW_WRITE 4
+#define KTAPE_LOCK_CONTENTION_HOW_RT 8
+#define KTAPE_LOCK_CONTENTION_HOW_PERCPU 16
+#define KTAPE_LOCK_CONTENTION_HOW_MUTEX 32
+#define KTAPE_LOCK_CONTENTION_FLAGS_OPEN 1
+#define KTAPE_LOCK_CONTENTION_FLAGS_FAILED 2
+#define KTAPE_LOCK_CONTENTION_FLAGS_MMAP_LOCK 4
+#define KTAPE_LOCK_CONTENTION_FLAGS_SIGLOCK 8
+struct ktape_lock_contention {
+	__u64 end;
+	__u64 duration;
+	__u32 lock;
+	__u32 name;
+	__u32 tid;
+	__u32 tgid;
+	__u32 kstack;
+	__u16 cpu;
+	__u8 how;
+	__u8 flags;
+};
+_Static_assert(sizeof(struct ktape_lock_contention) == 40,
+	       "size of lock_contention");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, end) == 0,
+	       "offset of lock_contention.end");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, duration) == 8,
+	       "offset of lock_contention.duration");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, lock) == 16,
+	       "offset of lock_contention.lock");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, name) == 20,
+	       "offset of lock_contention.name");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, tid) == 24,
+	       "offset of lock_contention.tid");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, tgid) == 28,
+	       "offset of lock_contention.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, kstack) == 32,
+	       "offset of lock_contention.kstack");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, cpu) == 36,
+	       "offset of lock_contention.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, how) == 38,
+	       "offset of lock_contention.how");
+_Static_assert(__builtin_offsetof(struct ktape_lock_contention, flags) == 39,
+	       "offset of lock_contention.flags");
+
+#define KTAPE_PAGE_FAULT 43
+#define KTAPE_PAGE_FAULT_FLAGS_KERNEL 1
+#define KTAPE_PAGE_FAULT_FLAGS_TIMED 2
+struct ktape_page_fault {
+	__u64 end;
+	__u64 duration;
+	__u64 address;
+	__u32 tid;
+	__u32 tgid;
+	__u32 ustack;
+	__u16 cpu;
+	__u16 flags;
+};
+_Static_assert(sizeof(struct ktape_page_fault) == 40,
+	       "size of page_fault");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, end) == 0,
+	       "offset of page_fault.end");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, duration) == 8,
+	       "offset of page_fault.duration");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, address) == 16,
+	       "offset of page_fault.address");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, tid) == 24,
+	       "offset of page_fault.tid");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, tgid) == 28,
+	       "offset of page_fault.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, ustack) == 32,
+	       "offset of page_fault.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, cpu) == 36,
+	       "offset of page_fault.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_page_fault, flags) == 38,
+	       "offset of page_fault.flags");
+
+#define KTAPE_FAULT_TOTAL 46
+struct ktape_fault_total {
+	__u64 end;
+	__u64 duration;
+	__u64 count;
+	__u32 tgid;
+	__u32 ustack;
+};
+_Static_assert(sizeof(struct ktape_fault_total) == 32,
+	       "size of fault_total");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, end) == 0,
+	       "offset of fault_total.end");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, duration) == 8,
+	       "offset of fault_total.duration");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, count) == 16,
+	       "offset of fault_total.count");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, tgid) == 24,
+	       "offset of fault_total.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_fault_total, ustack) == 28,
+	       "offset of fault_total.ustack");
+
+#define KTAPE_ALLOC_TOTAL 44
+#define KTAPE_ALLOC_TOTAL_WHAT_KMALLOC 1
+#define KTAPE_ALLOC_TOTAL_WHAT_KFREE 2
+#define KTAPE_ALLOC_TOTAL_WHAT_CACHE_ALLOC 3
+#define KTAPE_ALLOC_TOTAL_WHAT_CACHE_FREE 4
+#define KTAPE_ALLOC_TOTAL_WHAT_PAGE_ALLOC 5
+#define KTAPE_ALLOC_TOTAL_WHAT_PAGE_FREE 6
+struct ktape_alloc_total {
+	__u64 end;
+	__u64 duration;
+	__u64 count;
+	__u64 bytes;
+	__u32 site;
+	__u32 what;
+};
+_Static_assert(sizeof(struct ktape_alloc_total) == 40,
+	       "size of alloc_total");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, end) == 0,
+	       "offset of alloc_total.end");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, duration) == 8,
+	       "offset of alloc_total.duration");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, count) == 16,
+	       "offset of alloc_total.count");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, bytes) == 24,
+	       "offset of alloc_total.bytes");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, site) == 32,
+	       "offset of alloc_total.site");
+_Static_assert(__builtin_offsetof(struct ktape_alloc_total, what) == 36,
+	       "offset of alloc_total.what");
+
+#define KTAPE_MEMORY_USE 45
+#define KTAPE_MEMORY_USE_FLAGS_APPROXIMATE 1
+struct ktape_memory_use {
+	__u64 time;
+	__u64 anon_pages;
+	__u64 file_pages;
+	__u64 shmem_pages;
+	__u64 swap_pages;
+	__u64 peak_pages;
+	__u32 tgid;
+	__u32 flags;
+};
+_Static_assert(sizeof(struct ktape_memory_use) == 56,
+	       "size of memory_use");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, time) == 0,
+	       "offset of memory_use.time");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, anon_pages) == 8,
+	       "offset of memory_use.anon_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, file_pages) == 16,
+	       "offset of memory_use.file_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, shmem_pages) == 24,
+	       "offset of memory_use.shmem_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, swap_pages) == 32,
+	       "offset of memory_use.swap_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, peak_pages) == 40,
+	       "offset of memory_use.peak_pages");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, tgid) == 48,
+	       "offset of memory_use.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_memory_use, flags) == 52,
+	       "offset of memory_use.flags");
+
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
 #define KTAPE_TASK_START_FLAGS_KTHREAD 2

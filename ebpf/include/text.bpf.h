@@ -35,6 +35,7 @@ enum text_context {
 	TEXT_TCP,	/* of TCP, in whatever context that runs */
 	TEXT_TCP_NESTED, /* a softirq that interrupted it */
 	TEXT_H2,	/* see h2_hpack.bpf.h */
+	TEXT_LOCK,	/* anywhere that a lock is contended */
 	TEXT_CONTEXTS,
 };
 

@@ -232,3 +232,43 @@ fn what_the_path_lost_was_sent_again() {
     assert!(connect > 10_000_000 && connect <= measured, "{connect} ns of {measured} ns");
     assert_eq!(of("refused", "connect_failed")["error"], json!("ECONNREFUSED"));
 }
+
+#[test]
+fn locks_were_waited_for_as_often_as_their_threads_said() {
+    let counts = samples::counts("locks");
+    let answer = report(&samples::path("locks"), &["locks"]);
+    for kind in ["mutex", "pi", "timed"] {
+        let words = &lines(&counts, kind)[0];
+        let word = u64::from_str_radix(&words[4], 16).expect("an address");
+        let row = rows_where(&answer, "locks", "address", &json!(word))[0];
+        assert_eq!(number(row, "count"), parse(&words[2]), "{kind}");
+        assert_eq!(number(row, "max_owner_tid"), parse(&words[5]), "{kind}");
+        assert!(off_by(number(row, "total_ns"), parse(&words[3])) <= 3.0, "{kind}: {row}");
+    }
+    let words = &lines(&counts, "contend")[0];
+    let row = rows_where(&answer, "kernel_locks", "kind", &json!("rwsem"))[0];
+    assert_eq!(number(row, "count"), parse(&words[3]), "{row}");
+    assert!(off_by(number(row, "total_ns"), parse(&words[4])) <= 3.0, "{row}");
+}
+
+#[test]
+fn page_faults_are_as_many_as_the_kernel_told_the_process() {
+    let counts = samples::counts("memory");
+    let all = &lines(&counts, "all")[0];
+    let by_process = report(&samples::path("memory"), &["mem", "--pid", &all[1]]);
+    let row = rows_where(&by_process, "processes", "pid", &json!(parse(&all[1])))[0];
+    assert_eq!(number(row, "major_faults"), parse(&all[3]), "{row}");
+    let anonymous = parse(&lines(&counts, "memory")[0][2]) * 1024;
+    assert!(number(row, "anon_bytes").abs_diff(anonymous) <= 8 * 4096, "{row}");
+    let by_stack = report(&samples::path("memory"), &["mem", "--by", "stack"]);
+    let stacks = by_stack["stacks"].as_array().expect("stacks");
+    for (function, key, part) in
+        [("touch_memory", "minor_faults", "minor"), ("touch_file", "major_faults", "major")]
+    {
+        let row = stacks
+            .iter()
+            .find(|row| row["stack"].as_str().is_some_and(|stack| stack.ends_with(function)))
+            .unwrap_or_else(|| panic!("no {function} in {by_stack:#}"));
+        assert_eq!(number(row, key), parse(&lines(&counts, part)[0][2]), "{row}");
+    }
+}

@@ -28,5 +28,7 @@ reports! {
     block::Block,
     tcp::Tcp,
     h2::H2,
+    locks::Locks,
+    mem::Mem,
     tree::Tree,
 }

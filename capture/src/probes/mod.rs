@@ -20,6 +20,8 @@ probes! {
     io,
     tcp,
     h2,
+    locks,
+    mem,
 }
 
 /// The probe of this name.

@@ -12,6 +12,8 @@ mod filters;
 mod flood;
 mod h2;
 mod launch;
+mod locks;
+mod mem;
 mod oracles;
 mod short_lived;
 mod syscalls;
@@ -48,6 +50,14 @@ const TESTS: &[Test] = &[
     ("tcp_connects_are_refused", tcp::refusals),
     ("tcp_windows_of_0_are_seen", tcp::zero_window),
     ("tcp_connections_from_before_are_known", tcp::before),
+    ("waits_for_locks_have_owner_and_waker", locks::user),
+    ("waits_for_locks_can_be_filtered_and_stackless", locks::knobs),
+    ("a_mutex_that_is_never_unlocked_shows_as_open", locks::hang),
+    ("a_wait_for_a_lock_from_before_shows_as_open", locks::hung_before),
+    ("waits_for_a_lock_of_the_kernel_are_exact", locks::kernel),
+    ("page_faults_are_those_of_getrusage", mem::faults),
+    ("memory_of_a_process_is_that_of_proc", mem::memory),
+    ("allocations_of_the_kernel_have_callers", mem::kernel),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
