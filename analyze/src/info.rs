@@ -152,7 +152,7 @@ fn stacks(cx: &Context<'_>) -> Table {
     table
 }
 
-/// What the kernel programs cost, if that was counted.
+/// What the kernel programs cost, if that was counted, and which were passed over.
 fn programs(cx: &Context<'_>) -> Option<Block> {
     let columns = [
         ("program", "program"),
@@ -161,6 +161,7 @@ fn programs(cx: &Context<'_>) -> Option<Block> {
         ("total_ns", "total"),
         ("avg_ns", "each"),
         ("percentage", "of all CPUs"),
+        ("missed", "passed over"),
     ];
     let mut table = Table::plain("programs", &columns);
     table.title = "Kernel programs".to_owned();
@@ -177,6 +178,7 @@ fn programs(cx: &Context<'_>) -> Option<Block> {
                 Cell::DurNs(run.run),
                 Cell::DurNs(run.run.checked_div(run.runs).unwrap_or(0)),
                 Cell::Percent { part: run.run, whole },
+                Cell::Count(run.missed),
             ]
         })
         .collect();

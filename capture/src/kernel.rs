@@ -11,7 +11,7 @@ use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf, EbpfLoader};
 use rustc_hash::FxHashSet;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Addresses that are asked for at once: entries of `ksym_queries`.
@@ -66,6 +66,7 @@ pub(crate) struct Run {
     pub(crate) program: &'static str,
     pub(crate) runs: u64,
     pub(crate) took: Duration,
+    pub(crate) missed: u64,
 }
 
 /// Moments that the programs know of: MOMENT_* of ktape.bpf.h.
@@ -385,7 +386,7 @@ impl Kernel {
             .map_err(Error::kernel("switch the kernel's BPF statistics on"))
     }
 
-    /// What each program of a probe cost, if the kernel counted that.
+    /// What each program of a probe cost, if the kernel counted that, and how often it was passed over.
     pub(crate) fn runs(&self) -> Vec<Run> {
         let mut runs = Vec::new();
         for probe in PROBES {
@@ -393,10 +394,12 @@ impl Kernel {
             names.sort_unstable();
             names.dedup();
             for name in names {
-                let info = self.ebpf.program(name).and_then(|program| program.info().ok());
-                if let Some(info) = info.filter(|info| info.run_count() > 0) {
-                    let (runs_made, took) = (info.run_count(), info.run_time());
-                    runs.push(Run { probe: probe.name, program: name, runs: runs_made, took });
+                let Some(program) = self.ebpf.program(name) else { continue };
+                let (Ok(info), Ok(fd)) = (program.info(), program.fd()) else { continue };
+                let missed = missed(fd.as_fd().as_raw_fd());
+                let (made, took) = (info.run_count(), info.run_time());
+                if made > 0 || missed > 0 {
+                    runs.push(Run { probe: probe.name, program: name, runs: made, took, missed });
                 }
             }
         }
@@ -434,6 +437,14 @@ impl Kernel {
         }
         Ok((counters, stacks))
     }
+}
+
+/// How often the kernel passed a program over because it ran already on that CPU; 0 where it does
+/// not tell (before 5.12).
+fn missed(program: RawFd) -> u64 {
+    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{program}")).unwrap_or_default();
+    let line = told.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 /// The key of a target in the map of filter.bpf.h.

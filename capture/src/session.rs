@@ -5,7 +5,7 @@ use crate::coverage::Coverage;
 use crate::ending::{Cause, Ending};
 use crate::error::{Error, Result};
 use crate::header;
-use crate::kernel::{Kernel, Moment};
+use crate::kernel::{Kernel, Moment, Run};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::options::{Options, Output};
@@ -151,7 +151,7 @@ pub fn record(
     let kernel_code = KernelCode::of_host();
     let hidden = kernel_code.hidden();
     let warnings = hidden.map(|why| format!("functions of the kernel have no names: {why}"));
-    let warnings = warnings.into_iter().collect();
+    let mut warnings: Vec<String> = warnings.into_iter().collect();
     let mut session = Session {
         reader: Reader::new(
             tape,
@@ -201,7 +201,10 @@ pub fn record(
     };
     let (cpu, peak_bytes) = usage();
     let (outcomes, bytes, failure) = match finished {
-        Ok((outcomes, bytes)) => (outcomes, bytes, None),
+        Ok((outcomes, bytes, missed)) => {
+            warnings.extend(missed);
+            (outcomes, bytes, None)
+        }
         Err(error) => (Vec::new(), 0, Some(crate::error::chain(&error))),
     };
     let summary = Summary {
@@ -412,7 +415,7 @@ impl Session<'_> {
         mut self,
         mut kernel: Kernel,
         stop: &crate::proc::Anchor,
-    ) -> Result<(Vec<Outcome>, u64)> {
+    ) -> Result<(Vec<Outcome>, u64, Option<String>)> {
         let now = stop.mono;
         while self.reader.turn(&mut kernel, now)? {}
         self.reader.write(now)?;
@@ -420,11 +423,13 @@ impl Session<'_> {
         let totals = self.reader.count_losses(&kernel, now)?;
         let reader = &mut self.reader;
         reader.tape.define(Clock::DESC, &clock::row(stop).encode());
-        for run in kernel.runs() {
+        let runs = kernel.runs();
+        for run in &runs {
             let row = ProgramRun {
                 time: now,
                 runs: run.runs,
                 run: run.took.as_nanos() as u64,
+                missed: run.missed,
                 program: reader.tape.text(run.program.as_bytes()),
                 probe: reader.tape.text(run.probe.as_bytes()),
             };
@@ -445,8 +450,24 @@ impl Session<'_> {
             })
             .collect();
         let summary = self.reader.tape.finish()?;
-        Ok((outcomes, summary.bytes))
+        Ok((outcomes, summary.bytes, passed_over(&runs)))
     }
+}
+
+/// Which programs the kernel did not run although it was their turn, in words.
+fn passed_over(runs: &[Run]) -> Option<String> {
+    let missed: Vec<String> = runs
+        .iter()
+        .filter(|run| run.missed > 0)
+        .map(|run| format!("{} {} times", run.program, run.missed))
+        .collect();
+    (!missed.is_empty()).then(|| {
+        format!(
+            "the kernel passed over programs that ran already on that CPU, so what they would have \
+             recorded is missing: {}",
+            missed.join(", ")
+        )
+    })
 }
 
 /// CPU time and peak memory of this process.

@@ -1718,10 +1718,11 @@ struct ktape_program_run {
 	__u64 time;
 	__u64 runs;
 	__u64 run;
+	__u64 missed;
 	__u32 program;
 	__u32 probe;
 };
-_Static_assert(sizeof(struct ktape_program_run) == 32,
+_Static_assert(sizeof(struct ktape_program_run) == 40,
 	       "size of program_run");
 _Static_assert(__builtin_offsetof(struct ktape_program_run, time) == 0,
 	       "offset of program_run.time");
@@ -1729,9 +1730,11 @@ _Static_assert(__builtin_offsetof(struct ktape_program_run, runs) == 8,
 	       "offset of program_run.runs");
 _Static_assert(__builtin_offsetof(struct ktape_program_run, run) == 16,
 	       "offset of program_run.run");
-_Static_assert(__builtin_offsetof(struct ktape_program_run, program) == 24,
+_Static_assert(__builtin_offsetof(struct ktape_program_run, missed) == 24,
+	       "offset of program_run.missed");
+_Static_assert(__builtin_offsetof(struct ktape_program_run, program) == 32,
 	       "offset of program_run.program");
-_Static_assert(__builtin_offsetof(struct ktape_program_run, probe) == 28,
+_Static_assert(__builtin_offsetof(struct ktape_program_run, probe) == 36,
 	       "offset of program_run.probe");
 
 #define KTAPE_DEVICE 96

@@ -7,6 +7,11 @@ use crate::answer::{Block, Group, Show, Table};
 use crate::context::Context;
 use crate::query::Filter;
 use crate::reports::block::Block as Disks;
+use crate::reports::h2::H2;
+use crate::reports::io::Io;
+use crate::reports::locks::Locks;
+use crate::reports::mem::Mem;
+use crate::reports::tcp::Tcp;
 use crate::run::{Read, Report};
 
 /// Rows of each table, unless --top asks for others.
@@ -59,7 +64,12 @@ macro_rules! parts {
 }
 
 parts! {
+    io: Io,
     block: Disks,
+    tcp: Tcp,
+    h2: H2,
+    locks: Locks,
+    mem: Mem,
 }
 
 /// Adds what one of them reads.

@@ -31,6 +31,8 @@ enum What {
     Count,
     /// The sum of a column of those that end in the interval.
     Sum(&'static str),
+    /// The same of a column of 4 bytes.
+    Small(&'static str),
     /// The same of a column of bytes, in MiB.
     Mebibytes(&'static str),
     /// How many are going on at a time, on average: from `end - duration` to `end`.
@@ -129,6 +131,69 @@ pub(super) const MEASURES: &[Measure] = &[
         record: "block_io",
         what: What::Mebibytes("bytes"),
     },
+    Measure {
+        name: "locks",
+        label: "locks",
+        about: "futex waits under way",
+        record: "futex_wait",
+        what: What::Going,
+    },
+    Measure {
+        name: "kernel_locks",
+        label: "kernel locks",
+        about: "waits for locks of the kernel under way",
+        record: "lock_contention",
+        what: What::Going,
+    },
+    Measure {
+        name: "connections",
+        label: "connections",
+        about: "TCP connections that end",
+        record: "tcp_connection",
+        what: What::Count,
+    },
+    Measure {
+        name: "retransmits",
+        label: "retransmits",
+        about: "TCP segments sent again",
+        record: "tcp_retransmit",
+        what: What::Small("segments"),
+    },
+    Measure {
+        name: "resets",
+        label: "resets",
+        about: "TCP resets",
+        record: "tcp_reset",
+        what: What::Count,
+    },
+    Measure {
+        name: "streams",
+        label: "streams",
+        about: "HTTP/2 streams under way",
+        record: "h2_stream",
+        what: What::Going,
+    },
+    Measure {
+        name: "streams_ended",
+        label: "ended",
+        about: "HTTP/2 streams that end",
+        record: "h2_stream",
+        what: What::Count,
+    },
+    Measure {
+        name: "faults",
+        label: "faults",
+        about: "minor page faults, counted once a second",
+        record: "fault_total",
+        what: What::Sum("count"),
+    },
+    Measure {
+        name: "major_faults",
+        label: "major faults",
+        about: "page faults that read from a device",
+        record: "page_fault",
+        what: What::Count,
+    },
 ];
 
 impl Measure {
@@ -137,7 +202,7 @@ impl Measure {
         let time = self.time();
         match self.what {
             What::Count => vec![time],
-            What::Sum(column) | What::Mebibytes(column) => vec![time, column],
+            What::Sum(column) | What::Small(column) | What::Mebibytes(column) => vec![time, column],
             What::Going => vec![time, "duration"],
             What::Cpus => vec![time, "weight", "event"],
             What::Runnable => vec![time, "runq"],
@@ -167,6 +232,10 @@ impl Measure {
                 let values = ends.iter().zip(batch.u64(column));
                 values.for_each(|(&end, &value)| series.add(grid, end, value));
             }
+            What::Small(column) => {
+                let values = ends.iter().zip(batch.u32(column));
+                values.for_each(|(&end, &value)| series.add(grid, end, value.into()));
+            }
             What::Going => {
                 let spans = ends.iter().zip(batch.u64("duration"));
                 spans.for_each(|(&end, &length)| {
@@ -194,7 +263,7 @@ impl Measure {
     /// The number of an interval as a cell.
     pub(super) fn cell(&self, value: u64, interval_ns: u64) -> Cell {
         match self.what {
-            What::Count | What::Sum(_) => Cell::Count(value),
+            What::Count | What::Sum(_) | What::Small(_) => Cell::Count(value),
             What::Mebibytes(_) => Cell::Quotient { part: value, whole: 1 << 20 },
             What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
                 Cell::Quotient { part: value, whole: interval_ns }
@@ -206,7 +275,7 @@ impl Measure {
     pub(super) fn average(&self, values: &[u64], window_ns: u64) -> Cell {
         let sum: u128 = values.iter().map(|&value| u128::from(value)).sum();
         match self.what {
-            What::Count | What::Sum(_) | What::Mebibytes(_) => {
+            What::Count | What::Sum(_) | What::Small(_) | What::Mebibytes(_) => {
                 self.cell((sum / values.len().max(1) as u128) as u64, 0)
             }
             What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
