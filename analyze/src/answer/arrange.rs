@@ -48,19 +48,26 @@ impl Answer {
         let all = |rows| if rows == 0 { usize::MAX } else { rows };
         let main = all(asked.unwrap_or(usual));
         for_main(&mut self.blocks, &mut |_, rows| rows.truncate(main));
-        for block in &mut self.blocks {
-            let (rows, own) = match block {
-                Block::Table(table) => {
-                    (Rows::Table(&mut table.rows, &mut table.left_out), table.top)
-                }
-                Block::Stacks(stacks) => {
-                    (Rows::Stacks(&mut stacks.rows, &mut stacks.left_out), stacks.top)
-                }
-                _ => continue,
-            };
-            if let Some(own) = own {
-                rows.truncate(asked.map_or(own, all));
+        truncate_own(&mut self.blocks, &|own| asked.map_or(own, all));
+    }
+}
+
+/// Keeps so many rows of those that have a number of rows of their own.
+fn truncate_own(blocks: &mut [Block], most: &dyn Fn(usize) -> usize) {
+    for block in blocks {
+        let (rows, own) = match block {
+            Block::Table(table) => (Rows::Table(&mut table.rows, &mut table.left_out), table.top),
+            Block::Stacks(stacks) => {
+                (Rows::Stacks(&mut stacks.rows, &mut stacks.left_out), stacks.top)
             }
+            Block::Group(group) => {
+                truncate_own(&mut group.blocks, most);
+                continue;
+            }
+            _ => continue,
+        };
+        if let Some(own) = own {
+            rows.truncate(most(own));
         }
     }
 }
