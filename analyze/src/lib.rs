@@ -37,6 +37,8 @@ pub mod wait_class;
 pub use error::{Error, Result};
 
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
 mod testing;

@@ -12,10 +12,14 @@ use aya::{Btf, Ebpf, EbpfLoader};
 use rustc_hash::FxHashSet;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::time::Duration;
 
 /// Addresses that are asked for at once: entries of `ksym_queries`.
 const KSYM_BATCH: usize = 200;
+
+/// The source of kprobe events (CONFIG_KPROBES, and since 4.17 its perf events).
+const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// The program of ksyms.bpf.h.
 const KSYM_PROGRAM: &str = "ksym_names";
@@ -286,6 +290,10 @@ impl Kernel {
             Attach::Before { kernel, why, how } => {
                 before(kernel, why)?;
                 self.verify(how, btf)
+            }
+            // Before a second of verification for nothing.
+            Attach::Kprobe { .. } if !Path::new(KPROBES).exists() => {
+                Err("this kernel has no kprobes".into())
             }
             _ => {
                 how.programs().into_iter().try_for_each(|name| load(self.program(name)?, how, btf))

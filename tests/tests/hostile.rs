@@ -24,9 +24,11 @@ use ktape_tests::random::Random;
 use ktape_tests::recorder::Folder;
 use ktape_tests::samples;
 
-/// Damaged files per sample, and lying ones; of a sample above 50 kB a part of that.
-const DAMAGED: u64 = 500;
-const LYING: u64 = 500;
+/// Bytes of all damaged and lying traces that are made of one sample, and how many of them there are
+/// at least and at most.
+const BYTES: u64 = 4_000_000;
+const FEWEST: u64 = 40;
+const MOST: u64 = 400;
 
 /// Tells this program to be the process with little memory.
 const CHILD: &str = "KTAPE_HOSTILE_CHILD";
@@ -265,10 +267,10 @@ fn child() {
         let whole = samples::path(&name);
         let bytes = std::fs::read(&whole).expect("the sample");
         let trace = Trace::open(&whole).expect("the sample");
-        let fewer = if bytes.len() > 50_000 { 25 } else { 1 };
-        for seed in 0..(DAMAGED + LYING) / fewer {
+        let many = (BYTES / bytes.len() as u64).clamp(FEWEST, MOST);
+        for seed in 0..many {
             let mut random = Random::new(seed);
-            let hostile = match seed < DAMAGED / fewer {
+            let hostile = match seed < many / 2 {
                 true => damaged(&bytes, &mut random),
                 false => lying(&trace, &mut random),
             };
