@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::probe::{Attach, AttachPoint, Collect, Probe, Walk};
 use crate::probes::PROBES;
 use crate::reduce;
-use crate::rings::{self, Ring, RingArray};
+use crate::rings::{self, Ring, RingArray, WholeRing};
 use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf, EbpfLoader};
@@ -50,7 +50,7 @@ pub(crate) struct Kernel {
     /// One fact ring per CPU that was online at the start. What another one makes is lost, and counted.
     pub(crate) facts: Vec<Ring>,
     /// The ring of definitions.
-    pub(crate) definitions: Ring,
+    pub(crate) definitions: WholeRing,
     /// Whether the programs are those for recent kernels.
     recent: bool,
 }

@@ -149,7 +149,7 @@ impl Reader {
     /// Takes definitions and applies them in order of time.
     fn define(&mut self, kernel: &mut Kernel) {
         let Reader { messages, mapped, sideband, .. } = self;
-        kernel.definitions.drain(usize::MAX, |record, bytes| {
+        kernel.definitions.drain(|record, bytes| {
             messages.extend(parse(record, bytes));
         });
         sideband.drain(mapped);
