@@ -321,7 +321,7 @@ impl Session<'_> {
                 }
             }
             if counted.elapsed() >= COUNT_EVERY {
-                self.count(kernel, now)?;
+                self.count(kernel, now, true)?;
                 counted = Instant::now();
                 progress(&Progress {
                     elapsed: self.began.elapsed(),
@@ -354,14 +354,17 @@ impl Session<'_> {
     }
 
     /// Reads totals.
-    fn count(&mut self, kernel: &Kernel, now: u64) -> Result<()> {
+    fn count(&mut self, kernel: &Kernel, now: u64, goes_on: bool) -> Result<()> {
         let gone = self.reader.tasks.gone();
         let Session { reader, collectors, .. } = self;
         for collector in collectors {
             collector.collect(now, &gone, &mut |desc, row| {
                 reader.tape.fact(desc, crate::tape::OWN_RING, row);
             });
-            collector.ended(now, &mut |desc, row| reader.own_fact(desc, row));
+            // At the stop all that was left has been told as open.
+            if goes_on {
+                collector.ended(now, &mut |desc, row| reader.own_fact(desc, row));
+            }
         }
         // These rows may be all that names a process that has ended.
         reader.write(now)?;
@@ -419,7 +422,7 @@ impl Session<'_> {
         let now = stop.mono;
         while self.reader.turn(&mut kernel, now)? {}
         self.reader.write(now)?;
-        self.count(&kernel, now)?;
+        self.count(&kernel, now, false)?;
         let totals = self.reader.count_losses(&kernel, now)?;
         let reader = &mut self.reader;
         reader.tape.define(Clock::DESC, &clock::row(stop).encode());

@@ -452,6 +452,12 @@ static long h2_step(__u32 i, void *context)
 	return 0;
 }
 
+/*
+ * The most steps for one piece of data: no program may hold a CPU for long,
+ * whatever it is fed. More frames than that in one piece lose the track.
+ */
+#define H2_MOST_STEPS (1 << 15)
+
 /* Feeds the bytes that lie at `user` in the current process. */
 static __always_inline void h2_bytes(struct h2_feed *feed, __u64 user,
 				     __u32 len)
@@ -465,7 +471,7 @@ static __always_inline void h2_bytes(struct h2_feed *feed, __u64 user,
 	d->user = user;
 	d->len = len;
 	d->at = 0;
-	bpf_loop(1 << 20, h2_step, feed, 0);
+	bpf_loop(H2_MOST_STEPS, h2_step, feed, 0);
 }
 
 #endif

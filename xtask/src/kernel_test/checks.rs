@@ -28,7 +28,7 @@ pub struct Check {
 pub const CHECKS: &[Check] = &[
     Check {
         probe: "lifecycle",
-        record: &["-e", "all"],
+        record: &["-e", "sched,cpu,syscalls"],
         programs: &["forks"],
         command: &["/bin/forks"],
         report: &["tree"],
