@@ -273,15 +273,14 @@ impl Measure {
 
     /// The average over all intervals as a cell; the window is so long.
     pub(super) fn average(&self, values: &[u64], window_ns: u64) -> Cell {
-        let sum: u128 = values.iter().map(|&value| u128::from(value)).sum();
-        match self.what {
-            What::Count | What::Sum(_) | What::Small(_) | What::Mebibytes(_) => {
-                self.cell((sum / values.len().max(1) as u128) as u64, 0)
-            }
-            What::Going | What::Cpus | What::Runnable | What::Blocked(_) => {
-                self.cell(u64::try_from(sum).unwrap_or(u64::MAX), window_ns)
-            }
-        }
+        let sum = values.iter().fold(0, |sum: u64, &value| sum.saturating_add(value));
+        let intervals = (values.len() as u64).max(1);
+        let whole = match self.what {
+            What::Count | What::Sum(_) | What::Small(_) => intervals,
+            What::Mebibytes(_) => intervals << 20,
+            What::Going | What::Cpus | What::Runnable | What::Blocked(_) => window_ns,
+        };
+        Cell::Quotient { part: sum, whole }
     }
 
     /// Whether idle waits are left out of it.
