@@ -33,10 +33,12 @@ record() {
 		echo "# ktape record $*"
 		echo "# kernel $(uname -r), $(date -u +%Y-%m-%d)"
 	} >"$here/$name.txt"
-	(cd "$work" && "$ktape" record -o "$work/$name.ktape" "$@") >>"$here/$name.txt" 2>"$work/stderr" || {
+	# Not right into the project: a trace can hold the path of the output.
+	(cd "$work" && "$ktape" record -o "$work/$name.ktape" "$@") >"$work/$name.txt" 2>"$work/stderr" || {
 		cat "$work/stderr" >&2
 		exit 1
 	}
+	cat "$work/$name.txt" >>"$here/$name.txt"
 	cat "$work/stderr" >&2
 	cat "$work/$name.ktape" >"$here/$name.ktape"
 	"$ktape" verify -i "$here/$name.ktape"
