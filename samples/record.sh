@@ -4,7 +4,8 @@
 #   sudo samples/record.sh [NAME..]        KTAPE=path/to/ktape (default: target/release/ktape)
 #
 # Needs root, a C compiler and make. From Debian, for pgbench and commits postgresql, for disk fio,
-# for tcp iproute2 (and /dev/net/tun), for h2load and grpc nghttp2-client, nghttp2-server, golang-go
+# for tcp iproute2 (and /dev/net/tun), for churn stress-ng, for h2load and grpc(-tls) nghttp2-client,
+# nghttp2-server, golang-go
 # and golang-google-grpc-dev. Afterwards: cargo xtask bless.
 set -eu
 
@@ -103,7 +104,8 @@ postgres() {
 	as() { (cd "$work/pg" && runuser -u postgres -- "$@"); }
 	as "$server/initdb" -D "$work/pg/data" -A trust >/dev/null
 	as "$server/pg_ctl" -w -D "$work/pg/data" -l "$work/pg/log" \
-		-o "-c listen_addresses= -k $work/pg -c shared_buffers=256MB" start >/dev/null
+		-o "-p 54329 -c listen_addresses=127.0.0.1 -k $work/pg -c shared_buffers=256MB" start >/dev/null
+	export PGPORT=54329
 	as "$server/pgbench" -h "$work/pg" -i -s 10 -q postgres 2>/dev/null
 	as "$server/psql" -h "$work/pg" -qc checkpoint postgres
 }
@@ -115,11 +117,11 @@ sample_pgbench() {
 		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 997 postgres
 }
 
-# What a commit waits for: the write-ahead log on a disk.
+# What a commit waits for: the write-ahead log on a disk, other clients' rows, the network.
 sample_commits() {
 	postgres
-	record commits -a -u "$(id -u postgres)" -e block -e io/min=1ms/ -- \
-		runuser -u postgres -- "$server/pgbench" -h "$work/pg" -n -c 4 -j 2 -t 199 postgres
+	record commits -a -u "$(id -u postgres)" -e sched,block,tcp,locks -e io/min=1ms/ -- \
+		runuser -u postgres -- "$server/pgbench" -h 127.0.0.1 -n -c 4 -j 2 -t 199 postgres
 }
 
 # Reads, writes and discards of a disk of our own by fio, which counts them, and PostgreSQL's.
@@ -154,10 +156,19 @@ sample_h2load() {
 }
 
 # A server and a client of gRPC-Go in one process.
-sample_grpc() {
+go_workload() {
 	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$work/go-cache" \
-		go build -o "$work/grpc" "$here/../tests/workloads/grpc.go"
+		go build "$@" -o "$work/grpc" "$here/../tests/workloads/grpc.go"
+}
+
+sample_grpc() {
+	go_workload
 	record grpc -e h2 -- ./grpc
+}
+
+sample_grpc_tls() {
+	go_workload -ldflags '-s -w'
+	record grpc-tls -e h2 -- ./grpc tls
 }
 
 # Locks of programs, then one of the kernel.
@@ -173,7 +184,24 @@ sample_memory() {
 	record memory -e mem/kernel=all,every=200ms/ -- ./faults faults.dat
 }
 
-[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp h2load grpc locks memory
+# What lives at the end, by stack.
+sample_heap() {
+	workload heap
+	record heap -e mem/heap=all/ -- ./heap
+}
+
+# What the kernel allocates for names of files that come and go.
+sample_churn() {
+	record churn -e mem/kernel=all,stacks=none/ -- stress-ng --quiet --dentry 1 --dentry-ops 1009
+}
+
+# No hardware counters on the machine of the samples: the clock of the CPU stands for them.
+sample_counters() {
+	workload counters
+	record counters -e counters/events=cpu-clock+context-switches+cpu-migrations+page-faults/ -- ./counters
+}
+
+[ $# -gt 0 ] || set -- waits calls forks build pgbench commits disk tcp h2load grpc grpc-tls locks memory heap churn counters
 for sample; do
-	"sample_$sample"
+	"sample_$(echo "$sample" | tr - _)"
 done

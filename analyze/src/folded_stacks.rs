@@ -13,9 +13,21 @@ use crate::stack_names::StackNames;
 /// that. Without a limit, a hostile trace of some kilobytes could ask for any amount of memory.
 const MOST_BYTES: usize = 192 << 20;
 
+/// A stack that is to be named.
+pub(crate) struct Named<'a> {
+    /// Whose it is: the root.
+    pub comm: &'a [u8],
+    /// Its user and its kernel part; `None` for what was not told apart.
+    pub parts: Option<(u32, u32)>,
+}
+
+impl Named<'_> {
+    /// What was not told apart.
+    pub(crate) const OTHERS: Self = Named { comm: b"[others]", parts: None };
+}
+
 /// Names the stacks of `sums`, the name of the thread at the root, and adds up those that read the
 /// same. `values` makes the cells of a row; rows go from the largest total down, then by their text.
-/// What goes beyond [`MOST_BYTES`], the smallest stacks, counts as `[smaller stacks]` of its thread.
 pub(crate) fn name_stacks(
     cx: &Context<'_>,
     sums: StackSums,
@@ -23,22 +35,41 @@ pub(crate) fn name_stacks(
     columns: &[(&'static str, &'static str)],
     values: impl Fn(&Sum) -> Vec<Cell>,
 ) -> Stacks {
+    let sums = sums.into_sorted().into_iter().map(|(stack, sum)| {
+        let comm = cx.thread_comm(ThreadKey(stack.thread));
+        (Named { comm, parts: Some((stack.ustack, stack.kstack)) }, sum)
+    });
+    let mut stacks = name_sums(cx, sums.collect(), columns, |sum| sum.total, values);
+    stacks.key = key;
+    stacks
+}
+
+/// Names the stacks of any sums, and adds up those that read the same; rows go from the largest
+/// `order` down, then by their text. What goes beyond [`MOST_BYTES`], the smallest stacks, counts as
+/// `[smaller stacks]` of its thread.
+pub(crate) fn name_sums<S: Fold, O: Ord>(
+    cx: &Context<'_>,
+    mut sums: Vec<(Named<'_>, S)>,
+    columns: &[(&'static str, &'static str)],
+    order: impl Fn(&S) -> O,
+    values: impl Fn(&S) -> Vec<Cell>,
+) -> Stacks {
     let mut names = StackNames::new(cx);
-    let mut rows: FxHashMap<Vec<(FrameKind, u32)>, Sum> = FxHashMap::default();
+    let mut rows: FxHashMap<Vec<(FrameKind, u32)>, S> = FxHashMap::default();
     let mut places = Vec::new();
     let mut frames = Vec::new();
     let mut kept = 0usize;
-    let mut sums = sums.into_sorted();
-    sums.sort_by_key(|(_, sum)| Reverse(sum.total));
+    sums.sort_by_cached_key(|(_, sum)| Reverse(order(sum)));
     for (stack, sum) in sums {
-        let comm = names.id(cx.thread_comm(ThreadKey(stack.thread)));
         frames.clear();
-        frames.push((FrameKind::Comm, comm));
-        if kept < MOST_BYTES {
-            names.places(stack.ustack, stack.kstack, &mut places);
-            frames.extend(places.iter().map(|place| (place.kind, place.name)));
-        } else {
-            frames.push((FrameKind::Mark, names.id(b"[smaller stacks]")));
+        frames.push((FrameKind::Comm, names.id(stack.comm)));
+        match stack.parts {
+            Some((ustack, kstack)) if kept < MOST_BYTES => {
+                names.places(ustack, kstack, &mut places);
+                frames.extend(places.iter().map(|place| (place.kind, place.name)));
+            }
+            Some(_) => frames.push((FrameKind::Mark, names.id(b"[smaller stacks]"))),
+            None => {}
         }
         match rows.get_mut(frames.as_slice()) {
             Some(row) => row.fold(sum),
@@ -50,14 +81,14 @@ pub(crate) fn name_stacks(
         }
     }
     let names = names.into_names();
-    let mut rows: Vec<(Vec<(FrameKind, u32)>, Sum)> = rows.into_iter().collect();
+    let mut rows: Vec<(Vec<(FrameKind, u32)>, S)> = rows.into_iter().collect();
     let text = |frames: &[(FrameKind, u32)]| {
         let frames = frames.iter().map(|&(kind, name)| (names[name as usize].as_slice(), kind));
         frames.collect::<Vec<_>>()
     };
-    rows.sort_by(|a, b| b.1.total.cmp(&a.1.total).then_with(|| text(&a.0).cmp(&text(&b.0))));
+    rows.sort_by(|a, b| order(&b.1).cmp(&order(&a.1)).then_with(|| text(&a.0).cmp(&text(&b.0))));
     Stacks {
-        key,
+        key: "stacks",
         columns: columns.iter().map(|&(key, label)| Column { key, label }).collect(),
         rows: rows
             .into_iter()

@@ -133,17 +133,13 @@ fn stacks(cx: &Context<'_>) -> Table {
     ];
     let mut table = Table::plain("stacks", &columns);
     table.title = "Distinct stacks".to_owned();
-    let name = |names: &[(u64, &str)], value: u8| {
-        let found = names.iter().find(|entry| entry.0 == u64::from(value));
-        Cell::text(found.map_or("unknown", |entry| entry.1))
-    };
     table.rows = counts
         .iter()
         .map(|(&(side, unwind, end), &count)| {
             vec![
-                name(stack_side::NAMES, side),
-                name(stack_unwind::NAMES, unwind),
-                name(stack_end::NAMES, end),
+                Cell::name(stack_side::NAMES, side),
+                Cell::name(stack_unwind::NAMES, unwind),
+                Cell::name(stack_end::NAMES, end),
                 Cell::Count(count),
                 Cell::Percent { part: count, whole: sides[&side] },
             ]

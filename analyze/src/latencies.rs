@@ -21,6 +21,11 @@ impl Latencies {
         self.total = self.total.saturating_add(from.total);
     }
 
+    /// Bytes that it takes at most.
+    pub(crate) fn weight(&self) -> usize {
+        self.histogram.weight()
+    }
+
     /// The average; no value when there were none.
     pub(crate) fn average(&self) -> Cell {
         Cell::maybe(self.total.checked_div(self.histogram.count()), Cell::DurNs)

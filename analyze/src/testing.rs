@@ -304,6 +304,7 @@ pub(crate) fn busy(seed: u64, rows: usize) -> Tape {
         crate::noise::facts(&mut tape, &mut random, end, tid, tgid);
         crate::tests::locks::noise(&mut tape, &mut random, end, tid, tgid);
         crate::tests::mem::noise(&mut tape, &mut random, end, tid, tgid);
+        crate::tests::counters::noise(&mut tape, &mut random, end, tid, tgid);
     }
     tape
 }

@@ -1,14 +1,15 @@
 //! One program and its place: verified by the kernel, and attached.
 
 use crate::error::chain;
-use crate::libraries;
 use crate::probe::Attach;
+use crate::symbols::Elf;
+use crate::{golang, libraries, uprobe};
 use aya::Btf;
 use aya::programs::perf_event::{
     HardwareEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
-use aya::programs::uprobe::UProbeScope;
-use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, PerfEvent, Program, TracePoint, UProbe};
+use aya::programs::{BtfTracePoint, FEntry, KProbe, PerfEvent, Program, TracePoint, UProbe};
+use std::os::fd::AsFd;
 
 /// What attached links are kept as: dropping one detaches the program.
 pub(crate) type Link = Box<dyn std::any::Any + Send>;
@@ -42,12 +43,15 @@ pub(crate) fn load(
     let loaded = match *how {
         Attach::TpBtf { tracepoint, .. } => typed!(BtfTracePoint, program).load(tracepoint, btf),
         Attach::Fentry { function, .. } => typed!(FEntry, program).load(function, btf),
-        Attach::Fexit { function, .. } => typed!(FExit, program).load(function, btf),
         Attach::Kprobe { .. } => typed!(KProbe, program).load(),
         Attach::Tracepoint { .. } => typed!(TracePoint, program).load(),
-        Attach::Uprobe { .. } => typed!(UProbe, program).load(),
-        Attach::Sampling { .. } | Attach::PageFaults { .. } => typed!(PerfEvent, program).load(),
-        Attach::All(_) | Attach::Before { .. } => Ok(()),
+        Attach::Uprobe { .. } | Attach::Go { .. } | Attach::GoCall { .. } => {
+            typed!(UProbe, program).load()
+        }
+        Attach::Sampling { .. } | Attach::PageFaults { .. } | Attach::Counter { .. } => {
+            typed!(PerfEvent, program).load()
+        }
+        Attach::All(_) | Attach::Before { .. } | Attach::Together { .. } => Ok(()),
     };
     loaded.map_err(|error| text(&error))
 }
@@ -57,7 +61,7 @@ pub(crate) fn attach(
     program: &mut Program,
     how: &Attach,
     cpus: &[u32],
-    freq: u64,
+    rate: SamplePolicy,
     cycles: bool,
 ) -> std::result::Result<Vec<Link>, String> {
     fn one<T: std::any::Any + Send>(
@@ -76,11 +80,6 @@ pub(crate) fn attach(
             let id = program.attach().map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
-        Attach::Fexit { .. } => {
-            let program = typed!(FExit, program);
-            let id = program.attach().map_err(|error| text(&error))?;
-            one(program.take_link(id))
-        }
         Attach::Kprobe { function, .. } => {
             let program = typed!(KProbe, program);
             let id = program.attach(function, 0).map_err(|error| text(&error))?;
@@ -91,21 +90,34 @@ pub(crate) fn attach(
             let id = program.attach(category, name).map_err(|error| text(&error))?;
             one(program.take_link(id))
         }
-        Attach::Uprobe { library, function, .. } => {
-            let program = typed!(UProbe, program);
+        Attach::Uprobe { library, function, at_return, .. } => {
+            let program = typed!(UProbe, program).fd().map_err(|error| text(&error))?;
             let mut links: Vec<Link> = Vec::new();
             let mut reason = format!("there is no {library}.so on this host");
-            for file in libraries::files(library) {
+            for (path, source) in libraries::files(library) {
                 // One of several versions may lack the function.
-                match program.attach(function, &file, UProbeScope::AllProcesses) {
-                    Ok(id) => links.append(&mut one(program.take_link(id))?),
-                    Err(error) => reason = format!("{}: {}", file.display(), text(&error)),
+                let made = Elf::open(&source)
+                    .map_err(|error| text(&error))
+                    .and_then(|elf| {
+                        let offset = elf.functions(&[function]).pop().flatten();
+                        offset.ok_or_else(|| format!("there is no {function} in it"))
+                    })
+                    .and_then(|offset| {
+                        uprobe::attach(program.as_fd(), source.file(), offset, at_return)
+                            .map_err(|error| text(&error))
+                    });
+                match made {
+                    Ok(link) => links.push(Box::new(link)),
+                    Err(error) => reason = format!("{}: {error}", path.display()),
                 }
             }
             if links.is_empty() { Err(reason) } else { Ok(links) }
         }
-        Attach::Sampling { .. } | Attach::PageFaults { .. } => {
-            let (event, policy) = perf_event(how, freq, cycles);
+        // In programs as they are found: see `attacher.rs`.
+        Attach::Go { .. } | Attach::GoCall { .. } if !golang::KNOWN => Err(golang::UNKNOWN.into()),
+        Attach::Go { .. } | Attach::GoCall { .. } => Ok(Vec::new()),
+        Attach::Sampling { .. } | Attach::PageFaults { .. } | Attach::Counter { .. } => {
+            let (event, policy) = perf_event(how, rate, cycles);
             let program = typed!(PerfEvent, program);
             let mut links: Vec<Link> = Vec::new();
             for &cpu in cpus {
@@ -116,12 +128,12 @@ pub(crate) fn attach(
             }
             Ok(links)
         }
-        Attach::All(_) | Attach::Before { .. } => Ok(Vec::new()),
+        Attach::All(_) | Attach::Before { .. } | Attach::Together { .. } => Ok(Vec::new()),
     }
 }
 
 /// The event of a way to attach, and how often it calls the program.
-fn perf_event(how: &Attach, freq: u64, cycles: bool) -> (PerfEventConfig, SamplePolicy) {
+fn perf_event(how: &Attach, rate: SamplePolicy, cycles: bool) -> (PerfEventConfig, SamplePolicy) {
     match how {
         Attach::PageFaults { major: true, .. } => {
             (PerfEventConfig::Software(SoftwareEvent::PageFaultsMaj), SamplePolicy::Period(1))
@@ -129,10 +141,15 @@ fn perf_event(how: &Attach, freq: u64, cycles: bool) -> (PerfEventConfig, Sample
         Attach::PageFaults { .. } => {
             (PerfEventConfig::Software(SoftwareEvent::PageFaultsMin), SamplePolicy::Period(1))
         }
-        _ if cycles => {
-            (PerfEventConfig::Hardware(HardwareEvent::CpuCycles), SamplePolicy::Frequency(freq))
+        Attach::Counter { event, .. } => {
+            let rate = match (event.default_period(), rate) {
+                (Some(period), SamplePolicy::Frequency(_)) => SamplePolicy::Period(period),
+                _ => rate,
+            };
+            (event.config(), rate)
         }
-        _ => (PerfEventConfig::Software(SoftwareEvent::CpuClock), SamplePolicy::Frequency(freq)),
+        _ if cycles => (PerfEventConfig::Hardware(HardwareEvent::CpuCycles), rate),
+        _ => (PerfEventConfig::Software(SoftwareEvent::CpuClock), rate),
     }
 }
 

@@ -19,6 +19,8 @@ use std::thread::JoinHandle;
 /// behind.
 pub(crate) struct Launched {
     name: String,
+    /// The file that it will execute.
+    pub(crate) program: PathBuf,
     /// Its process id, known before it runs.
     pub(crate) pid: u32,
     pidfd: Pidfd,
@@ -66,7 +68,7 @@ impl Launched {
         let pipe = || io::pipe().map_err(Error::io("make", "a pipe"));
         let (mut pid_reader, pid_writer) = pipe()?;
         let (go_reader, go_writer) = pipe()?;
-        let mut run = std::process::Command::new(path);
+        let mut run = std::process::Command::new(&path);
         run.arg0(&command[0]).args(&command[1..]);
         if stdout_taken {
             let stderr = std::io::stderr().as_fd().try_clone_to_owned();
@@ -114,7 +116,14 @@ impl Launched {
         pid_reader.read_exact(&mut pid).map_err(failed)?;
         let pid = u32::from_ne_bytes(pid);
         let pidfd = Pidfd::open(pid).map_err(failed)?;
-        Ok(Launched { name, pid, pidfd, go: Some(go_writer), spawner: Some(spawner) })
+        Ok(Launched {
+            name,
+            program: path,
+            pid,
+            pidfd,
+            go: Some(go_writer),
+            spawner: Some(spawner),
+        })
     }
 
     /// Lets the command run.

@@ -1,25 +1,26 @@
-//! The kernel programs: loaded, attached, and their maps.
+//! The kernel programs: loaded, and their maps.
 
-use crate::attach::{Link, attach, before, load, text};
+mod ways;
+
+use crate::attach::{Link, text};
+use crate::attacher::{NamesInUse, UseOfNames, UserFunction, UserPlace};
+use crate::counting::Counting;
 use crate::error::{Error, Result};
-use crate::probe::{Attach, AttachPoint, Collect, Probe, Walk};
+use crate::probe::{Attach, Collect, Probe, Walk};
 use crate::probes::PROBES;
 use crate::reduce;
 use crate::rings::{self, Ring, RingArray, WholeRing};
-use aya::maps::{Array, MapData, PerCpuArray};
+use aya::maps::{Array, Map, MapData, PerCpuArray};
 use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf, EbpfLoader};
 use rustc_hash::FxHashSet;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Addresses that are asked for at once: entries of `ksym_queries`.
 const KSYM_BATCH: usize = 200;
-
-/// The source of kprobe events (CONFIG_KPROBES, and since 4.17 its perf events).
-const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// The program of ksyms.bpf.h.
 const KSYM_PROGRAM: &str = "ksym_names";
@@ -29,6 +30,12 @@ const MAX_RECORDS: usize = 128;
 
 /// `struct cpu_state`: a counter pair per record, then four words of the programs' own.
 type CpuState = [u64; 2 * MAX_RECORDS + 4];
+
+/// System calls of processes whose counts are kept, on each CPU that makes them; with many CPUs, most
+/// processes use a few.
+const CALLS: u32 = 16384;
+const MORE_CALLS: u32 = 256;
+const MOST_CALL_CPUS: u32 = 64;
 
 /// A `const volatile` variable of the programs and its bytes.
 pub(crate) struct Global {
@@ -40,6 +47,8 @@ pub(crate) struct Global {
 pub(crate) struct Kernel {
     ebpf: Ebpf,
     links: Vec<Link>,
+    /// Those of them that go into files as they come.
+    user: Vec<Attach>,
     states: PerCpuArray<MapData, CpuState>,
     moments: Array<MapData, u64>,
     targets: aya::maps::HashMap<MapData, u64, u8>,
@@ -53,6 +62,12 @@ pub(crate) struct Kernel {
     pub(crate) definitions: WholeRing,
     /// Whether the programs are those for recent kernels.
     recent: bool,
+    /// Ways to attach that are passed over.
+    without: Vec<String>,
+    /// The probes of this recording, for [`Attach::Together`]. None where each is tried for itself.
+    recorded: Vec<&'static str>,
+    /// Attached programs that serve several probes.
+    shared: Vec<&'static str>,
 }
 
 /// What a CPU made of a record, and what of it was lost, since the start.
@@ -84,27 +99,6 @@ pub(crate) enum Moment {
     Start = 2,
 }
 
-/// How a probe came to be attached.
-#[derive(Debug)]
-pub(crate) struct Attached {
-    /// The alternative of each attach point.
-    pub(crate) points: Vec<String>,
-    /// Why earlier alternatives were passed over; empty when none was.
-    pub(crate) passed_over: String,
-}
-
-impl Attached {
-    /// Notes why alternatives were passed over, at whichever attach point.
-    fn pass_over(&mut self, reasons: &[String]) {
-        for reason in reasons {
-            if !self.passed_over.is_empty() {
-                self.passed_over += "; ";
-            }
-            self.passed_over += reason;
-        }
-    }
-}
-
 impl Kernel {
     /// Loads the programs of these probes, with fact rings for the given CPUs, and reads the BTF to
     /// attach by. Nothing is attached yet.
@@ -133,6 +127,9 @@ impl Kernel {
         loader.allow_unsupported_maps();
         loader.map_max_entries("facts", possible_cpus);
         loader.map_max_entries("definitions", definition_bytes);
+        let call_cpus = possible_cpus.min(MOST_CALL_CPUS);
+        loader.map_max_entries("calls", CALLS * call_cpus);
+        loader.map_max_entries("more_calls", MORE_CALLS * call_cpus);
         for global in globals {
             loader.override_global(global.symbol, global.bytes.as_slice(), true);
         }
@@ -144,7 +141,7 @@ impl Kernel {
             }
         }
         let mut programs: FxHashSet<&str> =
-            probes.iter().flat_map(|probe| probe.programs()).collect();
+            probes.iter().flat_map(|probe| probe.programs_beside(probes)).collect();
         programs.insert(KSYM_PROGRAM);
         let object = reduce::reduce(object, &programs);
         let mut ebpf = loader.load(&object).map_err(|error| load_error(&error))?;
@@ -176,6 +173,7 @@ impl Kernel {
             ksym_cursor,
             ebpf,
             links: Vec::new(),
+            user: Vec::new(),
             states,
             moments,
             targets,
@@ -183,8 +181,21 @@ impl Kernel {
             facts,
             definitions,
             recent,
+            without: Vec::new(),
+            recorded: Vec::new(),
+            shared: Vec::new(),
         };
         Ok((kernel, btf))
+    }
+
+    /// Has these ways to attach passed over from now on.
+    pub(crate) fn do_without(&mut self, ways: &[String]) {
+        self.without = ways.to_vec();
+    }
+
+    /// Has programs that serve several of these probes attached for them.
+    pub(crate) fn share(&mut self, probes: Vec<&'static str>) {
+        self.recorded = probes;
     }
 
     /// Adds a process (or, with `thread`, a thread) to those that are recorded.
@@ -204,126 +215,62 @@ impl Kernel {
         self.targets.keys().next().is_some()
     }
 
-    /// Has the kernel verify what will probably be attached, which takes longer than attaching it.
-    /// Whatever fails here fails again in [`Kernel::attach`], which tells.
-    pub(crate) fn prepare(&mut self, probe: &Probe, btf: &Btf) {
-        for point in probe.attach {
-            if let Some(first) = point.alternatives.first() {
-                self.verify(first, btf).ok();
-            }
-        }
+    /// Lets the programs read these counters, as long as they are attached.
+    pub(crate) fn count(&mut self, counting: Counting) -> Result<()> {
+        counting.hand_over(|name| match self.ebpf.map(name) {
+            Some(Map::PerfEventArray(map)) => Some(map.fd().as_fd()),
+            _ => None,
+        })?;
+        self.links.push(Box::new(counting));
+        Ok(())
     }
 
-    /// Attaches a probe, all of it or nothing; the error is the reason.
-    pub(crate) fn attach(
-        &mut self,
-        probe: &Probe,
-        knob: &dyn Fn(&str) -> Option<u64>,
-        btf: &Btf,
-        cpus: &[u32],
-        cycles: bool,
-    ) -> std::result::Result<Attached, String> {
-        let freq = knob("freq").unwrap_or(0);
-        let mut links = Vec::new();
-        let mut attached = Attached { points: Vec::new(), passed_over: String::new() };
-        for point in probe.attach {
-            self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached)?;
-        }
-        for optional in probe.optional {
-            let (name, value) = optional.knob;
-            if knob(name) != Some(value) {
-                continue;
-            }
-            let point = &optional.point;
-            let made = self.attach_point(point, btf, cpus, freq, cycles, &mut links, &mut attached);
-            if let Err(reason) = made {
-                attached.pass_over(&[reason]);
-            }
-        }
-        let recent = self.recent;
-        for walk in probe.walks {
-            let program = self.program(walk.program)?;
-            let iter: &mut Iter = program.try_into().map_err(|error| text(&error))?;
-            iter.load(walk.over(recent), btf).map_err(|error| text(&error))?;
-        }
-        self.links.append(&mut links);
-        Ok(attached)
+    /// The attached programs that go into files of other programs as these come.
+    pub(crate) fn user_functions(&mut self) -> Result<Vec<UserFunction>> {
+        let what = "attach to programs as they come";
+        let user = std::mem::take(&mut self.user);
+        user.into_iter()
+            .filter_map(|way| {
+                let (program, function, place) = match way {
+                    Attach::Uprobe { program, library: name, function, at_return } => {
+                        (program, function, UserPlace::Library { name, at_return })
+                    }
+                    Attach::Go { program, function, learned } => {
+                        (program, function, UserPlace::Go { learned })
+                    }
+                    Attach::GoCall { program, inside, function } => {
+                        (program, function, UserPlace::GoCall { inside })
+                    }
+                    _ => return None,
+                };
+                Some((program, function, place))
+            })
+            .map(|(program, function, place)| {
+                let program = self
+                    .program(program)
+                    .map_err(|message| Error::Kernel { action: what, message })?;
+                let program = program.fd().map_err(Error::kernel(what))?.as_fd();
+                let program =
+                    program.try_clone_to_owned().map_err(Error::io("copy", "a program"))?;
+                Ok(UserFunction { program, function, place })
+            })
+            .collect()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one private step of attach, split for its loop")]
-    fn attach_point(
-        &mut self,
-        point: &AttachPoint,
-        btf: &Btf,
-        cpus: &[u32],
-        freq: u64,
-        cycles: bool,
-        links: &mut Vec<Link>,
-        attached: &mut Attached,
-    ) -> std::result::Result<(), String> {
-        let mut reasons = Vec::new();
-        for alternative in point.alternatives {
-            let made = self
-                .verify(alternative, btf)
-                .and_then(|()| self.attach_loaded(alternative, cpus, freq, cycles));
-            match made {
-                Ok(mut made) => {
-                    links.append(&mut made);
-                    attached.points.push(match alternative {
-                        Attach::Sampling { .. } if cycles => "perf_event:cycles".into(),
-                        Attach::Sampling { .. } => "perf_event:cpu-clock".into(),
-                        _ => alternative.describe(),
-                    });
-                    attached.pass_over(&reasons);
-                    return Ok(());
-                }
-                Err(reason) => reasons.push(format!("{}: {reason}", alternative.describe())),
-            }
-        }
-        Err(format!("cannot hook where {}: {}", point.what, reasons.join("; ")))
+    /// The map by which programs in gRPC-Go say of what use they are.
+    pub(crate) fn names_in_use(&mut self) -> Result<Box<dyn NamesInUse>> {
+        let map = Array::try_from(take(&mut self.ebpf, "h2_go_uses")?);
+        Ok(Box::new(GoNames(map.map_err(Error::kernel("open the map `h2_go_uses`"))?)))
     }
 
-    /// Has the kernel verify the programs of an alternative.
-    fn verify(&mut self, how: &Attach, btf: &Btf) -> std::result::Result<(), String> {
-        match *how {
-            Attach::All(parts) => parts.iter().try_for_each(|part| self.verify(part, btf)),
-            Attach::Before { kernel, why, how } => {
-                before(kernel, why)?;
-                self.verify(how, btf)
-            }
-            // Before a second of verification for nothing.
-            Attach::Kprobe { .. } if !Path::new(KPROBES).exists() => {
-                Err("this kernel has no kprobes".into())
-            }
-            _ => {
-                how.programs().into_iter().try_for_each(|name| load(self.program(name)?, how, btf))
-            }
-        }
+    /// Whether a process is one of those that are recorded by number.
+    pub(crate) fn is_target(&self, tgid: u32) -> bool {
+        self.targets.get(&target_key(tgid, false), 0).is_ok()
     }
 
-    /// Attaches the programs of an alternative, all of them or none.
-    fn attach_loaded(
-        &mut self,
-        how: &Attach,
-        cpus: &[u32],
-        freq: u64,
-        cycles: bool,
-    ) -> std::result::Result<Vec<Link>, String> {
-        let mut links = Vec::new();
-        match *how {
-            Attach::All(parts) => {
-                for part in parts {
-                    links.append(&mut self.attach_loaded(part, cpus, freq, cycles)?);
-                }
-            }
-            Attach::Before { how, .. } => return self.attach_loaded(how, cpus, freq, cycles),
-            _ => {
-                for name in how.programs() {
-                    links.append(&mut attach(self.program(name)?, how, cpus, freq, cycles)?);
-                }
-            }
-        }
-        Ok(links)
+    /// The processes and threads that are recorded by number.
+    pub(crate) fn target_ids(&self) -> Vec<u32> {
+        self.targets.keys().filter_map(|key| Some((key.ok()? >> 1) as u32)).collect()
     }
 
     fn program(&mut self, name: &str) -> std::result::Result<&mut Program, String> {
@@ -351,9 +298,12 @@ impl Kernel {
 
     /// The collectors of a probe's totals.
     pub(crate) fn totals(&mut self, probe: &Probe) -> Result<Vec<Box<dyn Collect>>> {
-        let Some(totals) = probe.totals else { return Ok(Vec::new()) };
-        let maps = totals.maps.iter();
-        maps.map(|map| (totals.collector)(take(&mut self.ebpf, map)?)).collect()
+        let mut collectors = Vec::new();
+        for totals in probe.totals {
+            let maps = totals.maps.iter().map(|map| take(&mut self.ebpf, map));
+            collectors.push((totals.collector)(&maps.collect::<Result<Vec<Map>>>()?)?);
+        }
+        Ok(collectors)
     }
 
     /// Loads the program that [`Kernel::kernel_names`] asks.
@@ -397,11 +347,9 @@ impl Kernel {
     /// What each program of a probe cost, if the kernel counted that, and how often it was passed over.
     pub(crate) fn runs(&self) -> Vec<Run> {
         let mut runs = Vec::new();
+        let mut told = FxHashSet::default();
         for probe in PROBES {
-            let mut names: Vec<&'static str> = probe.programs().collect();
-            names.sort_unstable();
-            names.dedup();
-            for name in names {
+            for name in probe.programs().filter(|&name| told.insert(name)) {
                 let Some(program) = self.ebpf.program(name) else { continue };
                 let (Ok(info), Ok(fd)) = (program.info(), program.fd()) else { continue };
                 let missed = missed(fd.as_fd().as_raw_fd());
@@ -414,9 +362,24 @@ impl Kernel {
         runs
     }
 
-    /// Detaches all programs: no fact is made after this.
-    pub(crate) fn detach(&mut self) {
-        self.links.clear();
+    /// Detaches all programs, `more` included: no fact is made after this.
+    ///
+    /// The kernel lets all CPUs pass a quiescent state for each program that it detaches from a
+    /// uprobe: a tenth of a second, and much longer on a busy host. Some together wait a sixth less.
+    pub(crate) fn detach(&mut self, more: Vec<OwnedFd>) {
+        const WORKERS: usize = 8;
+        let mut links = std::mem::take(&mut self.links);
+        links.extend(more.into_iter().map(|link| Box::new(link) as Link));
+        let links = Mutex::new(links);
+        let take = || links.lock().ok().and_then(|mut links| links.pop());
+        let work = || while take().map(drop).is_some() {};
+        std::thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                std::thread::Builder::new().spawn_scoped(scope, work).ok();
+            }
+        });
+        // Without a thread they are dropped here.
+        work();
     }
 
     /// Tells the programs when something happened.
@@ -444,6 +407,23 @@ impl Kernel {
             }
         }
         Ok((counters, stacks))
+    }
+}
+
+/// `struct h2_go_use`: whether programs are attached, how often one was of use, streams that ended, and
+/// those without names.
+struct GoNames(Array<MapData, [u64; 4]>);
+
+impl NamesInUse for GoNames {
+    fn set_attached(&mut self, attached: bool) {
+        // The programs only add to the rest, and what is lost of it is noticed a little later.
+        let [_, used, ended, nameless] = self.0.get(&0, 0).unwrap_or_default();
+        self.0.set(0, [u64::from(attached), used, ended, nameless], 0).ok();
+    }
+
+    fn use_of_names(&self) -> UseOfNames {
+        let [_, used, ended, nameless] = self.0.get(&0, 0).unwrap_or_default();
+        UseOfNames { used, ended, nameless }
     }
 }
 

@@ -9,20 +9,26 @@
 //! that it puts into the kernel hangs on its file descriptors.
 
 mod attach;
+mod attacher;
 mod bits;
 mod clock;
 mod command;
+mod counting;
 mod coverage;
+mod departed;
 mod devices;
 mod ending;
 mod error;
+mod golang;
 mod header;
+mod heap;
 mod huffman;
 mod kernel;
 mod kernel_code;
 mod libraries;
 mod mappings;
 mod names;
+mod open_files;
 mod options;
 mod output;
 mod pidfd;
@@ -40,19 +46,22 @@ mod sideband;
 mod signals;
 mod stacks;
 mod symbols;
+mod table;
 mod tape;
 mod targets;
 mod tasks;
 mod texts;
 pub mod units;
+mod uprobe;
 
 #[cfg(test)]
 mod tasks_tests;
 
+pub use counting::Event;
 pub use ending::{Ended, Ending};
 pub use error::{Error, Result};
 pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
 pub use output::check_replaceable;
-pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Probe, Totals, Walk};
+pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Probe, Totals, WAYS, Walk};
 pub use session::{End, Outcome, Progress, Summary, record};
 pub use setup::{Availability, check};

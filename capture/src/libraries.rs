@@ -2,10 +2,10 @@
 //! processes to come will find.
 
 use crate::proc::{Backing, executable, read_maps};
+use crate::symbols::{FileSource, Wish, identity, open_module};
 use rustc_hash::FxHashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where loaders look (ld.so(8)), besides what programs bring along.
@@ -20,25 +20,24 @@ const FOLDERS: &[&str] = &[
     "/lib/aarch64-linux-gnu",
 ];
 
-/// Each file once of the library whose name begins so: `libssl` has `libssl.so.3` and the
-/// `libssl-3f43de8c.so.3` of a Python wheel. The paths lead to the files from here, also of those in
-/// containers (`/proc/PID/root/..`).
-pub(crate) fn files(library: &str) -> Vec<PathBuf> {
+/// Each file once of the library whose name begins so, with its path: `libssl` has `libssl.so.3` and
+/// the `libssl-3f43de8c.so.3` of a Python wheel. Those of containers are among them.
+pub(crate) fn files(library: &str) -> Vec<(PathBuf, FileSource)> {
     let mut seen = FxHashSet::default();
     let mut found = Vec::new();
-    let mut add = |path: PathBuf| {
-        if let Ok(file) = path.metadata()
-            && file.is_file()
-            && seen.insert((file.dev(), file.ino()))
+    let mut add = |path: &Path, pid: Option<u32>| {
+        if let Ok(source) = open_module(Wish { path, pid, inode: None })
+            && let Ok(identity) = identity(source.file())
+            && seen.insert(identity)
         {
-            found.push(path);
+            found.push((path.to_owned(), source));
         }
     };
     for folder in FOLDERS {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.sort_unstable();
-        paths.into_iter().filter(|path| is_named(path, library)).for_each(&mut add);
+        paths.iter().filter(|path| is_named(path, library)).for_each(|path| add(path, None));
     }
     let mut maps = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -52,15 +51,15 @@ pub(crate) fn files(library: &str) -> Vec<PathBuf> {
             let Backing::File { path, .. } = mapping.backing else { continue };
             let path = Path::new(OsStr::from_bytes(&path));
             if is_named(path, library) {
-                let inside = path.strip_prefix("/").unwrap_or(path);
-                add(Path::new("/proc").join(pid.to_string()).join("root").join(inside));
+                add(path, Some(pid));
             }
         }
     }
     found
 }
 
-fn is_named(path: &Path, library: &str) -> bool {
+/// Whether a path is that of a file of this library.
+pub(crate) fn is_named(path: &Path, library: &str) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(|name| {
         name.strip_prefix(library).is_some_and(|rest| {
             (rest.starts_with('.') || rest.starts_with('-')) && rest.contains(".so")
@@ -71,6 +70,7 @@ fn is_named(path: &Path, library: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn libraries_are_known_by_their_names() {
@@ -88,7 +88,8 @@ mod tests {
         let files = files("libc");
         let identities: FxHashSet<(u64, u64)> = files
             .iter()
-            .map(|path| path.metadata().map(|file| (file.dev(), file.ino())).unwrap())
+            .map(|(_, source)| source.file().metadata().unwrap())
+            .map(|file| (file.dev(), file.ino()))
             .collect();
         assert_eq!(identities.len(), files.len());
     }

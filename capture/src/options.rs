@@ -67,6 +67,8 @@ pub struct Options {
     pub command: Vec<OsString>,
     /// Record the whole host even though a command is run.
     pub system_wide: bool,
+    /// Ways to attach that are passed over, as [`crate::WAYS`] has them: to compare the others.
+    pub without: Vec<String>,
     /// Bytes of the fact ring of each CPU; a power of two times the page size.
     pub ring_bytes: u32,
     /// zstd level.

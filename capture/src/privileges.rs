@@ -28,8 +28,18 @@ struct Sets {
 
 /// Drops all other capabilities of the calling thread, and of those that it starts, for good. A
 /// command that was launched before is a process of its own and keeps its.
-#[expect(unsafe_code, reason = "capget(2), capset(2) and prctl(2) have no wrappers")]
 pub(crate) fn drop_unneeded() -> Result<()> {
+    drop_all_but(1 << CAP_KILL)
+}
+
+/// The same for the thread that attaches programs to other programs (`attacher.rs`).
+pub(crate) fn keep_for_attaching() -> Result<()> {
+    drop_all_but(1 << Capability::SysAdmin.number())
+}
+
+/// Keeps these and what any thread of the recorder may need.
+#[expect(unsafe_code, reason = "capget(2), capset(2) and prctl(2) have no wrappers")]
+fn drop_all_but(more: u64) -> Result<()> {
     let failed = |what| move |source| Error::Io { action: "drop", path: what, source };
     let header = Header { version: VERSION, pid: 0 };
     let mut sets = [Sets::default(); 2];
@@ -38,7 +48,7 @@ pub(crate) fn drop_unneeded() -> Result<()> {
     if got != 0 {
         return Err(failed("privileges".into())(std::io::Error::last_os_error()));
     }
-    let mut keep: u64 = 1 << CAP_KILL;
+    let mut keep = more;
     for capability in [
         Capability::Bpf,
         Capability::Perfmon,

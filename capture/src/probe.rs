@@ -1,6 +1,7 @@
 //! What a probe is: its programs, where they attach, what it needs, which knobs it has.
 
-use ktape_format::schema::Desc;
+use crate::counting::Event;
+use ktape_format::schema::{CounterTotal, Desc, HeapTotal, MemoryUse};
 
 /// One probe. The list of all of them is [`crate::probes::PROBES`].
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct Probe {
     /// What can be set.
     pub knobs: &'static [Knob],
     /// Maps whose rows become facts every second, or at the stop.
-    pub totals: Option<Totals>,
+    pub totals: &'static [Totals],
 }
 
 /// One place in the kernel to hook, by the first alternative that works.
@@ -45,8 +46,8 @@ pub struct AttachPoint {
 /// An attach point that a probe can do without.
 #[derive(Debug)]
 pub struct Optional {
-    /// Attached only if this knob has this value.
-    pub knob: (&'static str, u64),
+    /// Attached only if this knob has one of these values; a set, if it has one of these bits.
+    pub knob: (&'static str, &'static [u64]),
     /// The place.
     pub point: AttachPoint,
 }
@@ -68,14 +69,8 @@ pub enum Attach {
         /// Kernel function.
         function: &'static str,
     },
-    /// The return of a kernel function, by trampoline (`fexit`).
-    Fexit {
-        /// Program name in the object.
-        program: &'static str,
-        /// Kernel function.
-        function: &'static str,
-    },
-    /// The entry of a kernel function, by breakpoint or ftrace (`kprobe`), or its return.
+    /// The entry of a kernel function, by breakpoint or ftrace (`kprobe`). Not its return: of a
+    /// function that waits, a kretprobe sees no more returns at a time than there are CPUs, twice.
     Kprobe {
         /// Program name in the object.
         program: &'static str,
@@ -100,14 +95,43 @@ pub enum Attach {
         /// The way.
         how: &'static Attach,
     },
-    /// A function of a shared library: its entry, or its return if the program is a `uretprobe`. In
-    /// each file of that library on the host, for all processes that map it, also later.
+    /// This one, where all of these probes are recorded, which list it as well: its programs serve
+    /// them all, and are attached once.
+    Together {
+        /// Their names.
+        probes: &'static [&'static str],
+        /// The way.
+        how: &'static Attach,
+    },
+    /// A function of a shared library, in each file of that library on the host, for all processes
+    /// that map it, also later.
     Uprobe {
         /// Program name in the object.
         program: &'static str,
         /// The library's name up to its version: `libssl`.
         library: &'static str,
         /// Function of it.
+        function: &'static str,
+        /// Where it returns, not where it begins.
+        at_return: bool,
+    },
+    /// The beginning of a function of Go programs, in each one that is recorded, also later: see
+    /// `golang.rs`.
+    Go {
+        /// Program name in the object.
+        program: &'static str,
+        /// Its full name.
+        function: &'static str,
+        /// Whether it tells names that are soon learned: then it need not stay.
+        learned: bool,
+    },
+    /// In one function of Go programs the only call of another one: as `Go`.
+    GoCall {
+        /// Program name in the object.
+        program: &'static str,
+        /// The full name of the function that calls.
+        inside: &'static str,
+        /// The full name of the one that is called.
         function: &'static str,
     },
     /// All of these together, or none.
@@ -118,6 +142,13 @@ pub enum Attach {
         program: &'static str,
         /// Those that had to read the page.
         major: bool,
+    },
+    /// Overflows of an event on every CPU, by the knobs `freq` and `period`.
+    Counter {
+        /// Program name in the object.
+        program: &'static str,
+        /// The event.
+        event: Event,
     },
     /// Samples on every CPU at the rate of the knob `freq`: hardware cycles, else the CPU clock.
     Sampling {
@@ -140,15 +171,32 @@ impl Attach {
     pub fn programs(&self) -> Vec<&'static str> {
         match self {
             Attach::All(parts) => parts.iter().flat_map(Attach::programs).collect(),
-            Attach::Before { how, .. } => how.programs(),
+            Attach::Before { how, .. } | Attach::Together { how, .. } => how.programs(),
             Attach::TpBtf { program, .. }
             | Attach::Fentry { program, .. }
-            | Attach::Fexit { program, .. }
             | Attach::Kprobe { program, .. }
             | Attach::Tracepoint { program, .. }
             | Attach::Uprobe { program, .. }
+            | Attach::Go { program, .. }
+            | Attach::GoCall { program, .. }
             | Attach::PageFaults { program, .. }
+            | Attach::Counter { program, .. }
             | Attach::Sampling { program } => vec![*program],
+        }
+    }
+
+    /// Whether it is a way for a recording of these probes.
+    pub(crate) fn is_for(&self, recorded: &[&str]) -> bool {
+        let Attach::Together { probes, .. } = self else { return true };
+        probes.iter().all(|probe| recorded.contains(probe))
+    }
+
+    /// Itself, or what a group is made of.
+    pub(crate) fn parts(&self) -> Box<dyn Iterator<Item = Attach> + '_> {
+        match self {
+            Attach::All(parts) => Box::new(parts.iter().flat_map(Attach::parts)),
+            Attach::Before { how, .. } | Attach::Together { how, .. } => how.parts(),
+            one => Box::new(std::iter::once(*one)),
         }
     }
 
@@ -157,10 +205,11 @@ impl Attach {
         match self {
             Attach::TpBtf { tracepoint, .. } => format!("tp_btf:{tracepoint}"),
             Attach::Fentry { function, .. } => format!("fentry:{function}"),
-            Attach::Fexit { function, .. } => format!("fexit:{function}"),
             Attach::Kprobe { function, .. } => format!("kprobe:{function}"),
             Attach::Tracepoint { category, name, .. } => format!("tracepoint:{category}:{name}"),
             Attach::Uprobe { library, function, .. } => format!("uprobe:{library}:{function}"),
+            Attach::Go { function, .. } => format!("uprobe:go:{function}"),
+            Attach::GoCall { inside, function, .. } => format!("uprobe:go:{inside}:{function}"),
             Attach::All(parts) => {
                 // Entry and return of a function are told once.
                 let mut all: Vec<String> = parts.iter().map(Attach::describe).collect();
@@ -174,12 +223,17 @@ impl Attach {
                 all.join(", ")
             }
             Attach::Before { how, .. } => how.describe(),
+            Attach::Together { how, .. } => format!("{}, shared", how.describe()),
             Attach::PageFaults { major: true, .. } => "perf_event:major-faults".into(),
             Attach::PageFaults { major: false, .. } => "perf_event:minor-faults".into(),
+            Attach::Counter { event, .. } => format!("perf_event:{}", event.name()),
             Attach::Sampling { .. } => "perf_event".into(),
         }
     }
 }
+
+/// The ways to attach that a recording can do without.
+pub const WAYS: [&str; 5] = ["tp_btf", "fentry", "kprobe", "tracepoint", "uprobe"];
 
 /// A kernel iterator: the rows that it gives are facts. It is walked at the stop, for what is still
 /// open then, and before, if so wanted.
@@ -233,15 +287,30 @@ pub enum KnobKind {
     Choice(&'static [(&'static str, u64)]),
     /// A number in this range, in the kernel 8 bytes.
     Number(u64, u64),
+    /// Some of these names, with `+` between them, each with its bit; only for the recorder.
+    Set(&'static [(&'static str, u64)]),
 }
 
+/// Facts of whole threads and processes: with -C they are not recorded, since no CPU is theirs.
+pub(crate) const OF_NO_CPU: &[&Desc] = &[MemoryUse::DESC, CounterTotal::DESC, HeapTotal::DESC];
+
 impl Probe {
-    /// All its programs in the object.
-    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static str> {
+    fn ways(&self) -> impl Iterator<Item = &'static Attach> {
         let optional = self.optional.iter().map(|optional| &optional.point);
         let points = self.attach.iter().chain(optional);
-        let attached = points.flat_map(|point| point.alternatives).flat_map(Attach::programs);
-        attached.chain(self.walks.iter().map(|walk| walk.program))
+        points.flat_map(|point| point.alternatives)
+    }
+
+    /// All its programs in the object.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static str> {
+        self.ways().flat_map(Attach::programs).chain(self.walks.iter().map(|walk| walk.program))
+    }
+
+    /// Those that a recording of these probes may use.
+    pub(crate) fn programs_beside(&self, probes: &[&Probe]) -> impl Iterator<Item = &'static str> {
+        let names: Vec<&str> = probes.iter().map(|probe| probe.name).collect();
+        let ways = self.ways().filter(move |way| way.is_for(&names));
+        ways.flat_map(Attach::programs).chain(self.walks.iter().map(|walk| walk.program))
     }
 }
 
@@ -268,6 +337,17 @@ impl Knob {
                     },
                 )
             }
+            KnobKind::Set(known) => text.split('+').try_fold(0, |bits, part| {
+                let found = known.iter().find(|(name, _)| *name == part);
+                found.map(|(_, bit)| bits | bit).ok_or_else(|| {
+                    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                    format!(
+                        "{} takes some of {}, with + between them, not {part}",
+                        self.name,
+                        names.join(", ")
+                    )
+                })
+            }),
             KnobKind::Number(low, high) => {
                 text.parse().ok().filter(|value| (low..=high).contains(value)).ok_or_else(|| {
                     format!("{} takes a number from {low} to {high}, not {text}", self.name)
@@ -285,6 +365,10 @@ impl Knob {
                 .find(|(_, known)| *known == value)
                 .map_or_else(|| value.to_string(), |(name, _)| (*name).to_string()),
             KnobKind::Number(..) => value.to_string(),
+            KnobKind::Set(known) => {
+                let set = known.iter().filter(|(_, bit)| value & bit != 0 || value == *bit);
+                set.map(|(name, _)| *name).collect::<Vec<&str>>().join("+")
+            }
         }
     }
 
@@ -292,7 +376,7 @@ impl Knob {
     pub(crate) fn bytes(&self, value: u64) -> Vec<u8> {
         match self.kind {
             KnobKind::Duration | KnobKind::Number(..) => value.to_ne_bytes().to_vec(),
-            KnobKind::Choice(_) => vec![value as u8],
+            KnobKind::Choice(_) | KnobKind::Set(_) => vec![value as u8],
         }
     }
 }
@@ -302,8 +386,8 @@ impl Knob {
 pub struct Totals {
     /// The names of the maps in the object.
     pub maps: &'static [&'static str],
-    /// Makes the collector of one of them.
-    pub collector: fn(aya::maps::Map) -> crate::error::Result<Box<dyn Collect>>,
+    /// Makes their collector; they come in that order.
+    pub collector: fn(&[aya::maps::Map]) -> crate::error::Result<Box<dyn Collect>>,
 }
 
 /// Reads a map that kernel programs add to.

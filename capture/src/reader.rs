@@ -5,6 +5,7 @@
 //! everything that defines is applied in order of time, and only then are facts given the ids of
 //! the trace.
 
+use crate::attacher::Executable;
 use crate::coverage::Coverage;
 use crate::devices::Devices;
 use crate::error::Result;
@@ -33,6 +34,9 @@ pub(crate) struct Reader {
     pub(crate) coverage: Coverage,
     sideband: Sideband,
     mapped: Vec<Mapped>,
+    /// Files that were mapped to be executed since they were asked for, with their devices; kept only
+    /// where somebody asks.
+    executables: Option<Vec<((u32, u32), Executable)>>,
     messages: Vec<Message>,
     shapes: FxHashMap<u16, Shape>,
     /// Rows that the recorder made itself, by record: they count as produced.
@@ -114,6 +118,7 @@ impl Reader {
             coverage,
             sideband,
             mapped: Vec::new(),
+            executables: None,
             messages: Vec::new(),
             shapes,
             own: FxHashMap::default(),
@@ -146,6 +151,16 @@ impl Reader {
         Ok(more)
     }
 
+    /// From now on files that are mapped to be executed are kept until they are taken.
+    pub(crate) fn keep_executables(&mut self) {
+        self.executables = Some(Vec::new());
+    }
+
+    /// Those that were mapped since the last time.
+    pub(crate) fn take_executables(&mut self) -> Vec<((u32, u32), Executable)> {
+        self.executables.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Takes definitions and applies them in order of time.
     fn define(&mut self, kernel: &mut Kernel) {
         let Reader { messages, mapped, sideband, .. } = self;
@@ -161,6 +176,14 @@ impl Reader {
         }
         let mut messages = std::mem::take(&mut self.messages);
         let mut mapped = std::mem::take(&mut self.mapped);
+        if let Some(executables) = &mut self.executables {
+            executables.extend(mapped.iter().filter(|mapping| mapping.inode != 0).map(|mapping| {
+                let Mapped { tgid, inode, .. } = *mapping;
+                let generation = mapping.generation;
+                let path = mapping.path.clone();
+                (mapping.device, Executable { tgid, inode, generation, path })
+            }));
+        }
         messages.sort_by_key(|message| message.time);
         self.learn_prefixes(&messages, kernel);
         for message in messages.drain(..) {

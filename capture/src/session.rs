@@ -1,5 +1,6 @@
 //! A recording from start to end.
 
+use crate::attacher::Attaching;
 use crate::command::Launched;
 use crate::coverage::Coverage;
 use crate::ending::{Cause, Ending};
@@ -20,7 +21,7 @@ use crate::signals::Signals;
 use crate::stacks::Stacks;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
-use crate::{clock, privileges};
+use crate::{clock, open_files, privileges};
 use ktape_format::schema::{Clock, ProgramRun, StackCoverage, TaskRun, by_id};
 
 use std::collections::BTreeMap;
@@ -124,6 +125,8 @@ pub fn record(
         [] => None,
         command => Some(Launched::hold(command, options.output == Output::Stdout)?),
     };
+    // Not before: the command would inherit it.
+    open_files::raise_limit();
     if let Some(delay) = options.delay {
         if let Some(command) = &mut command {
             command.release()?;
@@ -135,8 +138,9 @@ pub fn record(
     let cpus = setup::cpu_list(&host);
     // Before the programs: no mapping may be missed that a stack could pass through.
     let sideband = Sideband::open(&cpus, host.page_size as usize)?;
-    let Setup { mut kernel, start, run_times, probes, attached } =
-        setup::attach(options, &host, pid, held)?;
+    let program = command.as_ref().map(|command| command.program.as_path());
+    let Setup { mut kernel, start, run_times, probes, attached, attacher, by_target, missing } =
+        setup::attach(options, &host, pid, held, program)?;
 
     let sink = Sink::open(&options.output)?;
     let path = match &options.output {
@@ -151,7 +155,7 @@ pub fn record(
     let kernel_code = KernelCode::of_host();
     let hidden = kernel_code.hidden();
     let warnings = hidden.map(|why| format!("functions of the kernel have no names: {why}"));
-    let mut warnings: Vec<String> = warnings.into_iter().collect();
+    let mut warnings: Vec<String> = warnings.into_iter().chain(missing).collect();
     let mut session = Session {
         reader: Reader::new(
             tape,
@@ -163,6 +167,10 @@ pub fn record(
         ),
         collectors: Vec::new(),
         walks: Vec::new(),
+        // Before the privileges are dropped.
+        attaching: attacher.is_needed().then(|| attacher.start()).transpose()?,
+        // Of threads the number of their process is not known here.
+        by_target: by_target && options.targets.tids.is_empty(),
         began: Instant::now(),
         start: start.mono,
         options,
@@ -177,6 +185,9 @@ pub fn record(
         }
         session.collectors.extend(kernel.totals(choice.probe)?);
     }
+    if session.attaching.is_some() {
+        session.reader.keep_executables();
+    }
     session.snapshot(&start, &run_times);
     privileges::drop_unneeded()?;
 
@@ -190,7 +201,9 @@ pub fn record(
     let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
     let end = ended.as_ref().ok().copied();
     let ended = ended.and_then(|_| session.read_open(&mut kernel, stop.mono));
-    kernel.detach();
+    let attachments = session.attaching.as_mut().map(Attaching::stop).unwrap_or_default();
+    warnings.extend(attachments.warnings);
+    kernel.detach(attachments.links);
     drop(stats);
     let finished = match ended {
         Ok(()) => session.stop(kernel, &stop),
@@ -261,6 +274,10 @@ struct Session<'a> {
     reader: Reader,
     collectors: Vec<Box<dyn Collect>>,
     walks: Vec<Walked>,
+    /// Attaches programs to files as they come.
+    attaching: Option<Attaching>,
+    /// Only to those of processes that are recorded by number.
+    by_target: bool,
     /// From when on [`Options::duration`] counts.
     began: Instant,
     start: u64,
@@ -310,6 +327,7 @@ impl Session<'_> {
         loop {
             let now = clock::monotonic();
             let more = self.reader.turn(kernel, now)?;
+            self.attach_due(kernel);
             self.walk_due(kernel)?;
             if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
                 self.reader.secure(kernel, now)?;
@@ -396,6 +414,16 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Has the files looked at that processes have begun to execute.
+    fn attach_due(&mut self, kernel: &Kernel) {
+        let Some(attaching) = &mut self.attaching else { return };
+        for (device, executable) in self.reader.take_executables() {
+            if !self.by_target || kernel.is_target(executable.tgid) {
+                attaching.look_at(device, executable);
+            }
+        }
     }
 
     /// Stops the programs, and takes the facts that are open at that moment.

@@ -1,12 +1,14 @@
 //! From options to attached programs: what can run here, with which settings, and why not.
 
+use crate::attacher::{Attacher, UserFunction, UserPlace};
+use crate::counting::{self, Counting};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Global, Kernel, Moment};
 use crate::options::{Options, ProbeChoice, Targets};
-use crate::probe::{Needs, Probe};
+use crate::probe::{Needs, OF_NO_CPU, Probe};
 use crate::probes::{PROBES, by_name};
-use crate::proc::{Anchor, Capability, HostFacts};
-use crate::{clock, sideband, targets};
+use crate::proc::{self, Anchor, Capability, HostFacts};
+use crate::{clock, libraries, sideband, targets};
 use ktape_format::schema::{Desc, TaskRun};
 use ktape_format::{ProbeMeta, ProbeState};
 use std::path::Path;
@@ -74,6 +76,22 @@ pub(crate) struct Setup {
     pub(crate) probes: Vec<ProbeMeta>,
     /// Those that are attached.
     pub(crate) attached: Vec<Chosen>,
+    /// What they do without, and why.
+    pub(crate) missing: Vec<String>,
+    /// What goes into the files of other programs.
+    pub(crate) attacher: Attacher,
+    /// Only into those of processes that are recorded by number.
+    pub(crate) by_target: bool,
+}
+
+/// A variable of four bytes.
+fn half(symbol: &'static str, value: u32) -> Global {
+    Global { symbol, bytes: value.to_ne_bytes().to_vec() }
+}
+
+/// A version as the programs compare it.
+fn version_code(version: (u32, u32)) -> u32 {
+    version.0 << 16 | version.1 << 8
 }
 
 /// Bytes of the definition ring for so many CPUs: what they send at the start of a recording, when
@@ -88,16 +106,23 @@ fn definition_bytes(cpus: usize) -> u32 {
 const WAKES_PER_RING: u64 = 16;
 
 /// Loads and attaches. `command` is the process that was launched, `held` the same if it waits for
-/// the recorder.
+/// the recorder, `program` what it will run.
 pub(crate) fn attach(
     options: &Options,
     host: &HostFacts,
     command: Option<u32>,
     held: Option<u32>,
+    program: Option<&Path>,
 ) -> Result<Setup> {
     let chosen = choose(&options.probes)?;
     let version = kernel_version(&host.release);
     let cycles = sideband::has_hardware_cycles();
+
+    for choice in chosen.iter().filter(|choice| choice.explicit) {
+        if let Some(reason) = missing(choice.probe, version) {
+            return Err(Error::Probe { probe: choice.probe.name.into(), reason });
+        }
+    }
 
     let wanted = &options.targets;
     if let Some(cpu) = wanted.cpus.iter().find(|cpu| !host.online.iter().any(|at| at == **cpu)) {
@@ -107,11 +132,10 @@ pub(crate) fn attach(
     let by_target = only_command || wanted.are_by_number();
     let children = only_command || (wanted.children && by_target);
     let mut globals = targets::globals(wanted, by_target, children)?;
-    let half = |symbol, value: u32| Global { symbol, bytes: value.to_ne_bytes().to_vec() };
     globals.push(half("self_tgid", std::process::id()));
     globals.push(half("cpus", host.possible.bound()));
     globals.push(half("held_tgid", held.unwrap_or(0)));
-    globals.push(half("kernel_version", version.0 << 16 | version.1 << 8));
+    globals.push(half("kernel_version", version_code(version)));
     globals.push(half("wake_bytes", (u64::from(options.ring_bytes) / WAKES_PER_RING) as u32));
     let cpus = cpu_list(host);
     let definitions = definition_bytes(cpus.len());
@@ -119,7 +143,9 @@ pub(crate) fn attach(
     globals.push(Global { symbol: "wake_definitions", bytes: waiting.to_ne_bytes().to_vec() });
     globals.push(Global { symbol: "cpu_event", bytes: vec![if cycles { 2 } else { 1 }] });
     globals.push(half("page_bytes", host.page_size));
-    for choice in &chosen {
+    // One that cannot run here may not even be in the object, nor its settings.
+    let can_be = |choice: &&Chosen| missing(choice.probe, version).is_none();
+    for choice in chosen.iter().filter(can_be) {
         for (knob, &value) in choice.probe.knobs.iter().zip(&choice.values) {
             if !knob.symbol.is_empty() {
                 globals.push(Global { symbol: knob.symbol, bytes: knob.bytes(value) });
@@ -127,16 +153,29 @@ pub(crate) fn attach(
         }
     }
 
+    let possible = host.possible.bound();
+    let events = chosen.iter().find_map(|choice| choice.value(counting::KNOB));
+    let counting = events.map(|events| Counting::open(events, &cpus)).unwrap_or_default();
+    let (available, uncounted) = (counting.available(u64::MAX), counting.missing.clone());
+    globals.push(half("counters_counted", counting.counted as u32));
+    globals.push(Global { symbol: "counters_on", bytes: vec![events.is_some().into()] });
+    let period = chosen.iter().filter(|choice| choice.value(counting::KNOB).is_some());
+    let period = period.filter_map(|choice| choice.value("period")).max().unwrap_or(0);
+    let switches = counting::Event::ContextSwitches.period(events.unwrap_or(0), period);
+    globals.push(Global { symbol: "counters_switches", bytes: switches.to_ne_bytes().to_vec() });
+
     let wanted_probes: Vec<&Probe> = chosen.iter().map(|choice| choice.probe).collect();
     let (mut kernel, btf) = Kernel::load(
         &wanted_probes,
         &globals,
-        host.possible.bound(),
+        possible,
         &cpus,
         options.ring_bytes,
         definitions,
         kernel::is_recent(version),
     )?;
+    kernel.count(counting)?;
+    kernel.do_without(&options.without);
     let numbered = targets::numbered(wanted)?;
     for target in &numbered {
         kernel.add_target(target.id, target.thread)?;
@@ -147,11 +186,14 @@ pub(crate) fn attach(
 
     // Without it, names come from /proc/kallsyms.
     kernel.load_names(&btf).ok();
-    // The first of those that were asked for, so that the recording starts with it; the others are
-    // verified while it records.
-    let first = chosen.iter().position(|choice| !choice.probe.always).unwrap_or(0);
-    for choice in chosen.iter().take(first + 1) {
-        kernel.prepare(choice.probe, &btf);
+    kernel.share(chosen.iter().filter(can_be).map(|choice| choice.probe.name).collect());
+    // Before the start: the recording has all of them from its first moment on.
+    let value = |choice: &Chosen, knob: &str| match knob {
+        counting::KNOB => choice.value(knob).map(|events| events & available),
+        _ => choice.value(knob),
+    };
+    for choice in chosen.iter().filter(can_be) {
+        kernel.prepare(choice.probe, &|knob| value(choice, knob), &btf);
     }
     let start = clock::now();
     kernel.set_moment(Moment::Start, start.mono)?;
@@ -159,9 +201,10 @@ pub(crate) fn attach(
     let run_times = numbered.iter().flat_map(targets::Numbered::run_times).collect();
     let mut probes = Vec::new();
     let mut attached = Vec::new();
+    let mut all_missing = Vec::new();
     for choice in chosen {
         let outcome = missing(choice.probe, version).map_or(Ok(()), Err).and_then(|()| {
-            kernel.attach(choice.probe, &|knob| choice.value(knob), &btf, &cpus, cycles)
+            kernel.attach(choice.probe, &|knob| value(&choice, knob), &btf, &cpus, cycles)
         });
         let mut meta = ProbeMeta {
             name: choice.probe.name.into(),
@@ -177,9 +220,20 @@ pub(crate) fn attach(
         };
         match outcome {
             Ok(how) => {
+                let mut without = how.missing;
+                if choice.value(counting::KNOB).is_some() && !uncounted.is_empty() {
+                    without.push(uncounted.clone());
+                }
+                if !wanted.cpus.is_empty() {
+                    without.extend(left_out_by_cpu(choice.probe));
+                }
+                let reasons = [how.passed_over].into_iter().chain(without.iter().cloned());
+                let reasons: Vec<String> = reasons.filter(|reason| !reason.is_empty()).collect();
                 meta.state = ProbeState::Attached;
                 meta.attached = how.points;
-                meta.reason = how.passed_over;
+                meta.reason = reasons.join("; ");
+                let name = choice.probe.name;
+                all_missing.extend(without.iter().map(|why| format!("probe {name}: {why}")));
                 attached.push(choice);
             }
             Err(reason) if choice.explicit || choice.probe.always => {
@@ -199,11 +253,55 @@ pub(crate) fn attach(
             "",
         ));
     }
+    let mut attacher = user_programs(&mut kernel)?;
+    if attacher.is_needed() {
+        if let Some(path) = program {
+            attacher.probe_file(path);
+        }
+        let pids = if by_target { kernel.target_ids() } else { proc::processes() };
+        pids.into_iter()
+            .filter(|&pid| Some(pid) != held)
+            .for_each(|pid| attacher.probe_process(pid));
+    }
     // From here on the kernel takes out those that end.
     for target in numbered.iter().filter(|target| !target.is_alive()) {
         kernel.remove_target(target.id, target.thread);
     }
-    Ok(Setup { kernel, start, run_times, probes, attached })
+    let missing = all_missing;
+    Ok(Setup { kernel, start, run_times, probes, attached, missing, attacher, by_target })
+}
+
+/// What a probe does not record for some CPUs alone.
+fn left_out_by_cpu(probe: &Probe) -> Option<String> {
+    let names: Vec<&str> = probe
+        .records
+        .iter()
+        .filter(|desc| OF_NO_CPU.iter().any(|whole| whole.id == desc.id))
+        .map(|desc| desc.name)
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!("no {} facts with -C: they are of whole threads, on any CPU", names.join(", "))
+    })
+}
+
+/// What goes into files as they come; the libraries that are here have it already.
+fn user_programs(kernel: &mut Kernel) -> Result<Attacher> {
+    let functions = kernel.user_functions()?;
+    let learned = |function: &UserFunction| function.place == UserPlace::Go { learned: true };
+    let names = functions.iter().any(learned).then(|| kernel.names_in_use()).transpose()?;
+    let mut libraries: Vec<&str> = functions
+        .iter()
+        .filter_map(|function| match function.place {
+            UserPlace::Library { name, .. } => Some(name),
+            UserPlace::Go { .. } | UserPlace::GoCall { .. } => None,
+        })
+        .collect();
+    libraries.dedup();
+    let mut attacher = Attacher::new(functions, names);
+    for library in libraries {
+        libraries::files(library).iter().for_each(|(_, source)| attacher.pass_over(source.file()));
+    }
+    Ok(attacher)
 }
 
 /// Whether everything on the host is recorded: a CPU filter leaves out no thread.
@@ -280,6 +378,8 @@ pub struct Availability {
     pub probe: &'static Probe,
     /// Where it attached, or why it could not.
     pub result: std::result::Result<Vec<String>, String>,
+    /// What it does without here, and why.
+    pub missing: Vec<String>,
 }
 
 /// Tries every probe on this host by attaching it for a moment.
@@ -287,7 +387,9 @@ pub fn check() -> Result<Vec<Availability>> {
     let host = HostFacts::read()
         .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
     let all = |result: std::result::Result<Vec<String>, String>| {
-        PROBES.iter().map(|&probe| Availability { probe, result: result.clone() }).collect()
+        let available =
+            |&probe| Availability { probe, result: result.clone(), missing: Vec::new() };
+        PROBES.iter().map(available).collect()
     };
     if let Err(error) = check_host(&host) {
         return Ok(all(Err(error.to_string())));
@@ -295,7 +397,7 @@ pub fn check() -> Result<Vec<Availability>> {
     let version = kernel_version(&host.release);
     let cycles = sideband::has_hardware_cycles();
     let globals =
-        [Global { symbol: "self_tgid", bytes: std::process::id().to_ne_bytes().to_vec() }];
+        [half("self_tgid", std::process::id()), half("kernel_version", version_code(version))];
     let page = host.page_size.max(4096);
     let cpus = cpu_list(&host);
     let recent = kernel::is_recent(version);
@@ -312,11 +414,25 @@ pub fn check() -> Result<Vec<Availability>> {
                 "freq" => Some(1),
                 _ => probe.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.default),
             };
-            let result = missing(probe, version)
+            let events = knob(counting::KNOB);
+            let one = cpus.get(..1).unwrap_or_default();
+            let counting = Counting::open(events.unwrap_or(0), one);
+            let knob = |name: &str| match name {
+                counting::KNOB => events.map(|events| counting.available(events)),
+                _ => knob(name),
+            };
+            let attached = missing(probe, version)
                 .map_or(Ok(()), Err)
-                .and_then(|()| kernel.attach(probe, &knob, &btf, &cpus, cycles))
-                .map(|attached| attached.points);
-            Availability { probe, result }
+                .and_then(|()| kernel.attach(probe, &knob, &btf, &cpus, cycles));
+            match attached {
+                Ok(mut attached) => {
+                    if !counting.missing.is_empty() {
+                        attached.missing.push(counting.missing);
+                    }
+                    Availability { probe, result: Ok(attached.points), missing: attached.missing }
+                }
+                Err(reason) => Availability { probe, result: Err(reason), missing: Vec::new() },
+            }
         })
         .collect())
 }

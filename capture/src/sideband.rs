@@ -19,11 +19,13 @@ pub(crate) struct Mapped {
     pub(crate) file_offset: u64,
     pub(crate) device: (u32, u32),
     pub(crate) inode: u64,
+    /// Counts how often the number of the inode has been used.
+    pub(crate) generation: u64,
     pub(crate) path: Vec<u8>,
 }
 
-const PERF_TYPE_SOFTWARE: u32 = 1;
-const PERF_TYPE_HARDWARE: u32 = 0;
+pub(crate) const PERF_TYPE_SOFTWARE: u32 = 1;
+pub(crate) const PERF_TYPE_HARDWARE: u32 = 0;
 const PERF_COUNT_SW_DUMMY: u64 = 9;
 const ATTR_WORDS: usize = 14; // PERF_ATTR_SIZE_VER5: 112 bytes
 const SAMPLE_TID: u64 = 1 << 1;
@@ -64,11 +66,17 @@ fn perf_event_open(attr: &[u64; ATTR_WORDS], cpu: u32) -> std::io::Result<OwnedF
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
+/// Counts an event on a CPU, whatever runs there.
+pub(crate) fn open_counter(kind: u32, config: u64, cpu: u32) -> std::io::Result<OwnedFd> {
+    let mut attr = [0; ATTR_WORDS];
+    attr[0] = u64::from(kind) | (size_of_val(&attr) as u64) << 32;
+    attr[1] = config;
+    perf_event_open(&attr, cpu)
+}
+
 /// Whether this host counts cycles in hardware: most virtual machines do not.
 pub(crate) fn has_hardware_cycles() -> bool {
-    let mut attr = [0; ATTR_WORDS];
-    attr[0] = u64::from(PERF_TYPE_HARDWARE) | (size_of_val(&attr) as u64) << 32;
-    perf_event_open(&attr, 0).is_ok()
+    open_counter(PERF_TYPE_HARDWARE, 0, 0).is_ok()
 }
 
 /// The rings of all CPUs.
@@ -218,6 +226,7 @@ fn parse_mmap2(record: &[u8]) -> Option<Mapped> {
         file_offset: word(record, 32)?,
         device: (half(record, 40)?, half(record, 44)?),
         inode: word(record, 48)?,
+        generation: word(record, 56)?,
         path: path.to_vec(),
     })
 }

@@ -22,6 +22,11 @@ pub(crate) struct Stacks {
     frames: Ids<(u32, u64)>,
     nodes: Ids<(u32, u32)>,
     stacks: Ids<(u32, u8, u8, u8)>,
+    /// The innermost nodes of threads that were seen to leave the CPU, by those further out.
+    left: FxHashMap<u32, u32>,
+    /// Stacks of sleeping threads that could not be completed yet, by innermost node: the programs'
+    /// ids, and how far the walks came.
+    incomplete: FxHashMap<u32, Vec<(u32, u8)>>,
     kernel: KernelCode,
     /// Frames in the kernel whose names are not written yet: place and frame.
     unnamed: Vec<(Part, u64, u32)>,
@@ -61,6 +66,13 @@ impl<K: std::hash::Hash + Eq> Ids<K> {
 /// called it.
 const PREFIX: usize = 5;
 
+/// The scheduler and the slow path of a lock are at most so many frames, from `__schedule` to
+/// whoever called `mutex_lock`.
+const SCHEDULER: usize = 8;
+
+/// Ids of one stack that wait for its completion.
+const MAX_INCOMPLETE: usize = 8;
+
 /// Four times as many as the programs' dictionary holds (`stack_ids` of stack.bpf.h).
 const MAX_IDS: usize = 1 << 17;
 
@@ -72,6 +84,8 @@ impl Stacks {
             frames: Ids::default(),
             nodes: Ids::default(),
             stacks: Ids::default(),
+            left: FxHashMap::default(),
+            incomplete: FxHashMap::default(),
             kernel,
             unnamed: Vec::new(),
             kernel_modules: FxHashMap::default(),
@@ -108,7 +122,8 @@ impl Stacks {
         let frames = if wire.side == stack_side::KERNEL {
             let program = wire.flags & wire_stack_flag::PROGRAM != 0;
             let addresses = if program { self.trim(addresses) } else { addresses };
-            self.kernel_frames(addresses, mappings, tape)
+            let called = wire.flags & wire_stack_flag::WAITING != 0;
+            self.kernel_frames(addresses, called, mappings, tape)
         } else {
             let mut frames = Vec::with_capacity(addresses.len());
             for (depth, &address) in addresses.iter().enumerate() {
@@ -128,8 +143,32 @@ impl Stacks {
             frames
         };
         let mut node = 0;
+        let mut path = Vec::with_capacity(frames.len());
         for &frame in frames.iter().rev() {
             node = self.node(node, frame, tape);
+            path.push(node);
+        }
+        if wire.flags & wire_stack_flag::LEAVING != 0 {
+            for &outer in path.iter().rev().skip(1).take(SCHEDULER) {
+                self.left.entry(outer).or_insert(node);
+                for (id, end) in self.incomplete.remove(&outer).unwrap_or_default() {
+                    let completed = self.stack(node, wire, end, tape);
+                    self.remember(id, completed);
+                }
+            }
+        }
+        // What was called from the same place by the same way was the same part of the scheduler.
+        if wire.flags & wire_stack_flag::WAITING != 0 {
+            match self.left.get(&node) {
+                Some(&inner) => node = inner,
+                None => {
+                    let ids = self.incomplete.entry(node).or_default();
+                    // What the programs forget comes again under another id.
+                    if ids.len() < MAX_INCOMPLETE {
+                        ids.push((wire.id, end));
+                    }
+                }
+            }
         }
         let id = self.stack(node, wire, end, tape);
         self.remember(wire.id, id);
@@ -162,15 +201,17 @@ impl Stacks {
         &addresses[count..]
     }
 
+    /// `called`: also the first address is where a call returns to.
     fn kernel_frames(
         &mut self,
         addresses: &[u64],
+        called: bool,
         mappings: &mut Mappings,
         tape: &mut Tape,
     ) -> Vec<u32> {
         let mut frames = Vec::with_capacity(addresses.len());
         for (depth, &address) in addresses.iter().enumerate() {
-            let place = address.wrapping_sub(u64::from(depth > 0));
+            let place = address.wrapping_sub(u64::from(called || depth > 0));
             let (part, offset) = self.kernel.place(place);
             let module = match self.kernel_modules.get(&part) {
                 Some(&module) => module,
@@ -246,6 +287,8 @@ impl Stacks {
         if self.nodes.known.len() > MAX_NODES {
             self.nodes.known = FxHashMap::default();
             self.stacks.known = FxHashMap::default();
+            self.left = FxHashMap::default();
+            self.incomplete = FxHashMap::default();
         }
         self.frames.known.len() > MAX_NODES
     }
@@ -256,6 +299,8 @@ impl Stacks {
         self.frames.known = FxHashMap::default();
         self.nodes.known = FxHashMap::default();
         self.stacks.known = FxHashMap::default();
+        self.left = FxHashMap::default();
+        self.incomplete = FxHashMap::default();
     }
 
     /// Every frame that is remembered: `(module, offset, frame)`, sorted.

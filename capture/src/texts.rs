@@ -7,8 +7,7 @@ use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Ids in the trace by those of the kernel programs: those that came or were asked for since there
-/// were last [`MAX_IDS`] of them, and those of the time before. The programs forget more than that,
-/// and send what they meet again under another id.
+/// were last [`MAX_IDS`] of them, and those of the time before.
 #[derive(Default)]
 pub(crate) struct Texts {
     ids: FxHashMap<u32, u32>,
@@ -16,8 +15,10 @@ pub(crate) struct Texts {
     huffman: Huffman,
 }
 
-/// Four times as many as the programs' dictionary holds (`text_ids` of text.bpf.h).
-const MAX_IDS: usize = 1 << 15;
+/// 8 MB at most, and 32 times as many as the programs' dictionary holds (`text_ids` of text.bpf.h),
+/// because they keep some ids for longer: those of locks and HTTP/2 connections. One of these that
+/// comes back after half a million other texts is unknown.
+const MAX_IDS: usize = 1 << 18;
 
 impl Texts {
     /// The string in the trace of a text that the kernel programs call `id`; 0, the empty one, if it

@@ -14,9 +14,10 @@ static __always_inline __u8 block_op(__u32 cmd, __u32 bytes)
 
 	if (op == REQ_OP_READ)
 		return KTAPE_BLOCK_IO_OP_READ;
+	/* blk_insert_flush() takes REQ_PREFLUSH away. */
 	if (op == REQ_OP_WRITE)
-		return !bytes && cmd & REQ_PREFLUSH ?
-		       KTAPE_BLOCK_IO_OP_EMPTY_FLUSH : KTAPE_BLOCK_IO_OP_WRITE;
+		return bytes ? KTAPE_BLOCK_IO_OP_WRITE :
+			       KTAPE_BLOCK_IO_OP_EMPTY_FLUSH;
 	if (op == REQ_OP_FLUSH)
 		return KTAPE_BLOCK_IO_OP_FLUSH;
 	if (op == REQ_OP_DISCARD)

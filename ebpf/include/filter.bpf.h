@@ -80,13 +80,11 @@ static __always_inline bool comm_matches(const volatile char *glob,
 	return at >> (len & 31) & 1;
 }
 
-static __noinline bool comm_wanted(void)
+static __always_inline bool name_wanted(const char *comm)
 {
-	char comm[COMM_LEN] = {};
 	bool allowed = !allow_count;
 	__u32 i;
 
-	bpf_get_current_comm(comm, sizeof(comm));
 	for (i = 0; i < MAX_GLOBS && i < allow_count; i++)
 		if (comm_matches(allow_comm[i], comm))
 			allowed = true;
@@ -94,6 +92,18 @@ static __noinline bool comm_wanted(void)
 		if (comm_matches(deny_comm[i], comm))
 			return false;
 	return allowed;
+}
+
+/*
+ * Not static: so it is verified once for each program, and not at each place
+ * with all that is known there (on 6.1 a million instructions were not enough).
+ */
+__noinline int comm_wanted(void)
+{
+	char comm[COMM_LEN] = {};
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	return name_wanted(comm);
 }
 
 /*
@@ -127,6 +137,63 @@ static __always_inline bool current_wanted(__u32 tgid, __u32 tid)
 		return false;
 	if (allow_count || deny_count)
 		return comm_wanted();
+	return true;
+}
+
+/* bpf_get_current_ancestor_cgroup_id() of any task. */
+static __always_inline __u64 ancestor_cgroup_id(struct task_struct *task,
+						__u32 level)
+{
+	struct cgroup *cgroup, *ancestor = NULL;
+	struct cgroup___old *old;
+	__u64 id = 0;
+
+	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	if (!cgroup || (__u32)BPF_CORE_READ(cgroup, level) < level)
+		return 0;
+	if (bpf_core_field_exists(cgroup->ancestors)) {
+		bpf_probe_read_kernel(
+			&ancestor, sizeof(ancestor),
+			(void *)__builtin_preserve_access_index(
+				&cgroup->ancestors) + level * sizeof(ancestor));
+		return ancestor ? BPF_CORE_READ(ancestor, kn, id) : 0;
+	}
+	old = (void *)cgroup;
+	bpf_probe_read_kernel(&id, sizeof(id),
+			      (void *)__builtin_preserve_access_index(
+				      &old->ancestor_ids) +
+				      level * sizeof(id));
+	return id;
+}
+
+static __noinline bool task_name_wanted(struct task_struct *task)
+{
+	char comm[COMM_LEN] = {};
+
+	BPF_CORE_READ_INTO(&comm, task, comm);
+	return name_wanted(comm);
+}
+
+/*
+ * Whether facts of a task are recorded that is not the current one, as far as
+ * that does not depend on its CPU; for iterators.
+ */
+static __always_inline bool task_wanted(struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (tgid == self_tgid)
+		return false;
+	if (filter_targets && !is_target(tgid, BPF_CORE_READ(task, pid)))
+		return false;
+	if (filter_uid &&
+	    BPF_CORE_READ(task, real_cred, uid.val) != wanted_uid)
+		return false;
+	if (wanted_cgroup &&
+	    ancestor_cgroup_id(task, wanted_cgroup_level) != wanted_cgroup)
+		return false;
+	if (allow_count || deny_count)
+		return task_name_wanted(task);
 	return true;
 }
 

@@ -6,7 +6,7 @@
 #ifndef KTAPE_H2_CONNECTIONS_BPF_H
 #define KTAPE_H2_CONNECTIONS_BPF_H
 
-#include "h2_frames.bpf.h"
+#include "h2_pieces.bpf.h"
 
 /* A socket that was no HTTP/2 so often is passed over. */
 #define H2_MISSES 8
@@ -41,6 +41,16 @@ static __always_inline bool h2_hopeless(struct h2_key *key)
 	__u32 *misses = bpf_map_lookup_elem(&h2_misses, key);
 
 	return misses && *misses >= H2_MISSES;
+}
+
+/* The connection of a key, new if there was none; NULL if it is no HTTP/2. */
+static __always_inline struct h2_conn *h2_conn_at(struct h2_key *key)
+{
+	struct h2_conn *conn = bpf_map_lookup_elem(&h2_conns, key);
+
+	if (conn || h2_hopeless(key))
+		return conn;
+	return h2_new_conn(key);
 }
 
 /* What came was no HTTP/2. */

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The frames of HTTP/2 (RFC 9113) in a stream of bytes that comes in pieces of
- * any length.
- *
- * What changes from one step of a loop to the next lies in maps: the verifier
- * then takes it for any number, and looks at a step only once.
+ * The frames of HTTP/2 (RFC 9113): what is valid, and what each says.
  */
 #ifndef KTAPE_H2_FRAMES_BPF_H
 #define KTAPE_H2_FRAMES_BPF_H
 
+#include "h2_go_told.bpf.h"
 #include "h2_hpack.bpf.h"
 #include "h2_streams.bpf.h"
 
@@ -78,7 +75,7 @@ static __always_inline bool h2_is_preface(struct h2_dir *d)
 	__u32 i;
 
 	for (i = 0; i < H2_HEADER; i++)
-		if (d->buf[i] != (__u8)preface[i])
+		if (h2_byte(d, i) != (__u8)preface[i])
 			return false;
 	return true;
 }
@@ -93,9 +90,7 @@ static __always_inline void h2_preface(struct h2_feed *feed)
 			 KTAPE_H2_CONNECTION_ROLE_SERVER;
 	h2_confirm(conn, false);
 	/* A server's first frames may have been taken for an older one. */
-	conn->row.source = conn->key.kind == H2_OPENSSL ?
-			   KTAPE_H2_CONNECTION_SOURCE_OPENSSL :
-			   KTAPE_H2_CONNECTION_SOURCE_PLAINTEXT;
+	conn->row.source = h2_source(conn);
 	conn->row.flags = 0;
 	d->skip = H2_PREFACE - H2_HEADER;
 	d->have = 0;
@@ -172,7 +167,11 @@ static __noinline void h2_headers(struct h2_feed *feed, __u32 flags,
 	if (!row->role || !(stream & 1))
 		return;
 	client = (row->role == KTAPE_H2_CONNECTION_ROLE_CLIENT) == d->sent;
-	st = h2_stream(feed, stream);
+	/* A new one is looked for when it is made. */
+	if (client && stream > conn->max_stream && !conn->overflows)
+		st = NULL;
+	else
+		st = h2_stream(feed, stream);
 	if (client) {
 		if (stream > conn->max_stream) {
 			__u32 in_flight;
@@ -189,6 +188,9 @@ static __noinline void h2_headers(struct h2_feed *feed, __u32 flags,
 			if (!st)
 				return;
 			st->row.path = d->path;
+			st->unknown[0] = d->unknown;
+			if (d->sent && !d->path)
+				h2_tell_sent(feed, st);
 			st->row.in_flight = in_flight;
 			/*
 			 * An answer can be seen before the request, whose
@@ -238,8 +240,13 @@ static __noinline void h2_headers(struct h2_feed *feed, __u32 flags,
 		st->row.status = d->status;
 	if (d->grpc_status != 255)
 		st->row.grpc_status = d->grpc_status;
-	if (flags & H2_FLAG_END_STREAM)
-		h2_half_close(feed, st, H2_CLOSED_BY_SERVER);
+	st->unknown[1] = d->unknown;
+	if (!(flags & H2_FLAG_END_STREAM))
+		return;
+	/* grpc-status stands in the last block, and was told for that one. */
+	if (d->sent)
+		h2_tell_sent(feed, st);
+	h2_half_close(feed, st, H2_CLOSED_BY_SERVER);
 }
 
 static __always_inline void h2_data(struct h2_feed *feed, __u32 flags,
@@ -297,8 +304,9 @@ static __noinline void h2_goaway(struct h2_feed *feed, __u32 length)
 	row = &feed->conn->row;
 	d = feed->dir;
 	if (length > 8)
-		text = h2_intern(d->buf + H2_HEADER + 8, length - 8,
-				 KTAPE_WIRE_TEXT_FORM_PLAIN);
+		text = h2_intern(d->buf + ((d->from + H2_HEADER + 8) &
+					   H2_GATHER),
+				 length - 8, KTAPE_WIRE_TEXT_FORM_PLAIN);
 	row->goaway_last = h2_word(d, H2_HEADER) & 0x7fffffff;
 	row->goaway_code = h2_word(d, H2_HEADER + 4);
 	row->goaway_text = text;
@@ -365,113 +373,6 @@ static __always_inline void h2_frame(struct h2_feed *feed, __u32 type,
 		h2_goaway(feed, length);
 		break;
 	}
-}
-
-/* What came is no frame. */
-static __always_inline void h2_lost_track(struct h2_feed *feed)
-{
-	struct h2_dir *d = feed->dir;
-
-	d->skip = 0;
-	d->have = 0;
-	d->need = 0;
-	d->good = 0;
-	d->at = d->len;
-	d->left = 0;
-	d->known_from = d->inserted;
-	if (feed->conn->confirmed)
-		feed->conn->row.desyncs++;
-	else
-		d->failed = 1;
-}
-
-/* One piece of the data at hand: payload to skip, or bytes to gather. */
-static long h2_step(__u32 i, void *context)
-{
-	struct h2_feed *feed = context;
-	struct h2_dir *d = feed->dir;
-	__u32 left, take, have, need, wanted, type, flags, length, stream;
-
-	(void)i;
-	if (d->at >= d->len)
-		return 1;
-	left = d->len - d->at;
-	if (d->skip) {
-		take = d->skip < left ? d->skip : left;
-		d->skip -= take;
-		d->at += take;
-		return 0;
-	}
-	have = d->have;
-	need = d->need > H2_HEADER ? d->need : H2_HEADER;
-	take = need - have < left ? need - have : left;
-	/*
-	 * Masks that the compiler thinks needless and drops, and the verifier
-	 * does not.
-	 */
-	asm volatile("%0 &= %1" : "+r"(have) : "i"(H2_GATHER));
-	asm volatile("%0 &= %1" : "+r"(take) : "i"(H2_GATHER));
-	if (bpf_probe_read_user(d->buf + have, take,
-				(void *)(d->user + d->at))) {
-		h2_lost_track(feed);
-		return 1;
-	}
-	d->at += take;
-	have += take;
-	d->have = have;
-	if (have < need)
-		return 0;
-	length = h2_word(d, 0) >> 8;
-	type = h2_byte(d, 3);
-	flags = h2_byte(d, 4);
-	stream = h2_word(d, 5) & 0x7fffffff;
-	if (need == H2_HEADER) {
-		if (!h2_valid(type, flags, length, stream,
-			      feed->conn->confirmed && d->good >= H2_TRUSTED)) {
-			if (h2_is_preface(d)) {
-				h2_preface(feed);
-				return 0;
-			}
-			h2_lost_track(feed);
-			return 1;
-		}
-		if (d->good < H2_TRUSTED)
-			d->good++;
-		if (d->good == H2_TRUSTED)
-			h2_confirm(feed->conn, true);
-		wanted = h2_wanted(type, flags, length);
-		if (wanted) {
-			d->need = H2_HEADER + wanted;
-			return 0;
-		}
-	}
-	h2_frame(feed, type, flags, length, stream);
-	d->skip = length - (need - H2_HEADER);
-	d->have = 0;
-	d->need = 0;
-	return 0;
-}
-
-/*
- * The most steps for one piece of data: no program may hold a CPU for long,
- * whatever it is fed. More frames than that in one piece lose the track.
- */
-#define H2_MOST_STEPS (1 << 15)
-
-/* Feeds the bytes that lie at `user` in the current process. */
-static __always_inline void h2_bytes(struct h2_feed *feed, __u64 user,
-				     __u32 len)
-{
-	struct h2_dir *d = feed->dir;
-
-	if (d->sent)
-		feed->conn->row.sent_bytes += len;
-	else
-		feed->conn->row.received_bytes += len;
-	d->user = user;
-	d->len = len;
-	d->at = 0;
-	bpf_loop(H2_MOST_STEPS, h2_step, feed, 0);
 }
 
 #endif

@@ -48,9 +48,10 @@ static __noinline __u32 h2_intern(const void *bytes, __u32 len, __u32 form)
 	return id;
 }
 
+/* A byte of the frame at hand, counted from its header. */
 static __always_inline __u32 h2_byte(struct h2_dir *d, __u32 pos)
 {
-	return d->buf[pos & H2_GATHER];
+	return d->buf[(d->from + pos) & H2_GATHER];
 }
 
 /* An integer that begins in the low bits of `first`: at most 3 more bytes. */
@@ -178,6 +179,15 @@ static __always_inline __u32 h2_static_status(__u32 index)
 	}
 }
 
+/* The field at hand may be learned later: see h2_go_names.bpf.h. */
+static __always_inline void h2_unknown_field(struct h2_dir *d, __u32 mark)
+{
+	__u32 field = d->field;
+
+	if (field < H2_LEARNED)
+		d->unknown.slots[field & (H2_LEARNED - 1)] = mark;
+}
+
 /* What kind of field an index names; `value`: what it says. */
 static __always_inline __u32 h2_indexed(struct h2_dir *d, __u32 index,
 					__u32 *value)
@@ -186,10 +196,12 @@ static __always_inline __u32 h2_indexed(struct h2_dir *d, __u32 index,
 	if (index >= 62) {
 		__u32 age = index - 62, slot;
 
-		if (age >= H2_TABLE || age >= d->inserted - d->known_from)
+		if (age >= H2_TABLE)
 			return H2_FIELD_OTHER;
 		slot = (d->inserted - 1 - age) & (H2_TABLE - 1);
 		*value = d->values[slot];
+		if (d->kinds[slot] == H2_FIELD_UNKNOWN)
+			h2_unknown_field(d, slot + 1);
 		return d->kinds[slot];
 	}
 	if (index == 4 || index == 5)
@@ -203,7 +215,38 @@ static __always_inline __u32 h2_indexed(struct h2_dir *d, __u32 index,
 	return H2_FIELD_OTHER;
 }
 
-/* One field, or one change of the table's size. */
+/* At most so many fields that are but an index are read in one step. */
+#define H2_INDEXED 8
+
+/*
+ * Most fields of most blocks are one byte: the index of a field in full. True
+ * when the block is over; what is no such field is left. Not static, so that
+ * the verifier looks at it once, and not wherever it is called.
+ */
+__noinline int h2_indexed_fields(struct h2_dir *d)
+{
+	__u32 pos, i, kind, first, value;
+
+	if (!d)
+		return 1;
+	pos = d->pos;
+	for (i = 0; i < H2_INDEXED && pos < d->end; i++) {
+		first = h2_byte(d, pos);
+		/* Not an index, a longer one, or a path of the static table. */
+		if (first < 0x80 || first == 0xff || first == 0x84 ||
+		    first == 0x85)
+			break;
+		pos++;
+		d->field++;
+		kind = h2_indexed(d, first & 0x7f, &value);
+		if (kind != H2_FIELD_OTHER)
+			h2_field(d, kind, value);
+	}
+	d->pos = pos;
+	return pos >= d->end;
+}
+
+/* A few fields, or one change of the table's size. */
 static long h2_field_step(__u32 i, void *context)
 {
 	struct h2_dir *d = ((struct h2_feed *)context)->dir;
@@ -211,8 +254,9 @@ static long h2_field_step(__u32 i, void *context)
 	bool insert = false, huffman;
 
 	(void)i;
-	if (d->pos >= d->end)
+	if (h2_indexed_fields(d))
 		return 1;
+	d->field++;
 	first = h2_byte(d, d->pos);
 	d->pos++;
 	if (first & 0x80) {
@@ -228,6 +272,7 @@ static long h2_field_step(__u32 i, void *context)
 	}
 	if ((first & 0xe0) == 0x20) {
 		h2_integer(d, first, 0x1f);
+		d->field--;
 		return 0;
 	}
 	if (first & 0x40) {
@@ -257,7 +302,7 @@ static long h2_field_step(__u32 i, void *context)
 	if (d->pos > d->end)
 		return 1;
 	if (kind == H2_FIELD_PATH)
-		value = h2_intern(d->buf + (start & H2_GATHER), len,
+		value = h2_intern(d->buf + ((d->from + start) & H2_GATHER), len,
 				  huffman ?
 				  KTAPE_WIRE_TEXT_FORM_REQUEST_PATH_HUFFMAN :
 				  KTAPE_WIRE_TEXT_FORM_REQUEST_PATH);
@@ -270,6 +315,11 @@ static long h2_field_step(__u32 i, void *context)
 		d->values[slot] = value;
 		d->kinds[slot] = kind;
 		d->inserted++;
+		if (kind == H2_FIELD_UNKNOWN)
+			h2_unknown_field(d, slot + 1);
+	} else if (kind == H2_FIELD_UNKNOWN) {
+		/* Only its name is in the table, with another value. */
+		h2_unknown_field(d, H2_NO_PLACE);
 	}
 	return 0;
 }
@@ -284,13 +334,23 @@ static __always_inline void h2_block(struct h2_feed *feed, __u32 from, __u32 to)
 
 	d->pos = from;
 	d->end = to;
+	d->field = -1;
 	bpf_loop(H2_GATHER, h2_field_step, feed, 0);
+}
+
+/*
+ * Whatever is in the table, its place is unknown from now on: the kinds are all
+ * H2_FIELD_UNKNOWN.
+ */
+static __always_inline void h2_forget_table(struct h2_dir *d)
+{
+	__builtin_memset(d->kinds, 0, sizeof(d->kinds));
 }
 
 /* A header block that was not read: what it put into the table is unknown. */
 static __always_inline void h2_block_missed(struct h2_feed *feed)
 {
-	feed->dir->known_from = feed->dir->inserted;
+	h2_forget_table(feed->dir);
 	__sync_fetch_and_add(&feed->conn->row.undecoded, 1);
 }
 
@@ -300,6 +360,7 @@ static __always_inline void h2_block_begins(struct h2_dir *d)
 	d->status = 0;
 	d->grpc_status = 255;
 	d->side = 0;
+	d->unknown.any = 0;
 }
 
 #endif

@@ -74,14 +74,9 @@ static __always_inline int h2_ssl_return(__s32 ret, bool ex, bool sent)
 	key.id = call.ssl;
 	key.tgid = id >> 32;
 	key.kind = H2_OPENSSL;
-	conn = bpf_map_lookup_elem(&h2_conns, &key);
-	if (!conn) {
-		if (h2_hopeless(&key))
-			return 0;
-		conn = h2_new_conn(&key);
-		if (!conn)
-			return 0;
-	}
+	conn = h2_conn_at(&key);
+	if (!conn)
+		return 0;
 	feed.conn = conn;
 	feed.dir = h2_direction(conn, sent);
 	feed.now = bpf_ktime_get_ns();

@@ -8,7 +8,7 @@
 #ifndef KTAPE_H2_STREAMS_BPF_H
 #define KTAPE_H2_STREAMS_BPF_H
 
-#include "h2_types.h"
+#include "h2_go_types.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -18,13 +18,25 @@ struct {
 	__type(value, struct h2_conn);
 } h2_conns SEC(".maps");
 
+/*
+ * Few enough that they stay in the caches of the CPUs: streams come and go, and
+ * in a large table each would be found at a place that is not.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct h2_stream_key);
+	__type(value, struct h2_stream_state);
+} h2_streams SEC(".maps");
+
+/* Those for which there is no room: see h2_conn.overflows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 131072);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct h2_stream_key);
 	__type(value, struct h2_stream_state);
-} h2_streams SEC(".maps");
+} h2_more_streams SEC(".maps");
 
 /* How often what a socket carried was no HTTP/2. */
 struct {
@@ -92,6 +104,19 @@ static __always_inline __u32 h2_new_number(void)
 	       bpf_get_smp_processor_id() + 1;
 }
 
+/* How its frames are seen, if that is from its beginning on. */
+static __always_inline __u8 h2_source(struct h2_conn *conn)
+{
+	switch (conn->key.kind) {
+	case H2_OPENSSL:
+		return KTAPE_H2_CONNECTION_SOURCE_OPENSSL;
+	case H2_GO:
+		return KTAPE_H2_CONNECTION_SOURCE_GO;
+	default:
+		return KTAPE_H2_CONNECTION_SOURCE_PLAINTEXT;
+	}
+}
+
 /*
  * The connection is HTTP/2, for certain or by guess: from now on its streams
  * are told.
@@ -101,9 +126,7 @@ static __always_inline void h2_confirm(struct h2_conn *conn, bool guessed)
 	if (conn->confirmed)
 		return;
 	conn->row.connection = h2_new_number();
-	conn->row.source = conn->key.kind == H2_OPENSSL ?
-			   KTAPE_H2_CONNECTION_SOURCE_OPENSSL :
-			   KTAPE_H2_CONNECTION_SOURCE_PLAINTEXT;
+	conn->row.source = h2_source(conn);
 	if (guessed) {
 		conn->row.source++;
 		conn->row.flags = KTAPE_OFF_CPU_FLAGS_BEGAN_BEFORE;
@@ -154,7 +177,7 @@ static __always_inline void h2_leave_streams(__u32 connection, __u64 now)
 	struct h2_stream_key key = { .connection = connection };
 	struct h2_stream_state state = { .row.end = now };
 
-	bpf_map_update_elem(&h2_streams, &key, &state, BPF_ANY);
+	bpf_map_update_elem(&h2_more_streams, &key, &state, BPF_ANY);
 }
 
 /* Ends a connection that is no longer, whoever sees it first. */
@@ -192,11 +215,24 @@ h2_stream(struct h2_feed *feed, __u32 stream)
 		.connection = feed->conn->row.connection,
 		.stream = stream,
 	};
+	struct h2_stream_state *st = bpf_map_lookup_elem(&h2_streams, &key);
 
-	return bpf_map_lookup_elem(&h2_streams, &key);
+	if (st || !feed->conn->overflows)
+		return st;
+	return bpf_map_lookup_elem(&h2_more_streams, &key);
 }
 
-/* A new stream, in the state `state`. NULL, and lost, when there is no room. */
+/* Gives false when the recorder just has. */
+static __always_inline bool h2_remove_stream(const struct h2_stream_key *key)
+{
+	return !bpf_map_delete_elem(&h2_streams, key) ||
+	       !bpf_map_delete_elem(&h2_more_streams, key);
+}
+
+/*
+ * A new stream, in the state `state`, or the one that is there already. NULL,
+ * and lost, when there is no room.
+ */
 static __noinline struct h2_stream_state *h2_new_stream(struct h2_feed *feed,
 							__u32 stream,
 							__u32 state)
@@ -222,9 +258,60 @@ static __noinline struct h2_stream_state *h2_new_stream(struct h2_feed *feed,
 
 	bpf_map_update_elem(&h2_streams, &key, &new, BPF_NOEXIST);
 	made = bpf_map_lookup_elem(&h2_streams, &key);
+	if (made)
+		return made;
+	feed->conn->overflows = 1;
+	bpf_map_update_elem(&h2_more_streams, &key, &new, BPF_NOEXIST);
+	made = bpf_map_lookup_elem(&h2_more_streams, &key);
 	if (!made)
 		h2_lose(KTAPE_H2_STREAM);
 	return made;
+}
+
+/* Tells a stream that is over, unless the recorder just has. */
+static __noinline void h2_tell_waiting(struct h2_stream_state *st)
+{
+	struct h2_stream_key key;
+	struct cpu_state *cpu = this_cpu();
+	struct ktape_h2_stream row, *fact;
+
+	if (!st || !cpu)
+		return;
+	row = st->row;
+	key.connection = row.connection;
+	key.stream = row.stream;
+	if (!h2_remove_stream(&key))
+		return;
+	fact = h2_reserve(cpu, KTAPE_H2_STREAM, sizeof(*fact));
+	if (!fact)
+		return;
+	*fact = row;
+	submit_fact(cpu, fact, sizeof(*fact));
+}
+
+/* Whether gRPC-Go will say what the frames of a stream did not. */
+static __always_inline bool h2_awaits_name(struct h2_conn *conn,
+					   struct h2_stream_state *st)
+{
+	struct h2_dir *received = h2_direction(conn, false);
+	struct h2_go_use *use;
+	bool path, status;
+
+	if (h2_go < H2_GO_LEARN || received->routine <= 1)
+		return false;
+	use = h2_go_use();
+	if (!use || !use->attached)
+		return false;
+	__sync_fetch_and_add(&use->ended, 1);
+	if (!h2_go_tells(conn, received))
+		return false;
+	path = !st->row.path && st->unknown[0].any;
+	status = st->row.grpc_status == 255 && st->unknown[1].any &&
+		 st->state & H2_CLOSED_BY_SERVER;
+	if (path || status)
+		__sync_fetch_and_add(&use->nameless, 1);
+	return conn->row.role == KTAPE_H2_CONNECTION_ROLE_SERVER ? path :
+								   status;
 }
 
 /* The stream is over: whoever ends it first tells it. */
@@ -236,7 +323,7 @@ static __always_inline void h2_end_stream(struct h2_feed *feed,
 		.stream = st->row.stream,
 	};
 	struct cpu_state *cpu = this_cpu();
-	struct ktape_h2_stream *fact;
+	struct ktape_h2_stream *fact, *row;
 	__u32 state;
 
 	state = __sync_fetch_and_or(&st->state, H2_ENDED);
@@ -247,20 +334,24 @@ static __always_inline void h2_end_stream(struct h2_feed *feed,
 		if (state & H2_RESET)
 			__sync_fetch_and_add(&feed->conn->row.resets, 1);
 	}
+	row = &st->row;
+	row->duration = feed->now > row->end ? feed->now - row->end : 0;
+	row->end = feed->now;
+	row->cpu = bpf_get_smp_processor_id();
+	row->end_reason = state & H2_RESET ?
+			  KTAPE_H2_STREAM_END_REASON_RESET :
+			  KTAPE_H2_STREAM_END_REASON_COMPLETE;
+	row->closed = state & 3;
+	if (h2_awaits_name(feed->conn, st)) {
+		__sync_fetch_and_or(&st->state, H2_WAITS);
+		return;
+	}
 	fact = h2_reserve(cpu, KTAPE_H2_STREAM, sizeof(*fact));
 	if (fact) {
-		*fact = st->row;
-		fact->duration = feed->now > fact->end ?
-				 feed->now - fact->end : 0;
-		fact->end = feed->now;
-		fact->cpu = bpf_get_smp_processor_id();
-		fact->end_reason = state & H2_RESET ?
-				   KTAPE_H2_STREAM_END_REASON_RESET :
-				   KTAPE_H2_STREAM_END_REASON_COMPLETE;
-		fact->closed = state & 3;
+		*fact = *row;
 		submit_fact(cpu, fact, sizeof(*fact));
 	}
-	bpf_map_delete_elem(&h2_streams, &key);
+	h2_remove_stream(&key);
 }
 
 /* One side has sent END_STREAM, or RST_STREAM. */

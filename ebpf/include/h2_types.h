@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What the probe h2 keeps of connections and streams, and the kernel types that
- * lead from a file descriptor to its socket.
+ * What the probe h2 keeps of connections and streams, and the kernel's types of
+ * sockets.
  */
 #ifndef KTAPE_H2_TYPES_H
 #define KTAPE_H2_TYPES_H
@@ -10,7 +10,9 @@
 
 /*
  * A frame's header and what follows it are gathered up to this length, over
- * several system calls if need be. Also a mask: the verifier wants one.
+ * several system calls if need be. Also a mask: the verifier wants one. Of what
+ * a call has passed, one more is read at once: most frames are short, and a
+ * copy of 9 bytes from a user's memory takes as long as one of 1000.
  */
 #define H2_GATHER 1023
 
@@ -19,11 +21,21 @@
 
 /* A header block is remembered by what its fields are. */
 enum h2_field {
+	H2_FIELD_UNKNOWN,	/* put into the table before the recording */
 	H2_FIELD_OTHER,
 	H2_FIELD_REQUEST,	/* a pseudo header that only requests have */
 	H2_FIELD_PATH,
 	H2_FIELD_STATUS,
 	H2_FIELD_GRPC_STATUS,
+};
+
+/* Fields of a block that can be learned: see h2_dir.unknown. */
+#define H2_LEARNED 8
+#define H2_NO_PLACE 255
+
+union h2_unknown {
+	__u8 slots[H2_LEARNED];
+	__u64 any;
 };
 
 /* One direction of a connection. Only one thread at a time feeds it. */
@@ -34,13 +46,15 @@ struct h2_dir {
 	__u64 left;
 	__u32 at;
 	__u32 len;
+	__u32 window;		/* `buf` holds what lies from here on */
+	__u32 window_end;	/* to here */
 	/* Where the parser is. */
 	__u32 skip;		/* bytes of payload to pass over */
-	__u32 have;		/* bytes gathered in `buf` */
+	__u32 from;		/* where in `buf` the frame at hand begins */
+	__u32 have;		/* bytes gathered of it */
 	__u32 need;		/* to be gathered; 0 stands for a header */
-	/* HPACK: fields put into the dynamic table; since when all are known */
-	__u32 inserted;
-	__u32 known_from;
+	__u32 ahead;		/* bytes of it that `at` has not passed */
+	__u32 inserted;		/* HPACK: fields put into the dynamic table */
 	/* The header block at hand, and what it said. */
 	__u32 pos;
 	__u32 end;
@@ -52,6 +66,13 @@ struct h2_dir {
 	__u8 good;		/* valid headers in a row, up to H2_TRUSTED */
 	__u8 early_settings;	/* sent before the connection was known */
 	__u8 failed;
+	__u32 field;		/* the number of the field at hand */
+	/*
+	 * Which of the first fields of the block the table does not tell: by
+	 * the field's number its place there and 1, or H2_NO_PLACE.
+	 */
+	union h2_unknown unknown;
+	__u64 routine;		/* see h2_go_names.bpf.h */
 	__u32 values[H2_TABLE];
 	__u8 kinds[H2_TABLE];
 	/* Twice the length: where it begins and how long it is are masked. */
@@ -61,7 +82,9 @@ struct h2_dir {
 /* So many valid headers in a row are taken for HTTP/2. */
 #define H2_TRUSTED 3
 
-/* A socket by its inode number, which no other one gets; or an SSL object. */
+/*
+ * A socket by its inode number, which no other one gets; or an SSL or tls.Conn
+ * object. */
 struct h2_key {
 	__u64 id;
 	__u32 tgid;	/* 0 for TCP: its end is seen in any context */
@@ -72,6 +95,7 @@ enum h2_kind {
 	H2_TCP,
 	H2_UNIX,
 	H2_OPENSSL,
+	H2_GO,
 };
 
 struct h2_conn {
@@ -82,7 +106,8 @@ struct h2_conn {
 	__u32 first_stream;	/* lowest */
 	__u32 ending;
 	__u8 confirmed;		/* it is HTTP/2 */
-	__u8 spare[3];
+	__u8 overflows;		/* streams of it are in h2_more_streams */
+	__u8 spare[2];
 	struct h2_dir dirs[2];	/* received, sent */
 };
 
@@ -97,19 +122,22 @@ struct h2_stream_key {
 #define H2_NOT_OPENED 4	/* the answer was seen before the request */
 #define H2_ENDED 8
 #define H2_RESET 16
+#define H2_WAITS 32	/* over, but a name may still come */
 
 struct h2_stream_state {
 	/* Its fact in the making: `end` is when it was opened. */
 	struct ktape_h2_stream row;
 	__u32 state;
 	__u32 spare;
+	/* What of the blocks was unknown: of the request, of the answer. */
+	union h2_unknown unknown[2];
 };
 
 /* capture/src/probes/h2.rs reads both. */
-_Static_assert(sizeof(struct h2_conn) == 712 * 8, "h2_conn");
+_Static_assert(sizeof(struct h2_conn) == 721 * 8, "h2_conn");
 _Static_assert(__builtin_offsetof(struct h2_conn, confirmed) ==
 	       sizeof(struct ktape_h2_connection) + 28, "h2_conn.confirmed");
-_Static_assert(sizeof(struct h2_stream_state) == 12 * 8, "h2_stream_state");
+_Static_assert(sizeof(struct h2_stream_state) == 14 * 8, "h2_stream_state");
 
 struct inode___h2 {
 	unsigned short i_mode;
@@ -119,19 +147,6 @@ struct inode___h2 {
 struct file___h2 {
 	void *private_data;
 	struct inode___h2 *f_inode;
-} CORE;
-
-struct fdtable___h2 {
-	unsigned int max_fds;
-	struct file___h2 **fd;
-} CORE;
-
-struct files_struct___h2 {
-	struct fdtable___h2 *fdt;
-} CORE;
-
-struct task_struct___h2 {
-	struct files_struct___h2 *files;
 } CORE;
 
 struct in6_addr___h2 {
@@ -160,9 +175,7 @@ struct sock___h2 {
 	__u8 sk_shutdown;
 } CORE;
 
-/* include/uapi/linux/stat.h, include/linux/net.h, include/linux/socket.h */
-#define H2_S_IFMT 0170000
-#define H2_S_IFSOCK 0140000
+/* include/linux/net.h, include/linux/socket.h */
 #define H2_SOCK_STREAM 1
 #define H2_AF_UNIX 1
 #define H2_AF_INET 2

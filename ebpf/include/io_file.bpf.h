@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Open files: by number, what they are, where they are.
+ * Open files: what they are, where they are.
  */
 #ifndef KTAPE_IO_FILE_BPF_H
 #define KTAPE_IO_FILE_BPF_H
 
 #include "io_types.h"
+#include "open_file.bpf.h"
 #include "text.bpf.h"
-
-/* The open file with this number, NULL when a task has none. */
-static __always_inline struct file___io *io_file(struct task_struct *task,
-						 __u32 fd)
-{
-	struct task_struct___io *of = (void *)task;
-	struct file___io *file = NULL;
-	struct fdtable___io *table;
-	struct file___io **slots;
-
-	table = BPF_CORE_READ(of, files, fdt);
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
-		return NULL;
-	slots = BPF_CORE_READ(table, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
-	return file;
-}
 
 /* A walk from a file to the root of all mounts. */
 struct io_walk {

@@ -55,22 +55,7 @@ struct file___io {
 	struct path___io f_path;
 } CORE;
 
-struct fdtable___io {
-	unsigned int max_fds;
-	struct file___io **fd;
-} CORE;
-
-struct files_struct___io {
-	struct fdtable___io *fdt;
-} CORE;
-
-struct task_struct___io {
-	struct files_struct___io *files;
-} CORE;
-
-/* include/uapi/linux/stat.h, fcntl.h, magic.h */
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
+/* include/uapi/linux/stat.h (see open_file.bpf.h), fcntl.h, magic.h */
 #define S_IFREG 0100000
 #define S_IFBLK 0060000
 #define S_IFDIR 0040000

@@ -29,11 +29,13 @@ typedef _Bool bool;
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
@@ -42,6 +44,7 @@ enum {
 	BPF_NOEXIST = 1,
 	BPF_EXIST = 2,
 	BPF_F_NO_PREALLOC = 1,
+	BPF_F_CURRENT_CPU = 0xffffffff,
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
@@ -71,6 +74,7 @@ struct signal_struct {
 struct sched_entity {
 	__u64 sum_exec_runtime;
 	__u64 prev_sum_exec_runtime;
+	__u64 nr_migrations;
 } CORE;
 
 struct kuid_struct {
@@ -83,6 +87,25 @@ struct cred {
 
 struct thread_info {
 	__u32 status;	/* x86: TS_COMPAT during a 32-bit system call */
+} CORE;
+
+/* Of a control group in the version 2 hierarchy. */
+struct kernfs_node {
+	__u64 id;
+} CORE;
+
+struct cgroup {
+	struct kernfs_node *kn;
+	int level;
+	struct cgroup *ancestors[1];	/* since 6.1 (commit 7f203bc89eb6) */
+} CORE;
+
+struct cgroup___old {
+	__u64 ancestor_ids[1];
+} CORE;
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
 } CORE;
 
 struct task_struct {
@@ -103,8 +126,13 @@ struct task_struct {
 	struct task_struct *group_leader;
 	__u64 start_time;
 	const struct cred *real_cred;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	unsigned long min_flt;
+	unsigned long maj_flt;
 	char comm[16];
 	struct signal_struct *signal;
+	struct css_set *cgroups;
 	__u32 self_exec_id;
 	void *rseq;	/* until 6.18, with CONFIG_RSEQ */
 	struct thread_struct thread;
@@ -148,6 +176,10 @@ struct pt_regs {
 #define REGS_SP(r) ((r)->sp)
 #define REGS_FP(r) ((r)->bp)
 #define REGS_SYSCALL(r) ((__s32)(r)->orig_ax)
+#define USER_ARG0(r) ((r)->di)
+#define USER_ARG1(r) ((r)->si)
+#define USER_ARG2(r) ((r)->dx)
+#define USER_RETURN(r) ((r)->ax)
 #define TS_COMPAT 2	/* arch/x86/include/asm/thread_info.h */
 #define NR_SCHED_YIELD 24
 #define NR_EXIT 60
@@ -172,6 +204,10 @@ struct pt_regs {
 #define REGS_SP(r) ((r)->sp)
 #define REGS_FP(r) ((r)->regs[29])
 #define REGS_SYSCALL(r) ((r)->syscallno)
+#define USER_ARG0(r) ((r)->regs[0])
+#define USER_ARG1(r) ((r)->regs[1])
+#define USER_ARG2(r) ((r)->regs[2])
+#define USER_RETURN(r) ((r)->regs[0])
 #define NR_SCHED_YIELD 124
 #define NR_EXIT 93
 #define NR_EXIT_GROUP 94
@@ -190,17 +226,36 @@ struct perf_regs {
 #error "no such architecture"
 #endif
 
+/* raw_syscalls:sys_enter, raw_syscalls:sys_exit */
+struct trace_event_raw_sys_enter {
+	long id;
+	unsigned long args[6];
+} CORE;
+
+struct trace_event_raw_sys_exit {
+	long id;
+	long ret;
+} CORE;
+
 struct bpf_perf_event_data {
 	struct perf_regs regs;
 	__u64 sample_period;
 	__u64 addr;
 };
 
+struct bpf_perf_event_value {
+	__u64 counter;
+	__u64 enabled;
+	__u64 running;
+};
+
 /* include/linux/sched.h */
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define TASK_INTERRUPTIBLE 0x0001
 #define TASK_UNINTERRUPTIBLE 0x0002
 #define TASK_STOPPED_OR_TRACED 0x000c
+#define TASK_DEAD 0x0080
 #define TASK_EXIT_OR_DEAD 0x00b0
 #define TASK_NOLOAD 0x0400
 

@@ -22,6 +22,9 @@ const volatile __u32 cpus = 1;		/* possible CPUs */
 const volatile __u32 wake_bytes = 256 * 1024; /* wake the reader this often */
 const volatile __u64 wake_definitions = 1 << 20; /* and when so many wait */
 
+/* uapi/asm-generic/errno-base.h */
+#define EEXIST 17
+
 /* The precision of a record's loss counters needs one slot per record id. */
 #define MAX_RECORDS 128
 
@@ -108,6 +111,49 @@ struct item {
 	__u32 spare;
 };
 
+static __always_inline void *take_room(__u32 record, __u32 size)
+{
+	__u32 id = bpf_get_smp_processor_id();
+	struct item *item;
+	void *ring;
+
+	ring = bpf_map_lookup_elem(&facts, &id);
+	if (!ring)
+		return NULL;
+	item = bpf_ringbuf_reserve(ring, sizeof(*item) + size, 0);
+	if (!item)
+		return NULL;
+	item->record = record;
+	item->spare = 0;
+	return item + 1;
+}
+
+/*
+ * Adds one to a loss counter. Programs that make the same record and can run on
+ * top of each other (an interrupt, or on kernels where programs are preempted)
+ * are `shared`: an addition that is interrupted between its read and its write
+ * would lose a count, so theirs are atomic.
+ */
+static __always_inline void count_up(__u64 *counter, bool shared)
+{
+	if (shared)
+		__sync_fetch_and_add(counter, 1);
+	else
+		(*counter)++;
+}
+
+static __always_inline void *reserve(struct cpu_state *cpu, __u32 record,
+				     __u32 size, bool shared)
+{
+	void *room;
+
+	count_up(&cpu->counters[record].produced, shared);
+	room = take_room(record, size);
+	if (!room)
+		count_up(&cpu->counters[record].lost, shared);
+	return room;
+}
+
 /*
  * Takes room for a fact of `size` bytes (a constant) in this CPU's ring, behind
  * its struct item. Counts it as produced, and as lost when the ring is full.
@@ -116,30 +162,28 @@ struct item {
 static __always_inline void *reserve_fact(struct cpu_state *cpu, __u32 record,
 					  __u32 size)
 {
-	__u32 id = bpf_get_smp_processor_id();
-	struct item *item;
-	void *ring;
+	return reserve(cpu, record, size, false);
+}
 
-	cpu->counters[record].produced++;
-	ring = bpf_map_lookup_elem(&facts, &id);
-	if (!ring)
-		goto lost;
-	item = bpf_ringbuf_reserve(ring, sizeof(*item) + size, 0);
-	if (!item)
-		goto lost;
-	item->record = record;
-	item->spare = 0;
-	return item + 1;
-lost:
-	cpu->counters[record].lost++;
-	return NULL;
+/* The same for programs that are `shared`: see count_up(). */
+static __always_inline void *reserve_shared_fact(struct cpu_state *cpu,
+						 __u32 record, __u32 size)
+{
+	return reserve(cpu, record, size, true);
 }
 
 /* A fact that could not even be begun. */
 static __always_inline void lose_fact(struct cpu_state *cpu, __u32 record)
 {
-	cpu->counters[record].produced++;
-	cpu->counters[record].lost++;
+	count_up(&cpu->counters[record].produced, false);
+	count_up(&cpu->counters[record].lost, false);
+}
+
+static __always_inline void lose_shared_fact(struct cpu_state *cpu,
+					     __u32 record)
+{
+	count_up(&cpu->counters[record].produced, true);
+	count_up(&cpu->counters[record].lost, true);
 }
 
 /*

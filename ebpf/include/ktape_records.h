@@ -104,6 +104,114 @@ _Static_assert(__builtin_offsetof(struct ktape_cpu_sample, mode) == 37,
 _Static_assert(__builtin_offsetof(struct ktape_cpu_sample, flags) == 38,
 	       "offset of cpu_sample.flags");
 
+#define KTAPE_COUNTER_TOTAL 47
+#define KTAPE_COUNTER_TOTAL_FLAGS_ENDED 1
+#define KTAPE_COUNTER_TOTAL_FLAGS_SCALED 2
+#define KTAPE_COUNTER_TOTAL_COUNTED_CYCLES 1
+#define KTAPE_COUNTER_TOTAL_COUNTED_INSTRUCTIONS 2
+#define KTAPE_COUNTER_TOTAL_COUNTED_CACHE_MISSES 4
+#define KTAPE_COUNTER_TOTAL_COUNTED_BRANCH_MISSES 8
+#define KTAPE_COUNTER_TOTAL_COUNTED_CPU_CLOCK 16
+struct ktape_counter_total {
+	__u64 end;
+	__u64 duration;
+	__u64 task_clock;
+	__u64 voluntary_switches;
+	__u64 involuntary_switches;
+	__u64 migrations;
+	__u64 minor_faults;
+	__u64 major_faults;
+	__u64 cycles;
+	__u64 instructions;
+	__u64 cache_misses;
+	__u64 branch_misses;
+	__u64 cpu_clock;
+	__u32 tid;
+	__u32 tgid;
+	__u32 flags;
+	__u32 counted;
+};
+_Static_assert(sizeof(struct ktape_counter_total) == 120,
+	       "size of counter_total");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, end) == 0,
+	       "offset of counter_total.end");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, duration) == 8,
+	       "offset of counter_total.duration");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, task_clock) == 16,
+	       "offset of counter_total.task_clock");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, voluntary_switches) == 24,
+	       "offset of counter_total.voluntary_switches");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, involuntary_switches) == 32,
+	       "offset of counter_total.involuntary_switches");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, migrations) == 40,
+	       "offset of counter_total.migrations");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, minor_faults) == 48,
+	       "offset of counter_total.minor_faults");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, major_faults) == 56,
+	       "offset of counter_total.major_faults");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, cycles) == 64,
+	       "offset of counter_total.cycles");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, instructions) == 72,
+	       "offset of counter_total.instructions");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, cache_misses) == 80,
+	       "offset of counter_total.cache_misses");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, branch_misses) == 88,
+	       "offset of counter_total.branch_misses");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, cpu_clock) == 96,
+	       "offset of counter_total.cpu_clock");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, tid) == 104,
+	       "offset of counter_total.tid");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, tgid) == 108,
+	       "offset of counter_total.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, flags) == 112,
+	       "offset of counter_total.flags");
+_Static_assert(__builtin_offsetof(struct ktape_counter_total, counted) == 116,
+	       "offset of counter_total.counted");
+
+#define KTAPE_COUNTER_SAMPLE 52
+#define KTAPE_COUNTER_SAMPLE_EVENT_CYCLES 1
+#define KTAPE_COUNTER_SAMPLE_EVENT_INSTRUCTIONS 2
+#define KTAPE_COUNTER_SAMPLE_EVENT_CACHE_MISSES 3
+#define KTAPE_COUNTER_SAMPLE_EVENT_BRANCH_MISSES 4
+#define KTAPE_COUNTER_SAMPLE_EVENT_CPU_CLOCK 5
+#define KTAPE_COUNTER_SAMPLE_EVENT_CONTEXT_SWITCHES 6
+#define KTAPE_COUNTER_SAMPLE_EVENT_CPU_MIGRATIONS 7
+#define KTAPE_COUNTER_SAMPLE_EVENT_PAGE_FAULTS 8
+struct ktape_counter_sample {
+	__u64 time;
+	__u64 weight;
+	__u32 tid;
+	__u32 tgid;
+	__u32 kstack;
+	__u32 ustack;
+	__u32 cpu;
+	__u8 event;
+	__u8 mode;
+	__u16 flags;
+};
+_Static_assert(sizeof(struct ktape_counter_sample) == 40,
+	       "size of counter_sample");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, time) == 0,
+	       "offset of counter_sample.time");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, weight) == 8,
+	       "offset of counter_sample.weight");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, tid) == 16,
+	       "offset of counter_sample.tid");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, tgid) == 20,
+	       "offset of counter_sample.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, kstack) == 24,
+	       "offset of counter_sample.kstack");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, ustack) == 28,
+	       "offset of counter_sample.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, cpu) == 32,
+	       "offset of counter_sample.cpu");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, event) == 36,
+	       "offset of counter_sample.event");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, mode) == 37,
+	       "offset of counter_sample.mode");
+_Static_assert(__builtin_offsetof(struct ktape_counter_sample, flags) == 38,
+	       "offset of counter_sample.flags");
+
 #define KTAPE_SYSCALL_COUNT 3
 struct ktape_syscall_count {
 	__u64 end;
@@ -880,6 +988,8 @@ _Static_assert(__builtin_offsetof(struct ktape_tcp_counters, netns) == 200,
 #define KTAPE_H2_CONNECTION_SOURCE_PLAINTEXT_GUESSED 2
 #define KTAPE_H2_CONNECTION_SOURCE_OPENSSL 3
 #define KTAPE_H2_CONNECTION_SOURCE_OPENSSL_GUESSED 4
+#define KTAPE_H2_CONNECTION_SOURCE_GO 5
+#define KTAPE_H2_CONNECTION_SOURCE_GO_GUESSED 6
 #define KTAPE_H2_CONNECTION_ROLE_UNKNOWN 0
 #define KTAPE_H2_CONNECTION_ROLE_CLIENT 1
 #define KTAPE_H2_CONNECTION_ROLE_SERVER 2
@@ -917,6 +1027,8 @@ struct ktape_h2_connection {
 	__u32 goaway_text;
 	__u32 desyncs;
 	__u32 undecoded;
+	__u32 named;
+	__u32 misnamed;
 	__u16 cpu;
 	__u16 flags;
 	__u8 source;
@@ -924,7 +1036,7 @@ struct ktape_h2_connection {
 	__u8 goaway_by;
 	__u8 end_reason;
 };
-_Static_assert(sizeof(struct ktape_h2_connection) == 144,
+_Static_assert(sizeof(struct ktape_h2_connection) == 152,
 	       "size of h2_connection");
 _Static_assert(__builtin_offsetof(struct ktape_h2_connection, end) == 0,
 	       "offset of h2_connection.end");
@@ -978,17 +1090,21 @@ _Static_assert(__builtin_offsetof(struct ktape_h2_connection, desyncs) == 128,
 	       "offset of h2_connection.desyncs");
 _Static_assert(__builtin_offsetof(struct ktape_h2_connection, undecoded) == 132,
 	       "offset of h2_connection.undecoded");
-_Static_assert(__builtin_offsetof(struct ktape_h2_connection, cpu) == 136,
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, named) == 136,
+	       "offset of h2_connection.named");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, misnamed) == 140,
+	       "offset of h2_connection.misnamed");
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, cpu) == 144,
 	       "offset of h2_connection.cpu");
-_Static_assert(__builtin_offsetof(struct ktape_h2_connection, flags) == 138,
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, flags) == 146,
 	       "offset of h2_connection.flags");
-_Static_assert(__builtin_offsetof(struct ktape_h2_connection, source) == 140,
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, source) == 148,
 	       "offset of h2_connection.source");
-_Static_assert(__builtin_offsetof(struct ktape_h2_connection, role) == 141,
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, role) == 149,
 	       "offset of h2_connection.role");
-_Static_assert(__builtin_offsetof(struct ktape_h2_connection, goaway_by) == 142,
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, goaway_by) == 150,
 	       "offset of h2_connection.goaway_by");
-_Static_assert(__builtin_offsetof(struct ktape_h2_connection, end_reason) == 143,
+_Static_assert(__builtin_offsetof(struct ktape_h2_connection, end_reason) == 151,
 	       "offset of h2_connection.end_reason");
 
 #define KTAPE_H2_STREAM 49
@@ -1363,6 +1479,45 @@ _Static_assert(__builtin_offsetof(struct ktape_memory_use, tgid) == 48,
 	       "offset of memory_use.tgid");
 _Static_assert(__builtin_offsetof(struct ktape_memory_use, flags) == 52,
 	       "offset of memory_use.flags");
+
+#define KTAPE_HEAP_TOTAL 53
+struct ktape_heap_total {
+	__u64 end;
+	__u64 duration;
+	__u64 count;
+	__u64 bytes;
+	__u64 frees;
+	__u64 freed_bytes;
+	__u64 unknown_frees;
+	__u32 tgid;
+	__u32 ustack;
+	__u32 image;
+	__u32 flags;
+};
+_Static_assert(sizeof(struct ktape_heap_total) == 72,
+	       "size of heap_total");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, end) == 0,
+	       "offset of heap_total.end");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, duration) == 8,
+	       "offset of heap_total.duration");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, count) == 16,
+	       "offset of heap_total.count");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, bytes) == 24,
+	       "offset of heap_total.bytes");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, frees) == 32,
+	       "offset of heap_total.frees");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, freed_bytes) == 40,
+	       "offset of heap_total.freed_bytes");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, unknown_frees) == 48,
+	       "offset of heap_total.unknown_frees");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, tgid) == 56,
+	       "offset of heap_total.tgid");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, ustack) == 60,
+	       "offset of heap_total.ustack");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, image) == 64,
+	       "offset of heap_total.image");
+_Static_assert(__builtin_offsetof(struct ktape_heap_total, flags) == 68,
+	       "offset of heap_total.flags");
 
 #define KTAPE_TASK_START 17
 #define KTAPE_TASK_START_FLAGS_SNAPSHOT 1
@@ -1751,6 +1906,8 @@ _Static_assert(__builtin_offsetof(struct ktape_device, name) == 4,
 
 #define KTAPE_WIRE_STACK 64
 #define KTAPE_WIRE_STACK_FLAGS_PROGRAM 1
+#define KTAPE_WIRE_STACK_FLAGS_LEAVING 2
+#define KTAPE_WIRE_STACK_FLAGS_WAITING 4
 struct ktape_wire_stack {
 	__u64 time;
 	__u32 id;

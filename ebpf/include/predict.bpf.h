@@ -16,6 +16,9 @@
 const volatile __u8 sched_stacks = STACKS_LONG;
 const volatile __u64 sched_long_ns = 1000000;
 
+/* So many times as long as a long wait. */
+#define VERY_LONG 16
+
 /*
  * A bounded number of stacks per CPU is taken only to learn: 2000 a second, in
  * bursts of up to 256. A flood of short-lived threads, each of them new, stays
@@ -35,20 +38,28 @@ static __always_inline bool may_explore(struct cpu_state *cpu, __u64 now)
 }
 
 /*
- * Will this wait be long? Yes if waits at this place are long on average (a
- * quarter of the threshold is enough: a wrong yes costs one stack walk, a
- * wrong no loses one) and one of the last CREDIT was long indeed. At a new
- * place, and now and then at an old one, take a stack to have one should the
- * wait be long.
+ * Will this wait be long? Where stacks can be had at its end (`late`), yes if
+ * one in two waits at this place is, or they are very long on average: a wrong
+ * yes costs a stack walk, a wrong no the user stack of a wait that does not
+ * end. Elsewhere, yes if waits at this place are long on average (a
+ * quarter of the threshold is enough: a wrong no loses a stack) and one of the
+ * last CREDIT was long indeed. At a new place, and now and then at an old one,
+ * take a stack to have one should the wait be long.
  */
 static __always_inline bool will_be_long(struct cpu_state *cpu,
 					 struct thread_state *thread,
-					 struct place *place, __u64 now)
+					 struct place *place, __u64 now,
+					 bool late)
 {
 	if (sched_stacks == STACKS_ALL)
 		return true;
-	if (place->credit && place->average_ns >= sched_long_ns / 4)
+	if (late) {
+		if (place->odds >= ODDS_EVEN ||
+		    place->average_ns >= VERY_LONG * sched_long_ns)
+			return true;
+	} else if (place->credit && place->average_ns >= sched_long_ns / 4) {
 		return true;
+	}
 	if (place->explored >= 3 &&
 	    now - thread->explored_ts < 100 * sched_long_ns)
 		return false;
@@ -60,7 +71,7 @@ static __always_inline bool will_be_long(struct cpu_state *cpu,
 	return true;
 }
 
-/* The average rises fast and falls slowly. */
+/* The average rises fast and falls slowly, the odds forget evenly. */
 static __always_inline void learn(struct place *place, __u64 waited)
 {
 	__u32 ns = waited > 0xffffffff ? 0xffffffff : waited;
@@ -70,10 +81,14 @@ static __always_inline void learn(struct place *place, __u64 waited)
 		place->average_ns = old / 2 + ns / 2;
 	else
 		place->average_ns = old - (old - ns) / 8;
-	if (waited >= sched_long_ns)
+	if (waited >= sched_long_ns) {
+		place->odds += (255 - place->odds) >> ODDS_SHIFT;
 		place->credit = CREDIT;
-	else if (place->credit)
-		place->credit--;
+	} else {
+		place->odds -= place->odds >> ODDS_SHIFT;
+		if (place->credit)
+			place->credit--;
+	}
 }
 
 #endif

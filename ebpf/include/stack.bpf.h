@@ -22,6 +22,7 @@ struct stack_buffer {
 	__u64 frames[MAX_FRAMES + 1];
 	__u32 sent;	/* stacks given an id here */
 	__u32 context;
+	__u32 taken;	/* see take_buffer() */
 };
 
 /* A buffer per CPU and per context that may interrupt another one. */
@@ -35,6 +36,9 @@ enum stack_context {
 	STACK_LOCK,
 	STACK_FAULT,
 	STACK_ALLOC,
+	STACK_COUNTER,	/* events of the kernel */
+	STACK_COUNTED,	/* those of the CPU, which may interrupt them */
+	STACK_HEAP,
 	STACK_CONTEXTS,
 };
 
@@ -60,6 +64,28 @@ static __always_inline struct stack_buffer *stack_buffer(__u32 context)
 	if (buf)
 		buf->context = context;
 	return buf;
+}
+
+/*
+ * For programs of one context that can interrupt each other: whether the buffer
+ * is free, and is now the caller's until give_buffer(). (An exchange came with
+ * 5.12; until 7.0 who interrupts has ended when the other goes on.)
+ */
+static __always_inline bool take_buffer(struct stack_buffer *buf)
+{
+#if defined(KTAPE_OLD_KERNEL)
+	if (buf->taken)
+		return false;
+	buf->taken = 1;
+	return true;
+#else
+	return !__sync_lock_test_and_set(&buf->taken, 1);
+#endif
+}
+
+static __always_inline void give_buffer(struct stack_buffer *buf)
+{
+	*(volatile __u32 *)&buf->taken = 0;
 }
 
 /*
@@ -107,7 +133,8 @@ static __noinline __u32 intern_stack(struct stack_buffer *buf, __u64 seed)
 
 /*
  * `flags`: KTAPE_WIRE_STACK_FLAGS_PROGRAM when the stack was taken of the very
- * place where the program runs.
+ * place where the program runs, _LEAVING when its thread went to sleep there,
+ * _WAITING when of a thread that slept.
  */
 static __always_inline __u32 intern_kernel_stack(struct stack_buffer *buf,
 						 long bytes, __u8 flags)
@@ -121,7 +148,7 @@ static __always_inline __u32 intern_kernel_stack(struct stack_buffer *buf,
 	buf->head.unwind = KTAPE_STACK_UNWIND_KERNEL;
 	buf->head.end = buf->head.count >= MAX_FRAMES ?
 			KTAPE_STACK_END_DEPTH_LIMIT : KTAPE_STACK_END_COMPLETE;
-	return intern_stack(buf, 0);
+	return intern_stack(buf, flags & KTAPE_WIRE_STACK_FLAGS_WAITING);
 }
 
 /*

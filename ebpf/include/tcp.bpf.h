@@ -38,17 +38,21 @@ struct tcp_socket {
 	__u8 syn_retrans;
 	bool wanted;	/* its owner is recorded */
 	bool reset;	/* a RST came */
-	bool told;	/* as open, at the stop */
+	bool told;	/* as closed, or as open at the stop */
 };
 
 /*
  * By address, which never leaves the kernel. A socket is taken out when it
- * changes to CLOSE, which every one does before it is freed.
+ * changes to CLOSE, which every one does before it is freed. Old kernels warn
+ * of programs at kprobes and tracepoints whose maps allocate as they go
+ * (check_map_prog_compatibility() of kernel/bpf/verifier.c).
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
+#if !defined(KTAPE_OLD_KERNEL)
 	__uint(map_flags, BPF_F_NO_PREALLOC);
+#endif
 	__type(key, __u64);
 	__type(value, struct tcp_socket);
 } tcp_sockets SEC(".maps");
@@ -69,20 +73,22 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } tcp_namespaces SEC(".maps");
 
 /*
- * The same program may run twice on a CPU, in a system call and in a softirq
- * that interrupts it. The inner one begins and ends while the outer one stands
- * still, so a plain counter tells how deep this is, and each depth has its own
- * text buffer and its own numbers. (Kernels since 6.2 do not run the inner one
- * if it is the same program, commit 05b24ff9b2cf: a change of state is then
- * missed, which the socket's next one shows, see tcp_change().)
+ * Programs may run on top of each other on a CPU: in a softirq that interrupts
+ * one in a system call, and from 7.0 on in a thread that preempts another. Each
+ * takes one of two places, which has its own text buffer; one that finds both
+ * taken gives no addresses. (Kernels since 6.2 do not run a program that runs
+ * already, commit 05b24ff9b2cf: a change of state is then missed, which the
+ * socket's next one shows, see tcp_change().)
  */
+#define TCP_PLACES 2
+
 struct tcp_scratch {
-	__u32 depth;
-	__u32 made[2];
+	__u32 taken;	/* bits; before 5.17 a number, see tcp_take_place() */
+	__u32 made[TCP_PLACES];	/* sockets numbered here */
 };
 
 struct {
@@ -97,8 +103,54 @@ struct tcp_stay {
 	struct cpu_state *cpu;
 	struct tcp_scratch *scratch;
 	__u64 now;
-	__u32 depth;
+	__u32 place;
 };
+
+#if defined(KTAPE_OLD_KERNEL)
+/* Nothing is preempted: who came last leaves first, so a counter will do. */
+static __always_inline __u32 tcp_take_place(struct tcp_scratch *scratch)
+{
+	return scratch->taken++;
+}
+
+static __always_inline void tcp_give_place(struct tcp_scratch *scratch,
+					   __u32 place)
+{
+	scratch->taken = place;
+}
+
+static __always_inline __u32 tcp_number(struct tcp_scratch *scratch,
+					__u32 place)
+{
+	place &= 1;
+	return scratch->made[place]++ * TCP_PLACES + place;
+}
+#else
+/* Who was preempted may leave before who came later: a bit for each place. */
+static __always_inline __u32 tcp_take_place(struct tcp_scratch *scratch)
+{
+	if (!(__sync_fetch_and_or(&scratch->taken, 1) & 1))
+		return 0;
+	if (!(__sync_fetch_and_or(&scratch->taken, 2) & 2))
+		return 1;
+	return TCP_PLACES;
+}
+
+static __always_inline void tcp_give_place(struct tcp_scratch *scratch,
+					   __u32 place)
+{
+	if (place == 0)
+		__sync_fetch_and_and(&scratch->taken, ~1U);
+	else if (place == 1)
+		__sync_fetch_and_and(&scratch->taken, ~2U);
+}
+
+static __always_inline __u32 tcp_number(struct tcp_scratch *scratch,
+					__u32 place __attribute__((unused)))
+{
+	return __sync_fetch_and_add(&scratch->made[0], 1);
+}
+#endif
 
 static __always_inline bool tcp_enter(struct tcp_stay *stay)
 {
@@ -108,47 +160,14 @@ static __always_inline bool tcp_enter(struct tcp_stay *stay)
 	stay->scratch = bpf_map_lookup_elem(&tcp_scratches, &zero);
 	if (!stay->cpu || !stay->scratch)
 		return false;
-	stay->depth = stay->scratch->depth;
-	stay->scratch->depth = stay->depth + 1;
+	stay->place = tcp_take_place(stay->scratch);
 	stay->now = bpf_ktime_get_ns();
 	return true;
 }
 
 static __always_inline void tcp_leave(struct tcp_stay *stay)
 {
-	stay->scratch->depth = stay->depth;
-}
-
-/*
- * As reserve_fact() and lose_fact(), where programs that make the same record
- * can interrupt each other: the counters need atomic adds.
- */
-static __always_inline void *tcp_reserve(struct tcp_stay *stay, __u32 record,
-					 __u32 size)
-{
-	__u32 id = bpf_get_smp_processor_id();
-	struct item *item;
-	void *ring;
-
-	__sync_fetch_and_add(&stay->cpu->counters[record].produced, 1);
-	ring = bpf_map_lookup_elem(&facts, &id);
-	if (!ring)
-		goto lost;
-	item = bpf_ringbuf_reserve(ring, sizeof(*item) + size, 0);
-	if (!item)
-		goto lost;
-	item->record = record;
-	item->spare = 0;
-	return item + 1;
-lost:
-	__sync_fetch_and_add(&stay->cpu->counters[record].lost, 1);
-	return NULL;
-}
-
-static __always_inline void tcp_lose(struct tcp_stay *stay, __u32 record)
-{
-	__sync_fetch_and_add(&stay->cpu->counters[record].produced, 1);
-	__sync_fetch_and_add(&stay->cpu->counters[record].lost, 1);
+	tcp_give_place(stay->scratch, stay->place);
 }
 
 /* An address as texts have it: KTAPE_WIRE_TEXT_FORM_ADDRESS. */
@@ -159,15 +178,15 @@ struct tcp_address {
 	__u32 spare;	/* to whole words */
 };
 
-static __noinline __u32 tcp_intern(__u32 depth, struct tcp_address *address)
+static __noinline __u32 tcp_intern(__u32 place, struct tcp_address *address)
 {
 	struct text_buffer *buf;
 	__u32 len = 4 + (address->family == AF_INET ? 4 : 16);
 	__u32 context = TEXT_TCP;
 
-	if (!address->port || depth > 1)
+	if (!address->port || place >= TCP_PLACES)
 		return 0;
-	if (depth == 1)
+	if (place == 1)
 		context = TEXT_TCP_NESTED;
 	buf = text_buffer(context);
 	if (!buf)
@@ -215,9 +234,9 @@ static __always_inline void tcp_name(struct tcp_stay *stay,
 	socket->num = swap16(local.port);
 	socket->dport = remote.port;
 	if (!socket->local)
-		socket->local = tcp_intern(stay->depth, &local);
+		socket->local = tcp_intern(stay->place, &local);
 	if (!socket->remote)
-		socket->remote = tcp_intern(stay->depth, &remote);
+		socket->remote = tcp_intern(stay->place, &remote);
 }
 
 static __always_inline __u8 tcp_state_of(struct sock___tcp *sk)
@@ -237,6 +256,20 @@ static __always_inline struct tcp_socket *tcp_socket_of(void *sk)
 	return bpf_map_lookup_elem(&tcp_sockets, &key);
 }
 
+/* Every socket that a process had at the start has been met. */
+static bool tcp_walked;
+
+/*
+ * Whether a socket that nothing is known of, and that changes its state, was
+ * made during the recording: its first change was missed. One that a process
+ * has was met otherwise. A child in SYN_RECV is never left so for long.
+ */
+static __always_inline bool tcp_is_late(struct sock___tcp *sk, __u8 old)
+{
+	return tcp_walked && (old == TCP_SYN_RECV ||
+			      BPF_CORE_READ(sk, sk_socket, file));
+}
+
 /* A socket that nothing is known of yet; NULL when the map is full. */
 static __noinline struct tcp_socket *tcp_socket_new(struct sock___tcp *sk,
 						    struct tcp_stay *stay,
@@ -244,12 +277,10 @@ static __noinline struct tcp_socket *tcp_socket_new(struct sock___tcp *sk,
 {
 	struct tcp_socket socket = {};
 	__u64 key = (__u64)sk;
-	__u32 depth;
 
 	if (!stay || !stay->scratch)
 		return NULL;
-	depth = stay->depth & 1;
-	socket.id = (stay->scratch->made[depth]++ * 2 + depth) * cpus +
+	socket.id = tcp_number(stay->scratch, stay->place) * cpus +
 		    bpf_get_smp_processor_id() + 1;
 	socket.since = moment(MOMENT_START);
 	socket.state = state;
@@ -263,11 +294,14 @@ static __noinline struct tcp_socket *tcp_socket_new(struct sock___tcp *sk,
 static __always_inline void tcp_own(struct tcp_socket *socket, __u32 tgid,
 				    __u32 tid, __u8 how, bool wanted)
 {
+	__u64 process = tgid;
+
 	socket->tgid = tgid;
 	socket->tid = tid;
 	socket->owner = how;
 	socket->wanted = wanted;
-	bpf_map_update_elem(&tcp_namespaces, &socket->netns, &tgid, BPF_ANY);
+	bpf_map_update_elem(&tcp_namespaces, &socket->netns, &process,
+			    BPF_ANY);
 }
 
 /* The current thread is the one that a socket belongs to. */

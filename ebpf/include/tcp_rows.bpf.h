@@ -35,7 +35,8 @@ static __always_inline void tcp_tell(struct tcp_stay *stay,
 	__u32 error;
 	__u64 birth;
 
-	fact = tcp_reserve(stay, KTAPE_TCP_CONNECTION, sizeof(*fact));
+	fact = reserve_shared_fact(stay->cpu, KTAPE_TCP_CONNECTION,
+				   sizeof(*fact));
 	if (!fact)
 		return;
 	birth = socket->birth;
@@ -99,7 +100,7 @@ static __always_inline void tcp_tell_state(struct tcp_stay *stay,
 {
 	struct ktape_tcp_state *fact;
 
-	fact = tcp_reserve(stay, KTAPE_TCP_STATE, sizeof(*fact));
+	fact = reserve_shared_fact(stay->cpu, KTAPE_TCP_STATE, sizeof(*fact));
 	if (!fact)
 		return;
 	fact->end = stay->now;
@@ -139,7 +140,7 @@ static __always_inline void tcp_tell_sample(struct tcp_stay *stay,
 	struct ktape_tcp_sample *fact;
 	__u8 state = tcp_state_of(sk);
 
-	fact = tcp_reserve(stay, KTAPE_TCP_SAMPLE, sizeof(*fact));
+	fact = reserve_shared_fact(stay->cpu, KTAPE_TCP_SAMPLE, sizeof(*fact));
 	if (!fact)
 		return;
 	/* What a listener does not have is 0. */

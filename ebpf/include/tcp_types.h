@@ -11,8 +11,6 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
 #define ETIMEDOUT 110
 
 /* include/net/tcp_states.h */
@@ -140,6 +138,7 @@ struct request_sock___tcp {
 } CORE;
 
 struct socket___tcp {
+	void *file;	/* none: a socket of the kernel's own */
 	struct sock___tcp *sk;
 } CORE;
 
@@ -150,40 +149,6 @@ struct inode___tcp {
 struct file___tcp {
 	void *private_data;
 	struct inode___tcp *f_inode;
-} CORE;
-
-struct fdtable___tcp {
-	unsigned int max_fds;
-	struct file___tcp **fd;
-} CORE;
-
-struct files_struct___tcp {
-	struct fdtable___tcp *fdt;
-} CORE;
-
-struct kernfs_node___tcp {
-	__u64 id;
-} CORE;
-
-struct cgroup___tcp;
-
-struct cgroup_subsys_state___tcp {
-	struct cgroup___tcp *cgroup;
-	struct cgroup_subsys_state___tcp *parent;
-} CORE;
-
-struct cgroup___tcp {
-	struct cgroup_subsys_state___tcp self;
-	struct kernfs_node___tcp *kn;
-} CORE;
-
-struct css_set___tcp {
-	struct cgroup___tcp *dfl_cgrp;
-} CORE;
-
-struct task_struct___tcp {
-	struct files_struct___tcp *files;
-	struct css_set___tcp *cgroups;
 } CORE;
 
 /* include/net/rstreason.h, since 6.10: the numbers differ between kernels. */
@@ -222,6 +187,13 @@ struct trace_event_raw_tcp_retransmit_skb___tcp {
 
 struct trace_event_raw_tcp_send_reset___tcp {
 	enum sk_rst_reason reason;	/* since 6.10 */
+} CORE;
+
+/* sock:inet_sock_set_state */
+struct trace_event_raw_inet_sock_set_state___tcp {
+	const void *skaddr;
+	int oldstate;
+	int newstate;
 } CORE;
 
 /* net/ipv4/tcp_ipv4.c, fs/proc: what iterators are given. */

@@ -8,62 +8,10 @@
 
 #include "tcp_rows.bpf.h"
 
-/*
- * What current_wanted() asks of the current task, of another one: it is not
- * known where a socket's process runs, so --cpu keeps none of these.
- */
-static __always_inline bool tcp_in_cgroup(struct task_struct *task)
-{
-	struct task_struct___tcp *of = (void *)task;
-	struct cgroup_subsys_state___tcp *css;
-	struct cgroup___tcp *cgroup;
-	__u32 level;
-
-	cgroup = BPF_CORE_READ(of, cgroups, dfl_cgrp);
-	css = __builtin_preserve_access_index(&cgroup->self);
-	for (level = 0; level < 16 && css; level++) {
-		cgroup = BPF_CORE_READ(css, cgroup);
-		if (BPF_CORE_READ(cgroup, kn, id) == wanted_cgroup)
-			return true;
-		css = BPF_CORE_READ(css, parent);
-	}
-	return false;
-}
-
-static __noinline bool tcp_comm_wanted(struct task_struct *task)
-{
-	char comm[COMM_LEN] = {};
-	bool allowed = !allow_count;
-	__u32 i;
-
-	BPF_CORE_READ_STR_INTO(&comm, task, comm);
-	for (i = 0; i < MAX_GLOBS && i < allow_count; i++)
-		if (comm_matches(allow_comm[i], comm))
-			allowed = true;
-	for (i = 0; i < MAX_GLOBS && i < deny_count; i++)
-		if (comm_matches(deny_comm[i], comm))
-			return false;
-	return allowed;
-}
-
+/* It is not known where a socket's process runs, so -C keeps none of them. */
 static __always_inline bool tcp_task_wanted(struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
-
-	if (!tcp_filtered())
-		return true;
-	if (filter_cpu || tgid == self_tgid)
-		return false;
-	if (filter_targets && !is_target(tgid, BPF_CORE_READ(task, pid)))
-		return false;
-	if (filter_uid &&
-	    BPF_CORE_READ(task, real_cred, uid.val) != wanted_uid)
-		return false;
-	if (wanted_cgroup && !tcp_in_cgroup(task))
-		return false;
-	if (allow_count || deny_count)
-		return tcp_comm_wanted(task);
-	return true;
+	return !tcp_filtered() || (!filter_cpu && task_wanted(task));
 }
 
 /* A socket that is met: known from now on, if it is alive. */
@@ -75,13 +23,16 @@ static __always_inline struct tcp_socket *tcp_meet(struct tcp_stay *stay,
 
 	if (socket)
 		return socket;
+	/* It may have been opened since. */
+	if (stopped())
+		return NULL;
 	/* The other two are no full sockets: they have no counters. */
 	if (state == TCP_CLOSE || state == TCP_TIME_WAIT ||
 	    state == TCP_NEW_SYN_RECV)
 		return NULL;
 	socket = tcp_socket_new(sk, stay, state);
 	if (!socket) {
-		tcp_lose(stay, KTAPE_TCP_CONNECTION);
+		lose_shared_fact(stay->cpu, KTAPE_TCP_CONNECTION);
 		return NULL;
 	}
 	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV &&
@@ -91,12 +42,18 @@ static __always_inline struct tcp_socket *tcp_meet(struct tcp_stay *stay,
 	return socket;
 }
 
-/* Whether the address is that of another socket by now. */
+/*
+ * Whether the address is that of another socket by now. One that is closed
+ * gives its own port back (inet_put_port()), and its memory stays as it was
+ * until another socket takes it (SLAB_TYPESAFE_BY_RCU).
+ */
 static __always_inline bool tcp_is_another(struct sock___tcp *sk,
 					   struct tcp_socket *socket)
 {
+	__u16 num = BPF_CORE_READ(sk, __sk_common.skc_num);
+
 	return socket->local &&
-	       (BPF_CORE_READ(sk, __sk_common.skc_num) != socket->num ||
+	       ((num && num != socket->num) ||
 		BPF_CORE_READ(sk, __sk_common.skc_dport) != socket->dport);
 }
 
@@ -125,14 +82,23 @@ static __always_inline void tcp_look(struct tcp_stay *stay,
 	    (state == TCP_CLOSE || tcp_is_another(sk, socket))) {
 		still = bpf_map_lookup_elem(&tcp_sockets, &key);
 		if (still && still->id == socket->id) {
-			if (still->wanted && still->state != TCP_LISTEN)
-				tcp_lose(stay, KTAPE_TCP_CONNECTION);
+			if (still->wanted && !still->told &&
+			    still->state != TCP_LISTEN)
+				lose_shared_fact(stay->cpu,
+						 KTAPE_TCP_CONNECTION);
 			bpf_map_delete_elem(&tcp_sockets, &key);
 		}
 		return;
 	}
 	if (!socket->wanted || socket->told)
 		return;
+	if (stop && tcp_is_another(sk, socket)) {
+		/* What it was like at the stop is gone. */
+		socket->told = true;
+		if (socket->state != TCP_LISTEN)
+			lose_shared_fact(stay->cpu, KTAPE_TCP_CONNECTION);
+		return;
+	}
 	/* Not on its way out of CLOSE, nor closed since the stop. */
 	if (state != TCP_CLOSE)
 		tcp_tell_sample(stay, sk, socket);
@@ -154,6 +120,9 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 	struct tcp_stay stay;
 	__u16 family;
 
+	/* Called once more when there are no more. */
+	if (!task)
+		tcp_walked = true;
 	if (!task || !file ||
 	    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
@@ -166,7 +135,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 	    !tcp_enter(&stay))
 		return 0;
 	known = tcp_meet(&stay, sk);
-	if (known && !known->owner)
+	if (known && !known->owner && !tcp_is_another(sk, known))
 		tcp_own(known, BPF_CORE_READ(task, tgid),
 			BPF_CORE_READ(task, pid),
 			KTAPE_TCP_CONNECTION_OWNER_FILE, tcp_task_wanted(task));

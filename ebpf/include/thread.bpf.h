@@ -16,7 +16,8 @@
 struct place {
 	__u32 average_ns;	/* moving; saturates at 4.29 s */
 	__u16 explored;		/* stacks taken to learn about it */
-	__u16 credit;		/* waits left until it counts as short */
+	__u8 credit;		/* waits left until it counts as short */
+	__u8 odds;		/* that the next wait is long */
 };
 
 /* Instead of a place: the thread has run since the recording stopped. */
@@ -24,6 +25,10 @@ struct place {
 
 /* A place where none of so many waits was long is taken for short. */
 #define CREDIT 200
+
+/* The odds of a long wait, in 256ths, and how much of the old is forgotten. */
+#define ODDS_EVEN 128
+#define ODDS_SHIFT 3
 
 struct thread_state {
 	__u64 off_ts;		/* when it left the CPU; 0 while it runs */
@@ -81,6 +86,12 @@ static __always_inline struct thread_state *thread_of_current(void)
 
 	return bpf_map_lookup_elem(&threads, &tid);
 }
+
+/* It is gone: what was kept of it is soon forgotten. */
+static __always_inline void forget_thread(struct task_struct *task)
+{
+	(void)task;
+}
 #else
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -94,12 +105,87 @@ static __always_inline struct task_struct *current_task(void)
 	return (void *)bpf_get_current_task_btf();
 }
 
+/*
+ * Task storage takes 45 ns to find, an array nothing: so most threads have a
+ * place in an array, by their address, as long as they live. Whose place is
+ * another one's makes do with task storage.
+ */
+#define THREAD_PLACE_BITS 14
+
+struct thread_place {
+	__u64 owner;	/* 0: nobody's */
+	struct thread_state state;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << THREAD_PLACE_BITS);
+	__type(key, __u32);
+	__type(value, struct thread_place);
+} thread_places SEC(".maps");
+
+/*
+ * A thread by the address of its task_struct: its number and start time change
+ * when it is not the leader and executes another program (de_thread() of
+ * fs/exec.c). The verifier takes no pointer for a number, but the distance of
+ * two; the other one is always the same.
+ */
+static __always_inline __u64 owner_of(struct task_struct *task)
+{
+	__u64 distance = (__u64)task;
+	__u32 zero = 0;
+	void *origin;
+
+	origin = bpf_map_lookup_elem(&moments, &zero);
+	if (!origin)
+		return 0;
+	asm volatile("%0 -= %1" : "+r"(distance) : "r"(origin));
+	return distance;
+}
+
+/* Neighbours are far apart: they would share cache lines. */
+static __always_inline __u32 place_of(__u64 owner, __u32 bits)
+{
+	return (__u32)(owner >> 6) * 0x9e3779b1U >> (32 - bits);
+}
+
 static __always_inline struct thread_state *thread_of(struct task_struct *task,
 						      bool create)
 {
+	__u64 owner = owner_of(task), before;
+	__u32 at = place_of(owner, THREAD_PLACE_BITS);
+	struct thread_place *place;
+	struct thread_state *state;
+
+	place = bpf_map_lookup_elem(&thread_places, &at);
+	if (place && place->owner == owner)
+		return &place->state;
+	state = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (state || !create)
+		return state;
+	if (place && !place->owner) {
+		before = __sync_val_compare_and_swap(&place->owner, 0, owner);
+		/* Another CPU may have made it for the same thread. */
+		if (!before || before == owner)
+			return &place->state;
+	}
 	return bpf_task_storage_get(&threads, task, NULL,
-				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
-				    0);
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* It is gone: the next one with this place finds it empty. */
+static __always_inline void forget_thread(struct task_struct *task)
+{
+	__u64 owner = owner_of(task);
+	__u32 at = place_of(owner, THREAD_PLACE_BITS);
+	struct thread_place *place;
+
+	place = bpf_map_lookup_elem(&thread_places, &at);
+	if (!place || place->owner != owner)
+		return;
+	__builtin_memset(&place->state, 0, sizeof(place->state));
+	/* In this order for other CPUs, too. */
+	__sync_lock_test_and_set(&place->owner, 0);
 }
 
 static __always_inline struct thread_state *thread_of_current(void)

@@ -18,9 +18,11 @@ const volatile bool block_stacks = true;
 /* A request on its way; `fact` is complete but for what its end tells. */
 struct block_request {
 	struct ktape_block_io fact;
-	__u64 start;
+	__u64 start;	/* 0: the recorder's own, whose end is not told */
 	__u64 issue;	/* 0: not yet */
 	__u64 length;	/* bytes when it began */
+	__u64 born;	/* request.start_time_ns when it was first seen */
+	__u64 ended;	/* not 0: told or merged, and could not be deleted */
 };
 
 struct {
@@ -42,38 +44,6 @@ struct {
 	__type(key, struct block_head);
 	__type(value, __u64);
 } block_heads SEC(".maps");
-
-/*
- * As reserve_fact(), but for programs that an interrupt may run on top of each
- * other: an addition that is interrupted between its read and its write would
- * lose a count.
- */
-static __always_inline void *block_reserve(struct cpu_state *cpu)
-{
-	struct counter *counter = &cpu->counters[KTAPE_BLOCK_IO];
-	__u32 id = bpf_get_smp_processor_id();
-	struct item *item = NULL;
-	void *ring;
-
-	__sync_fetch_and_add(&counter->produced, 1);
-	ring = bpf_map_lookup_elem(&facts, &id);
-	if (ring)
-		item = bpf_ringbuf_reserve(
-			ring, sizeof(*item) + sizeof(struct ktape_block_io), 0);
-	if (!item) {
-		__sync_fetch_and_add(&counter->lost, 1);
-		return NULL;
-	}
-	item->record = KTAPE_BLOCK_IO;
-	item->spare = 0;
-	return item + 1;
-}
-
-static __always_inline void block_lose(struct cpu_state *cpu)
-{
-	__sync_fetch_and_add(&cpu->counters[KTAPE_BLOCK_IO].produced, 1);
-	__sync_fetch_and_add(&cpu->counters[KTAPE_BLOCK_IO].lost, 1);
-}
 
 /* Whether requests are recorded that cannot be told whose they are. */
 static __always_inline bool block_everyone(void)
@@ -112,32 +82,86 @@ static __always_inline void block_submitter(void *ctx,
 	fact->ustack = intern_user_stack(buf, regs.ip, regs.sp, regs.fp);
 }
 
-/* Keeps a new entry; what is there already was never seen to end. */
-static __always_inline void block_keep(void *map, __u64 key,
-				       struct block_request *entry)
+/* What is known of a request that has not ended. */
+static __always_inline struct block_request *block_entry(__u64 key)
 {
-	struct cpu_state *cpu;
+	struct block_request *entry;
 
-	if (!bpf_map_update_elem(map, &key, entry, BPF_NOEXIST))
+	entry = bpf_map_lookup_elem(&block_requests, &key);
+	return entry && !entry->ended ? entry : NULL;
+}
+
+/*
+ * In an interrupt of a program that changes the same part of the map, the
+ * kernel refuses to delete (htab_lock_bucket()): what is left says so.
+ */
+static __always_inline void block_forget(__u64 key, struct block_request *entry)
+{
+	entry->ended = 1;
+	bpf_map_delete_elem(&block_requests, &key);
+}
+
+static __always_inline void block_lose(struct block_request *entry)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	if (cpu && entry->start)
+		lose_shared_fact(cpu, KTAPE_BLOCK_IO);
+}
+
+/* Takes out an entry whose request was never seen to end. */
+static __always_inline void block_drop(__u64 key)
+{
+	struct block_request *entry = block_entry(key);
+
+	if (!entry)
 		return;
-	cpu = this_cpu();
-	if (cpu)
-		block_lose(cpu);
-	bpf_map_update_elem(map, &key, entry, BPF_EXIST);
+	block_lose(entry);
+	block_forget(key, entry);
+}
+
+/* Keeps a new entry; what is there already was never seen to end. */
+static __always_inline void block_keep(__u64 key, struct block_request *entry)
+{
+	block_drop(key);
+	/* Without filters its end is told all the same: block_unseen(). */
+	if (bpf_map_update_elem(&block_requests, &key, entry, BPF_ANY) &&
+	    !block_everyone())
+		block_lose(entry);
+}
+
+/*
+ * Whether the request that the current thread makes is looked at. Without
+ * filters only the recorder's own are not: those are kept, too, so that what is
+ * not known at its end is what was not seen to begin.
+ */
+static __always_inline bool block_wanted(struct block_request *entry)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (current_wanted(id >> 32, id))
+		entry->start = bpf_ktime_get_ns();
+	return entry->start || block_everyone();
 }
 
 /* Since 6.5 (commit 5a80bd075f3b): where /proc/diskstats begins to count. */
 SEC("tp_btf/block_io_start")
 int block_start(__u64 *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct request___block *rq = (void *)ctx[0];
 	struct block_request entry = {};
 	__u32 cmd;
 
-	if (stopped() || !current_wanted(id >> 32, id))
+	if (stopped())
 		return 0;
-	entry.start = bpf_ktime_get_ns();
+	if (!block_wanted(&entry)) {
+		block_drop(ctx[0]);
+		return 0;
+	}
+	if (!entry.start) {
+		block_keep(ctx[0], &entry);
+		return 0;
+	}
 	cmd = BPF_CORE_READ(rq, cmd_flags);
 	entry.length = BPF_CORE_READ(rq, __data_len);
 	entry.fact.sector = entry.length ? BPF_CORE_READ(rq, __sector) : 0;
@@ -146,7 +170,7 @@ int block_start(__u64 *ctx)
 	entry.fact.device = block_disk(rq);
 	entry.fact.partition = entry.fact.device;
 	block_submitter(ctx, &entry);
-	block_keep(&block_requests, ctx[0], &entry);
+	block_keep(ctx[0], &entry);
 	return 0;
 }
 
@@ -172,7 +196,6 @@ struct {
 SEC("tp_btf/block_getrq")
 int block_getrq(__u64 *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct block_request entry = {};
 	__u64 bio = ctx[0];
 
@@ -182,10 +205,15 @@ int block_getrq(__u64 *ctx)
 	if (kernel_version < (5 << 16 | 11 << 8))
 		bio = ctx[1];
 #endif
-	if (stopped() || !current_wanted(id >> 32, id))
+	if (stopped())
 		return 0;
-	entry.start = bpf_ktime_get_ns();
-	block_submitter(ctx, &entry);
+	if (!block_wanted(&entry)) {
+		/* Another bio had this address, and nothing asked for it. */
+		bpf_map_delete_elem(&block_bios, &bio);
+		return 0;
+	}
+	if (entry.start)
+		block_submitter(ctx, &entry);
 	bpf_map_update_elem(&block_bios, &bio, &entry, BPF_ANY);
 	return 0;
 }
@@ -197,11 +225,19 @@ int block_getrq(__u64 *ctx)
 static __always_inline void block_adopt(struct request___block *rq)
 {
 	struct bio___block *bio = BPF_CORE_READ(rq, biotail);
+	__u64 born = BPF_CORE_READ(rq, start_time_ns);
 	struct block_request entry = {}, *known;
 	__u64 key = (__u64)rq, at = (__u64)bio;
 	__u32 cmd, i;
 
-	if (!bio || bpf_map_lookup_elem(&block_requests, &key))
+	known = block_entry(key);
+	if (known) {
+		/* A merge may make it older, another request is younger. */
+		if (born <= known->born)
+			return;
+		block_drop(key);
+	}
+	if (!bio)
 		return;
 	known = bpf_map_lookup_elem(&block_bios, &at);
 	bio = BPF_CORE_READ(rq, bio);
@@ -213,15 +249,18 @@ static __always_inline void block_adopt(struct request___block *rq)
 	if (!known)
 		return;
 	entry = *known;
+	entry.born = born;
 	bpf_map_delete_elem(&block_bios, &at);
 	cmd = BPF_CORE_READ(rq, cmd_flags);
 	entry.length = BPF_CORE_READ(rq, __data_len);
 	entry.fact.op = block_op(cmd, entry.length);
 	entry.fact.sector = entry.length ? BPF_CORE_READ(rq, __sector) : 0;
 	entry.fact.flags = block_flags(cmd);
+	if (entry.fact.op == KTAPE_BLOCK_IO_OP_EMPTY_FLUSH)
+		entry.fact.flags |= KTAPE_BLOCK_IO_FLAGS_PREFLUSH;
 	entry.fact.device = block_disk(rq);
 	entry.fact.partition = block_partition(rq, entry.fact.device);
-	block_keep(&block_requests, key, &entry);
+	block_keep(key, &entry);
 }
 
 /*
@@ -256,6 +295,7 @@ static __always_inline void block_flush(struct request___block *rq, __u64 now)
 {
 	struct block_request entry = {
 		.start = now,
+		.born = BPF_CORE_READ(rq, start_time_ns),
 		.fact.op = KTAPE_BLOCK_IO_OP_FLUSH,
 	};
 
@@ -264,7 +304,7 @@ static __always_inline void block_flush(struct request___block *rq, __u64 now)
 	entry.fact.cpu = bpf_get_smp_processor_id();
 	entry.fact.device = block_disk(rq);
 	entry.fact.partition = entry.fact.device;
-	block_keep(&block_requests, (__u64)rq, &entry);
+	block_keep((__u64)rq, &entry);
 }
 
 /* Whether the request starts where the one before it ended. */
@@ -297,13 +337,13 @@ int block_issue(__u64 *ctx)
 	now = bpf_ktime_get_ns();
 	if (BLOCK_OLD)
 		block_adopt(rq);
-	entry = bpf_map_lookup_elem(&block_requests, &key);
+	entry = block_entry(key);
 	if (!entry) {
 		if ((BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK) !=
 		    REQ_OP_FLUSH)
 			return 0;
 		block_flush(rq, now);
-		entry = bpf_map_lookup_elem(&block_requests, &key);
+		entry = block_entry(key);
 		if (!entry)
 			return 0;
 	}
@@ -330,33 +370,43 @@ SEC("tp_btf/block_rq_merge")
 int block_merge(__u64 *ctx)
 {
 	__u64 key = (__u64)block_rq(ctx);
+	struct block_request *entry;
 
-	if (!stopped())
-		bpf_map_delete_elem(&block_requests, &key);
+	if (stopped())
+		return 0;
+	entry = block_entry(key);
+	if (entry)
+		block_forget(key, entry);
 	return 0;
 }
 
-/* One that began before the recording: what can be known of it. */
-static __always_inline void block_began_before(struct request___block *rq,
-					       __u64 now, __s32 error,
-					       __u32 bytes)
+/*
+ * One that was not seen to begin, before the recording or while its programs
+ * were being attached: what can be known of it. Before 6.5 a command of a
+ * driver's own is never seen to begin, nor was it counted.
+ */
+static __always_inline void block_unseen(struct request___block *rq, __u64 now,
+					 __s32 error, __u32 bytes)
 {
 	__u64 start = BPF_CORE_READ(rq, start_time_ns);
 	__u32 cmd = BPF_CORE_READ(rq, cmd_flags);
+	__u8 op = block_op(cmd, bytes);
 	struct ktape_block_io *fact;
 	struct cpu_state *cpu;
 
-	if (!start || start >= moment(MOMENT_START) || !block_everyone() ||
-	    (cmd & REQ_OP_MASK) == REQ_OP_FLUSH)
+	if (!start || !block_everyone() || op == KTAPE_BLOCK_IO_OP_FLUSH)
+		return;
+	if (BLOCK_OLD && op == KTAPE_BLOCK_IO_OP_DRIVER &&
+	    start >= moment(MOMENT_START))
 		return;
 	cpu = this_cpu();
 	if (!cpu)
 		return;
-	fact = block_reserve(cpu);
+	fact = reserve_shared_fact(cpu, KTAPE_BLOCK_IO, sizeof(*fact));
 	if (!fact)
 		return;
 	fact->end = now;
-	fact->duration = now - start;
+	fact->duration = now > start ? now - start : 0;
 	fact->queue = 0;
 	fact->service = 0;
 	fact->sector = BPF_CORE_READ(rq, __sector);
@@ -370,7 +420,7 @@ static __always_inline void block_began_before(struct request___block *rq,
 	fact->error = block_errno(error);
 	fact->cpu = bpf_get_smp_processor_id();
 	fact->flags = block_flags(cmd) | KTAPE_BLOCK_IO_FLAGS_BEGAN_BEFORE;
-	fact->op = block_op(cmd, bytes);
+	fact->op = op;
 	fact->issues = 0;
 	submit_fact(cpu, fact, sizeof(*fact));
 }
@@ -397,15 +447,15 @@ int block_complete(__u64 *ctx)
 	now = bpf_ktime_get_ns();
 	left = BPF_CORE_READ(rq, __data_len);
 	flags = BPF_CORE_READ(rq, rq_flags);
-	entry = bpf_map_lookup_elem(&block_requests, &key);
+	entry = block_entry(key);
 	if (!entry && BLOCK_OLD) {
 		/* An empty flush is neither inserted nor issued itself. */
 		block_adopt(rq);
-		entry = bpf_map_lookup_elem(&block_requests, &key);
+		entry = block_entry(key);
 	}
 	if (!entry) {
 		if (bytes >= left && !in_flush_sequence(flags))
-			block_began_before(rq, now, error, bytes);
+			block_unseen(rq, now, error, bytes);
 		return 0;
 	}
 	known = &entry->fact;
@@ -416,12 +466,14 @@ int block_complete(__u64 *ctx)
 	if (bytes < left || (in_flush_sequence(flags) &&
 			     known->op != KTAPE_BLOCK_IO_OP_FLUSH))
 		return 0;
+	if (!entry->start)
+		goto out;
 	cpu = this_cpu();
 	if (!cpu)
 		return 0;
 	if (!entry->issue)
 		known->partition = block_partition(rq, known->device);
-	fact = block_reserve(cpu);
+	fact = reserve_shared_fact(cpu, KTAPE_BLOCK_IO, sizeof(*fact));
 	if (fact) {
 		*fact = *known;
 		fact->end = now;
@@ -436,6 +488,7 @@ int block_complete(__u64 *ctx)
 		fact->service = fact->duration - fact->queue;
 		submit_fact(cpu, fact, sizeof(*fact));
 	}
-	bpf_map_delete_elem(&block_requests, &key);
+out:
+	block_forget(key, entry);
 	return 0;
 }

@@ -57,19 +57,16 @@ static __always_inline void io_begin(struct io_call *call,
 
 	call->nr = nr;
 	call->flags = 0;
-	call->file = fd == ~0U ? 0 : (__u64)io_file(task, fd);
+	call->file = fd == ~0U ? 0 : (__u64)open_file(task, fd);
 }
 
-/* The current thread enters a call. */
-static __noinline int io_enter(struct pt_regs *regs, __u32 nr)
+/* The current thread, which is recorded, enters a call on a file at `now`. */
+static __noinline int io_enter(struct pt_regs *regs, __u32 nr, __u64 now)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	__u8 known = io_known(nr);
 	struct io_call *call;
 	struct cpu_state *cpu;
 
-	if (!known || stopped() || !current_wanted(id >> 32, id))
-		return 0;
 #if defined(__TARGET_ARCH_x86)
 	/* The other table of an x86-64 kernel has other numbers. */
 	if (in_compat_call(current_task()))
@@ -97,8 +94,15 @@ static __noinline int io_enter(struct pt_regs *regs, __u32 nr)
 	call->args[4] = regs->regs[4];
 #endif
 	io_begin(call, current_task(), nr, known);
-	call->start = bpf_ktime_get_ns();
+	call->start = now;
 	return 0;
+}
+
+static __always_inline bool io_wanted(__u32 nr)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return io_known(nr) && !stopped() && current_wanted(id >> 32, id);
 }
 
 /* The first arguments of the call that a task is in. */
@@ -144,7 +148,7 @@ static __always_inline bool io_fill(struct ktape_io *fact,
 		fact->bytes = ret;
 	fd = io_descriptor(known, call->args);
 	if (fd != ~0U) {
-		file = io_file(task, fd);
+		file = open_file(task, fd);
 		if (file != (void *)call->file) {
 			fact->flags |= KTAPE_IO_FLAGS_REPLACED;
 			file = NULL;
@@ -152,9 +156,9 @@ static __always_inline bool io_fill(struct ktape_io *fact,
 		/* Of a splice one end is a pipe: the other one counts. */
 		if (file && call->nr == IO_NR_SPLICE &&
 		    io_kind(file) == KTAPE_IO_KIND_PIPE)
-			file = io_file(task, call->args[2]);
+			file = open_file(task, call->args[2]);
 	} else if ((known & 0xf0) == IO_RESULT && over && ret >= 0) {
-		file = io_file(task, ret);
+		file = open_file(task, ret);
 	}
 	if (!file) {
 		/* Nothing that waits for its file has lost it by closing. */
@@ -198,8 +202,8 @@ static __always_inline bool io_fill(struct ktape_io *fact,
 	return true;
 }
 
-/* The current thread leaves a call. */
-static __noinline int io_leave(__s64 ret)
+/* The current thread leaves a call, now if `now` is 0. */
+static __noinline int io_leave(__s64 ret, __u64 now)
 {
 	struct task_struct *task = current_task();
 	struct io_call *call = io_call_of(task, false);
@@ -208,11 +212,12 @@ static __noinline int io_leave(__s64 ret)
 	struct stack_buffer *buf;
 	struct user_regs regs;
 	struct cpu_state *cpu;
-	__u64 now, took;
+	__u64 took;
 
 	if (!call || !call->start || stopped())
 		return 0;
-	now = bpf_ktime_get_ns();
+	if (!now)
+		now = bpf_ktime_get_ns();
 	/* The clock may step back by some ns from one CPU to another. */
 	took = now > call->start ? now - call->start : 0;
 	if (took < io_min_ns)
@@ -245,7 +250,9 @@ out:
 SEC("tp_btf/sys_enter")
 int io_sys_enter(__u64 *ctx)
 {
-	return io_enter((struct pt_regs *)ctx[0], ctx[1]);
+	if (!io_wanted(ctx[1]))
+		return 0;
+	return io_enter((struct pt_regs *)ctx[0], ctx[1], bpf_ktime_get_ns());
 }
 
 SEC("tp_btf/sys_exit")
@@ -255,32 +262,38 @@ int io_sys_exit(__u64 *ctx)
 
 	if (!io_known(REGS_SYSCALL(regs)))
 		return 0;
-	return io_leave(ctx[1]);
+	return io_leave(ctx[1], 0);
 }
 
-#if defined(__TARGET_ARCH_x86)
 /*
- * The same at the functions of the system calls alone, so that other calls
- * cost nothing: one program for all of them. Their argument are the registers
- * of the caller, since 4.17 (commit fa697140f9a2). Not by trampolines
- * (fentry), which want a program per function: 56 of them took a minute to be
- * verified and attached in an emulated machine.
+ * The same by the tracepoints that perf hands on: their programs are not
+ * preempted (see syscalls.bpf.c).
+ *
+ * Why not at the functions of the 28 calls alone, or at their own tracepoints,
+ * where other calls would cost less: a kretprobe loses the returns of all but
+ * twice as many threads as there are CPUs (maxactive of
+ * kernel/trace/trace_kprobe.c), and it is the slow calls that many threads are
+ * in at once; of trampolines (fexit) each function wants a program of its own,
+ * and 56 of them took a minute to be verified and attached in an emulated
+ * machine; and to detach 56 tracepoints takes the kernel 3.5 s.
  */
-SEC("kprobe/io")
-int io_kprobe(struct pt_regs *ctx)
+SEC("tracepoint/raw_syscalls/sys_enter")
+int io_enter_event(struct trace_event_raw_sys_enter *ctx)
 {
-	struct pt_regs regs = {}, *caller = (void *)ctx->di;
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(current_task());
 
-	bpf_probe_read_kernel(&regs, sizeof(regs), caller);
-	return io_enter(&regs, regs.orig_ax);
+	if (!io_wanted(ctx->id))
+		return 0;
+	return io_enter(regs, ctx->id, bpf_ktime_get_ns());
 }
 
-SEC("kretprobe/io")
-int io_kretprobe(struct pt_regs *ctx)
+SEC("tracepoint/raw_syscalls/sys_exit")
+int io_exit_event(struct trace_event_raw_sys_exit *ctx)
 {
-	return io_leave(ctx->ax);
+	if (!io_known(ctx->id))
+		return 0;
+	return io_leave(ctx->ret, 0);
 }
-#endif
 
 /*
  * Read once after the attachment: threads that are off the CPU in a call on a

@@ -3,6 +3,8 @@
  * lifecycle: threads come, take other names, run other programs, go. Recorded
  * for the whole host whatever the filters say: a waker has a name, too.
  */
+#include "call.bpf.h"
+#include "counters.bpf.h"
 #include "filter.bpf.h"
 #include "thread.bpf.h"
 
@@ -165,6 +167,37 @@ static __always_inline __u64 run_time(struct task_struct *task, __u64 now)
 	return exact > sum ? exact : sum;
 }
 
+/*
+ * From 7.0 on both programs below are attached, since each can be passed over:
+ * that of the typed tracepoint while a thread is preempted in it, the other one
+ * while a thread is preempted in a system call on a map (bpf_prog_active).
+ */
+struct exit_key {
+	__u64 start;
+	__u64 tid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct exit_key);
+	__type(value, __u8);
+} exits_told SEC(".maps");
+
+/* Whether the other one of them has told of this task's end. */
+static __always_inline bool exit_is_told(struct task_struct *task)
+{
+	struct exit_key key = {
+		.start = task->start_time,
+		.tid = task->pid,
+	};
+	__u8 told = 1;
+
+	return kernel_version >= (7 << 16) &&
+	       bpf_map_update_elem(&exits_told, &key, &told, BPF_NOEXIST) ==
+		       -EEXIST;
+}
+
 /* A task ends. */
 static __always_inline int exited(struct task_struct *task)
 {
@@ -175,6 +208,8 @@ static __always_inline int exited(struct task_struct *task)
 	struct ktape_wire_exit *exit = &message.exit;
 	__u64 key;
 
+	if (exit_is_told(task))
+		return 0;
 	exit->time = bpf_ktime_get_ns();
 	exit->start = task->start_time;
 	exit->run = run_time(task, exit->time);
@@ -187,6 +222,10 @@ static __always_inline int exited(struct task_struct *task)
 	exit->uid = BPF_CORE_READ(task, real_cred, uid.val);
 	copy_comm(&exit->comm0, &exit->comm1, task);
 	send_definition(&message.item, KTAPE_WIRE_EXIT, sizeof(*exit));
+	counters_exit(task, exit->time);
+	/* After the stop it is told as it stood then. */
+	if (!stopped())
+		forget_call();
 	if (filter_targets) {
 		/* Its number may come back as another thread or process. */
 		key = (__u64)task->pid << 1 | 1;

@@ -291,13 +291,17 @@ out:
 }
 
 /*
- * struct syscall_trace_enter behind the pointer to the registers: the number at
- * 8, the arguments from 16 on. Calls of the 32-bit table are not traced there
- * (arch_trace_is_compat_syscall()).
+ * Of each call its own tracepoint, or that of all calls: both have the number
+ * at 8, and the arguments (the result) from 16 on. Only the second tells of
+ * calls of the 32-bit table, too.
  */
 SEC("tracepoint/syscalls/sys_enter_futex")
 int futex_enter(__u64 *ctx)
 {
+#if defined(__TARGET_ARCH_x86)
+	if (in_compat_call(current_task()))
+		return 0;
+#endif
 	return enter((__u32)ctx[1], ctx[2], ctx[3], ctx[4], ctx[5], ctx[6]);
 }
 
@@ -307,15 +311,14 @@ int futex_exit(__u64 *ctx)
 	return leave_futex(ctx[2]);
 }
 
-/* For hosts without those: every system call of the host passes here. */
-SEC("tp_btf/sys_enter")
-int futex_enter_any(__u64 *ctx)
+static __always_inline bool is_futex(__u32 nr)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-	__u32 nr = ctx[1];
+	return nr == NR_FUTEX || nr == NR_FUTEX_WAIT || nr == NR_FUTEX_WAITV;
+}
 
-	if (nr != NR_FUTEX && nr != NR_FUTEX_WAIT && nr != NR_FUTEX_WAITV)
-		return 0;
+/* One of them is entered. */
+static __noinline int futex_enter_call(struct pt_regs *regs, __u32 nr)
+{
 #if defined(__TARGET_ARCH_x86)
 	if (in_compat_call(current_task()))
 		return 0;
@@ -326,9 +329,20 @@ int futex_enter_any(__u64 *ctx)
 #endif
 }
 
+/* For hosts without those: every system call of the host passes here. */
+SEC("tp_btf/sys_enter")
+int futex_enter_any(__u64 *ctx)
+{
+	if (!is_futex(ctx[1]))
+		return 0;
+	return futex_enter_call((struct pt_regs *)ctx[0], ctx[1]);
+}
+
 SEC("tp_btf/sys_exit")
 int futex_exit_any(__u64 *ctx)
 {
+	if (!is_futex(REGS_SYSCALL((struct pt_regs *)ctx[0])))
+		return 0;
 	return leave_futex(ctx[1]);
 }
 

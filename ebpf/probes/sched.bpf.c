@@ -99,6 +99,19 @@ static __always_inline void end_wait(struct cpu_state *cpu,
 	thread->on_ts = now;
 }
 
+/* Whether a thread is seen to return to user mode: see rseq_update(). */
+static __always_inline bool return_is_seen(struct cpu_state *cpu,
+					   struct task_struct *task)
+{
+	if (!cpu->sees_returns || !bpf_core_field_exists(task->rseq))
+		return false;
+#if defined(KTAPE_OLD_KERNEL)
+	return BPF_CORE_READ(task, rseq);
+#else
+	return task->rseq;
+#endif
+}
+
 /*
  * A long wait that nobody foresaw has no user stack, and cannot be walked when
  * it ends: the memory of the other thread is still the current one then. But
@@ -109,11 +122,9 @@ static __always_inline bool late_wait(struct cpu_state *cpu,
 				      struct thread_state *thread,
 				      struct task_struct *task, __u64 now)
 {
-	if (!cpu->sees_returns || thread->ustack || thread->has_late ||
-	    thread->state == KTAPE_OFF_CPU_STATE_NEW)
-		return false;
-	/* Of a thread that is not registered no return is seen. */
-	if (!bpf_core_field_exists(task->rseq) || !BPF_CORE_READ(task, rseq))
+	if (thread->ustack || thread->has_late ||
+	    thread->state == KTAPE_OFF_CPU_STATE_NEW ||
+	    !return_is_seen(cpu, task))
 		return false;
 	fill(&thread->late, thread, task, now);
 	thread->late.cpu = bpf_get_smp_processor_id();
@@ -174,9 +185,12 @@ static __always_inline void take_late_stack(struct cpu_state *cpu,
 	if (!buf)
 		return;
 	cpu->stacks_taken++;
+	/* Where it did not wait itself, nothing is left out. */
 	thread->kstack = intern_kernel_stack(
 		buf, bpf_get_task_stack(task, buf->frames, MAX_FRAMES * 8, 0),
-		0);
+		was_runnable(thread) ||
+				thread->state == KTAPE_OFF_CPU_STATE_NEW ?
+			0 : KTAPE_WIRE_STACK_FLAGS_WAITING);
 	thread->flags |= KTAPE_OFF_CPU_FLAGS_LATE_STACK;
 }
 
@@ -262,8 +276,10 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 		tell_late(cpu, thread, &regs, dead);
 	if (thread->off_ts)
 		arrived_unseen(cpu, thread, prev, now);
-	if (dead)
+	if (dead) {
+		forget_thread(prev);
 		return;
+	}
 	/* Woken before it slept, and not just now: that ended no wait. */
 	if (thread->wake_ts + WAKE_RACE_NS < now)
 		thread->wake_ts = 0;
@@ -287,7 +303,8 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 	at = (at * 0x9e3779b1U) >> 29;
 	thread->place = at;
 	place = &thread->places[at & (PLACES - 1)];
-	if (!will_be_long(cpu, thread, place, now))
+	if (!will_be_long(cpu, thread, place, now,
+			  !user || return_is_seen(cpu, prev)))
 		return;
 	buf = stack_buffer(STACK_SCHED);
 	if (!buf)
@@ -295,7 +312,8 @@ static __always_inline void leave(void *ctx, struct cpu_state *cpu,
 	cpu->stacks_taken++;
 	thread->kstack = intern_kernel_stack(
 		buf, bpf_get_stack(ctx, buf->frames, MAX_FRAMES * 8, 0),
-		KTAPE_WIRE_STACK_FLAGS_PROGRAM);
+		KTAPE_WIRE_STACK_FLAGS_PROGRAM |
+			(raw ? KTAPE_WIRE_STACK_FLAGS_LEAVING : 0));
 	if (user)
 		thread->ustack = intern_user_stack(buf, regs.ip, regs.sp,
 						   regs.fp);

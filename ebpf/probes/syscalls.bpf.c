@@ -3,6 +3,7 @@
  * syscalls: exact counts and times per process and system call, added up here
  * and read by the recorder every second; single facts only for slow calls.
  */
+#include "call.bpf.h"
 #include "filter.bpf.h"
 #include "stack.bpf.h"
 #include "thread.bpf.h"
@@ -15,9 +16,11 @@ const volatile bool syscalls_stacks = true;
 
 #define BUCKETS 40	/* log2 of nanoseconds: up to 18 minutes */
 
+/* Of a process on a CPU: what only one CPU adds to needs no atomic adds. */
 struct call_key {
 	__u32 tgid;
 	__u32 nr;
+	__u32 cpu;
 };
 
 struct call_totals {
@@ -29,11 +32,12 @@ struct call_totals {
 };
 
 /*
- * One copy per CPU, so that no add is lost. Rows are made when a process first
- * makes a call; the recorder removes those of processes that ended.
+ * Rows are made when a process first makes a call on a CPU; the recorder
+ * removes those of processes that ended, and makes room for several CPUs. Not a
+ * per-CPU map, whose lookup takes twice as long.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct call_key);
@@ -46,66 +50,11 @@ struct {
  * all rows are allocated beforehand.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
 	__type(key, struct call_key);
 	__type(value, struct call_totals);
 } more_calls SEC(".maps");
-
-/* The call that a thread is in. */
-struct call_state {
-	__u64 start;	/* 0: in none that was seen to begin */
-	__u32 nr;
-	__u32 arg0;
-};
-
-#if defined(KTAPE_OLD_KERNEL)
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, __u32);
-	__type(value, struct call_state);
-} in_call SEC(".maps");
-
-static __always_inline struct call_state *call_of_current(bool create)
-{
-	static const struct call_state none;
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct call_state *state;
-
-	state = bpf_map_lookup_elem(&in_call, &tid);
-	if (state || !create)
-		return state;
-	bpf_map_update_elem(&in_call, &tid, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&in_call, &tid);
-}
-
-static __always_inline struct call_state *call_of(struct task_struct *task)
-{
-	__u32 tid = task->pid;
-
-	return bpf_map_lookup_elem(&in_call, &tid);
-}
-#else
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct call_state);
-} in_call SEC(".maps");
-
-static __always_inline struct call_state *call_of_current(bool create)
-{
-	return bpf_task_storage_get(&in_call, current_task(), NULL,
-				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE :
-				    0);
-}
-
-static __always_inline struct call_state *call_of(struct task_struct *task)
-{
-	return bpf_task_storage_get(&in_call, task, NULL, 0);
-}
-#endif
 
 static __always_inline __u32 log2_of(__u64 value)
 {
@@ -133,7 +82,11 @@ static __always_inline struct call_totals *totals_of(struct cpu_state *cpu,
 						     __u32 tgid, __u32 nr)
 {
 	static const struct call_totals none;
-	struct call_key key = { .tgid = tgid, .nr = nr };
+	struct call_key key = {
+		.tgid = tgid,
+		.nr = nr,
+		.cpu = bpf_get_smp_processor_id(),
+	};
 	struct call_totals *totals;
 
 	cpu->counters[KTAPE_SYSCALL_COUNT].produced++;
@@ -154,8 +107,8 @@ static __always_inline struct call_totals *totals_of(struct cpu_state *cpu,
 	return totals;
 }
 
-/* The current task enters the kernel for call `nr`. */
-static __always_inline int enter_call(__u32 nr, __u32 arg0)
+/* The current task enters the kernel for call `nr`: when, 0 if unrecorded. */
+static __always_inline __u64 enter_call(__u32 nr, __u32 arg0)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct call_totals *totals;
@@ -192,11 +145,11 @@ static __always_inline int enter_call(__u32 nr, __u32 arg0)
 	call->nr = nr;
 	call->arg0 = arg0;
 	call->start = bpf_ktime_get_ns();
-	return 0;
+	return call->start;
 }
 
-/* The call of the current task returns `ret`. */
-static __always_inline int leave_call(__s64 ret)
+/* The call of the current task returns `ret`: when, 0 if it is not counted. */
+static __always_inline __u64 leave_call(__s64 ret)
 {
 	struct call_state *call = call_of_current(false);
 	struct ktape_syscall_slow *fact;
@@ -255,25 +208,30 @@ static __always_inline int leave_call(__s64 ret)
 		}
 	}
 	call->start = 0;
-	return 0;
+	return now;
+}
+
+static __always_inline __u32 first_arg(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return regs->di;
+#else
+	return regs->regs[0];
+#endif
 }
 
 SEC("tp_btf/sys_enter")
 int sys_enter(__u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-
-#if defined(__TARGET_ARCH_x86)
-	return enter_call(ctx[1], regs->di);
-#else
-	return enter_call(ctx[1], regs->regs[0]);
-#endif
+	enter_call(ctx[1], first_arg((struct pt_regs *)ctx[0]));
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int sys_exit(__u64 *ctx)
 {
-	return leave_call(ctx[1]);
+	leave_call(ctx[1]);
+	return 0;
 }
 
 /*
@@ -283,25 +241,18 @@ int sys_exit(__u64 *ctx)
  * back, the calls of all other threads there would be missed, in a storm of
  * calls up to a third of them. What perf hands on is not preempted.
  */
-struct trace_event_raw_sys_enter {
-	long id;
-	unsigned long args[6];
-} CORE;
-
-struct trace_event_raw_sys_exit {
-	long ret;
-} CORE;
-
 SEC("tracepoint/raw_syscalls/sys_enter")
 int sys_enter_event(struct trace_event_raw_sys_enter *ctx)
 {
-	return enter_call(ctx->id, ctx->args[0]);
+	enter_call(ctx->id, ctx->args[0]);
+	return 0;
 }
 
 SEC("tracepoint/raw_syscalls/sys_exit")
 int sys_exit_event(struct trace_event_raw_sys_exit *ctx)
 {
-	return leave_call(ctx->ret);
+	leave_call(ctx->ret);
+	return 0;
 }
 
 /* The calls that have not returned, as far as they are slow by now. */

@@ -8,6 +8,7 @@
  * state run in whatever context the packet came in, so the current task says
  * nothing there, but for those that only a system call makes.
  */
+#include "open_file.bpf.h"
 #include "tcp_rows.bpf.h"
 #include "tcp_walks.bpf.h"
 
@@ -53,11 +54,13 @@ static __always_inline void tcp_change(struct tcp_stay *stay,
 	bool child = old == TCP_LISTEN && new == TCP_SYN_RECV;
 	struct tcp_socket *socket = tcp_socket_of(sk);
 	__u64 key = (__u64)sk;
+	bool missed = false;
 
 	if (child || old == TCP_CLOSE) {
 		/* Another socket had this address: its end was missed. */
-		if (socket && socket->wanted && socket->state != TCP_LISTEN)
-			tcp_lose(stay, KTAPE_TCP_CONNECTION);
+		if (socket && socket->wanted && !socket->told &&
+		    socket->state != TCP_LISTEN)
+			lose_shared_fact(stay->cpu, KTAPE_TCP_CONNECTION);
 		socket = tcp_socket_new(sk, stay, old);
 		if (socket)
 			socket->birth = socket->since = stay->now;
@@ -66,11 +69,15 @@ static __always_inline void tcp_change(struct tcp_stay *stay,
 		if (socket && old != TCP_SYN_SENT && old != TCP_SYN_RECV)
 			socket->flags |=
 				KTAPE_TCP_CONNECTION_FLAGS_ESTABLISHED;
+		if (socket && tcp_is_late(sk, old)) {
+			socket->birth = socket->since = stay->now;
+			missed = true;
+		}
 	}
 	if (!socket) {
-		tcp_lose(stay, KTAPE_TCP_STATE);
+		lose_shared_fact(stay->cpu, KTAPE_TCP_STATE);
 		if (new == TCP_CLOSE)
-			tcp_lose(stay, KTAPE_TCP_CONNECTION);
+			lose_shared_fact(stay->cpu, KTAPE_TCP_CONNECTION);
 		return;
 	}
 	if (child) {
@@ -89,10 +96,10 @@ static __always_inline void tcp_change(struct tcp_stay *stay,
 	/* The clone of a listener still has the listener's addresses. */
 	if (!child)
 		tcp_name(stay, sk, socket);
-	if (socket->state != old) {
+	if (missed || socket->state != old) {
 		socket->flags |= KTAPE_TCP_CONNECTION_FLAGS_MISSED;
 		if (socket->wanted)
-			tcp_lose(stay, KTAPE_TCP_STATE);
+			lose_shared_fact(stay->cpu, KTAPE_TCP_STATE);
 	}
 	if (socket->wanted)
 		tcp_tell_state(stay, socket, old, new);
@@ -104,14 +111,17 @@ static __always_inline void tcp_change(struct tcp_stay *stay,
 		tcp_tell(stay, sk, socket, stay->now, old, false);
 	if (old != TCP_LAST_ACK && old != TCP_LISTEN)
 		bpf_map_update_elem(&tcp_aborted, &key, socket, BPF_ANY);
+	/*
+	 * In an interrupt of a program that changes the same part of the map,
+	 * the kernel refuses to delete (htab_lock_bucket()).
+	 */
+	socket->told = true;
 	bpf_map_delete_elem(&tcp_sockets, &key);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int tcp_set_state(__u64 *ctx)
+static __always_inline int tcp_changed(struct sock___tcp *sk, __u8 old,
+				       __u8 new)
 {
-	struct sock___tcp *sk = (void *)ctx[0];
-	__u8 old = ctx[1], new = ctx[2];
 	struct tcp_stay stay;
 
 	if (old == new || stopped() || !tcp_is(sk) || !tcp_enter(&stay))
@@ -119,6 +129,19 @@ int tcp_set_state(__u64 *ctx)
 	tcp_change(&stay, sk, old, new);
 	tcp_leave(&stay);
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int tcp_set_state(__u64 *ctx)
+{
+	return tcp_changed((void *)ctx[0], ctx[1], ctx[2]);
+}
+
+/* From 7.0 on, where that can be preempted: see syscalls.bpf.c. */
+SEC("tracepoint/sock/inet_sock_set_state")
+int tcp_set_state_event(struct trace_event_raw_inet_sock_set_state___tcp *ctx)
+{
+	return tcp_changed((void *)ctx->skaddr, ctx->oldstate, ctx->newstate);
 }
 
 /* Why something is sent again: see tcp_retransmit_kind in the schema. */
@@ -176,7 +199,8 @@ static __always_inline void tcp_again(struct tcp_stay *stay,
 
 	if (!tcp_known(stay, sk, &known))
 		return;
-	fact = tcp_reserve(stay, KTAPE_TCP_RETRANSMIT, sizeof(*fact));
+	fact = reserve_shared_fact(stay->cpu, KTAPE_TCP_RETRANSMIT,
+				   sizeof(*fact));
 	if (!fact)
 		return;
 	cb = (void *)__builtin_preserve_access_index(&skb->cb);
@@ -235,9 +259,10 @@ int tcp_retransmit_synack(__u64 *ctx)
 	if (!tcp_known(&stay, listener, &known))
 		goto out;
 	tcp_addresses(&request->__req_common, &local, &remote);
-	from = tcp_intern(stay.depth, &local);
-	to = tcp_intern(stay.depth, &remote);
-	fact = tcp_reserve(&stay, KTAPE_TCP_RETRANSMIT, sizeof(*fact));
+	from = tcp_intern(stay.place, &local);
+	to = tcp_intern(stay.place, &remote);
+	fact = reserve_shared_fact(stay.cpu, KTAPE_TCP_RETRANSMIT,
+				   sizeof(*fact));
 	if (!fact)
 		goto out;
 	__builtin_memset(fact, 0, sizeof(*fact));
@@ -345,10 +370,10 @@ static __always_inline void tcp_rst(struct tcp_stay *stay,
 		if (tcp_filtered() || !skb)
 			return;
 		tcp_packet_addresses(skb, &local, &remote);
-		known.local = tcp_intern(stay->depth, &local);
-		known.remote = tcp_intern(stay->depth, &remote);
+		known.local = tcp_intern(stay->place, &local);
+		known.remote = tcp_intern(stay->place, &remote);
 	}
-	fact = tcp_reserve(stay, KTAPE_TCP_RESET, sizeof(*fact));
+	fact = reserve_shared_fact(stay->cpu, KTAPE_TCP_RESET, sizeof(*fact));
 	if (!fact)
 		return;
 	fact->time = stay->now;
@@ -400,13 +425,16 @@ int tcp_receive_reset(__u64 *ctx)
 	return 0;
 }
 
-/* accept(2) gives the current thread a socket. */
+/* accept(2) gives the current thread a socket, of whatever kind. */
 static __always_inline void tcp_accepted(struct sock___tcp *sk)
 {
 	struct tcp_socket *socket;
 	struct tcp_stay stay;
+	__u16 family;
 
-	if (!sk || stopped() || !tcp_is(sk) || !tcp_enter(&stay))
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if ((family != AF_INET && family != AF_INET6) || !tcp_is(sk) ||
+	    stopped() || !tcp_enter(&stay))
 		return;
 	socket = tcp_socket_of(sk);
 	if (!socket) {
@@ -423,58 +451,52 @@ static __always_inline void tcp_accepted(struct sock___tcp *sk)
 	tcp_leave(&stay);
 }
 
-SEC("fexit/inet_csk_accept")
-int tcp_accept_fexit(__u64 *ctx)
+/*
+ * Where accept(2) ties the connection to the new file (sock_graft() of
+ * include/net/sock.h), with CONFIG_SECURITY_NETWORK. Not the return of
+ * inet_csk_accept(): it waits, and a kretprobe loses the returns of all but
+ * twice as many threads as there are CPUs. It is called with softirqs off, so
+ * that no program here is preempted.
+ */
+SEC("fentry/security_sock_graft")
+int tcp_graft_fentry(__u64 *ctx)
 {
-	__u64 sk = 0;
-
-#if defined(KTAPE_OLD_KERNEL)
-	/* Until 6.9 it had four arguments; bpf_get_func_ret() came in 5.17. */
-	sk = ctx[4];
-#else
-	bpf_get_func_ret(ctx, &sk);
-#endif
-	tcp_accepted((void *)sk);
+	tcp_accepted((void *)ctx[0]);
 	return 0;
 }
 
-SEC("kretprobe/inet_csk_accept")
-int tcp_accept_kretprobe(struct pt_regs *ctx)
+SEC("kprobe/security_sock_graft")
+int tcp_graft_kprobe(struct pt_regs *ctx)
 {
 #if defined(__TARGET_ARCH_x86)
-	tcp_accepted((void *)ctx->ax);
+	tcp_accepted((void *)ctx->di);
 #else
 	tcp_accepted((void *)ctx->regs[0]);
 #endif
 	return 0;
 }
 
-/* The return of the system calls accept and accept4: a file descriptor. */
-SEC("tracepoint/syscalls/sys_exit_accept4")
-int tcp_accept_call(struct syscall_exit_args *ctx)
-{
-	struct task_struct___tcp *task = (void *)current_task();
-	struct file___tcp **files, *file = NULL;
-	struct fdtable___tcp *fdt;
-	struct socket___tcp *socket;
-	struct sock___tcp *sk;
-	__s64 fd = ctx->ret;
-	__u16 family;
+const volatile bool tcp_accept = true;	/* owners are who accepts */
 
-	if (fd < 0 || stopped())
+/* The system calls accept and accept4 return a file descriptor. */
+static __noinline int tcp_accept_returned(__s64 ret)
+{
+	struct socket___tcp *socket;
+	struct file___tcp *file;
+
+	if (ret < 0 || stopped())
 		return 0;
-	fdt = BPF_CORE_READ(task, files, fdt);
-	files = BPF_CORE_READ(fdt, fd);
-	if ((__u64)fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	file = open_file(current_task(), ret);
 	if (!file ||
 	    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
 	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family == AF_INET || family == AF_INET6)
-		tcp_accepted(sk);
+	tcp_accepted(BPF_CORE_READ(socket, sk));
 	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept4")
+int tcp_accept_call(struct syscall_exit_args *ctx)
+{
+	return tcp_accept_returned(ctx->ret);
 }

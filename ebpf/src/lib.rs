@@ -1,6 +1,6 @@
 //! The kernel programs of ktape, as committed objects.
 //!
-//! The sources are probes/*.bpf.c; `cargo xtask bpf` compiles them into one object per
+//! The sources are probes/*.bpf.c and shared/*.bpf.c; `cargo xtask bpf` compiles them into one object per
 //! architecture, so that they share their maps, and for x86-64 a second one for kernels before 5.17.
 //! Users need no clang; `cargo xtask bpf --check` proves that objects and sources agree.
 #![forbid(unsafe_code)]

@@ -29,6 +29,9 @@ pub(crate) fn run(_: &Args) -> Result<ExitCode> {
         match &available.result {
             Ok(points) => {
                 let _ = writeln!(text, "    here       yes: {}", points.join(", "));
+                for missing in &available.missing {
+                    let _ = writeln!(text, "    without    {missing}");
+                }
             }
             Err(reason) => {
                 let _ = writeln!(text, "    here       no: {reason}");

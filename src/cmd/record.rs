@@ -6,8 +6,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_analyze::query::cpu_range;
 use ktape_capture::{
     DEFAULT_RING_BYTES, End, Ended, KnobKind, Options, Output, ProbeChoice, Progress, Summary,
-    Targets, probes, units,
+    Targets, WAYS, probes, units,
 };
+use ktape_format::schema::{Class, Desc, by_name};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -90,6 +91,9 @@ pub(crate) struct Args {
     /// Have the kernel count how often each of its programs runs and how long; `ktape info` shows it
     #[arg(long)]
     bpf_stats: bool,
+    /// Attach in none of these ways, the next one in their place: to compare them
+    #[arg(long, value_delimiter = ',', value_name = "WAYS", hide = true, value_parser = WAYS)]
+    without: Vec<String>,
     /// Say nothing but errors
     #[arg(short = 'q', long)]
     quiet: bool,
@@ -206,6 +210,7 @@ fn options(args: Args) -> Result<Options> {
             not_comm: args.not_comm,
         },
         bpf_stats: args.bpf_stats,
+        without: args.without,
         command: args.command,
         system_wide: args.all_cpus,
         ring_bytes: ring as u32,
@@ -391,13 +396,12 @@ fn print_summary(summary: &Summary, options: &Options) {
             eprintln!("ktape:   {:<16} {:>12}", outcome.record, outcome.recorded);
         }
         if outcome.lost > 0 {
-            // One row stands for many of them.
-            let calls = outcome.record == "syscall_count";
+            let sums = by_name(outcome.record).and_then(|desc| desc.sums);
             eprintln!(
                 "ktape:   LOST {} of {} {} ({:.1} %): {}",
                 outcome.lost,
                 outcome.produced,
-                if calls { "system calls" } else { outcome.record },
+                sums.map_or(outcome.record, |sums| sums.unit),
                 outcome.lost as f64 * 100.0 / outcome.produced as f64,
                 remedy(outcome.record)
             );
@@ -411,17 +415,17 @@ fn print_summary(summary: &Summary, options: &Options) {
 }
 
 /// What loses less of a record.
-fn remedy(record: &str) -> &'static str {
-    match record {
-        // They are added up in a map and go through no ring.
-        "syscall_count" => "the kernel's map of calls was full; a filter loses less",
-        _ if is_fact(record) => "a larger ring (-m) or a filter loses less",
-        _ => "some stacks or names are missing; a filter loses less",
+fn remedy(record: &str) -> String {
+    match by_name(record) {
+        Some(Desc { sums: Some(sums), .. }) => {
+            format!("the kernel's {} was full; a filter loses less", sums.table)
+        }
+        _ if is_fact(record) => "a larger ring (-m) or a filter loses less".to_owned(),
+        _ => "some stacks or names are missing; a filter loses less".to_owned(),
     }
 }
 
 fn is_fact(record: &str) -> bool {
-    use ktape_format::schema::{Class, by_name};
     by_name(record).is_some_and(|desc| desc.class == Class::Fact)
 }
 

@@ -41,34 +41,81 @@ pub fn workload(name: &str) -> PathBuf {
 /// Where Debian puts the sources of Go packages.
 const GO_PATH: &str = "/usr/share/gocode";
 
-/// Compiles a workload in Go (`workloads/<name>.go`) with the packages of Debian, unless that was done
-/// since it changed.
-pub fn go_workload(name: &str, package: &str, of: &str) -> Result<PathBuf, NotRun> {
-    needs_program("go", "golang-go")?;
-    if !Path::new(GO_PATH).join("src").join(package).is_dir() {
-        return Err(NotRun(format!("{package} is not installed (Debian package {of})")));
+/// A Go compiler with the packages that it compiles.
+pub struct Go {
+    name: &'static str,
+    program: PathBuf,
+    path: PathBuf,
+    root: Option<PathBuf>,
+}
+
+impl Go {
+    /// Those of this host's Debian.
+    pub fn of_host() -> Result<Go, NotRun> {
+        needs_program("go", "golang-go")?;
+        Ok(Go { name: "go", program: "go".into(), path: GO_PATH.into(), root: None })
     }
-    let source = sources().join(name).with_extension("go");
-    let folder = profile_folder().join("workloads");
-    std::fs::create_dir_all(&folder).expect("the target folder is writable");
-    let program = folder.join(format!("{name}-go"));
-    let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
-    if changed(&program).is_ok_and(|built| built > changed(&source).expect("a source")) {
-        return Ok(program);
+
+    /// The newest ones, fetched once by `workloads/newest-go.sh`.
+    pub fn newest() -> Result<Go, NotRun> {
+        let folder = profile_folder().join("workloads").join("newest-go");
+        let fetched = Command::new("sh")
+            .arg(sources().join("newest-go.sh"))
+            .arg(&folder)
+            .output()
+            .map_err(|error| NotRun(format!("newest-go.sh: {error}")))?;
+        if !fetched.status.success() {
+            let said = String::from_utf8_lossy(&fetched.stderr);
+            let last = said.lines().last().unwrap_or_default();
+            return Err(NotRun(format!("newest-go.sh cannot fetch the newest Go: {last}")));
+        }
+        let root = folder.join("go");
+        Ok(Go {
+            name: "newest-go",
+            program: root.join("bin").join("go"),
+            path: folder.join("gocode"),
+            root: Some(root),
+        })
     }
-    let fresh = folder.join(format!("{name}-go.{}", std::process::id()));
-    let compiled = Command::new("go")
-        .args(["build", "-o"])
-        .args([&fresh, &source])
-        .env("GO111MODULE", "off")
-        .env("GOPATH", GO_PATH)
-        .env("GOFLAGS", "")
-        .env("GOCACHE", folder.join("go-cache"))
-        .status()
-        .expect("go runs");
-    assert!(compiled.success(), "{} does not compile", source.display());
-    std::fs::rename(&fresh, &program).expect("the target folder is writable");
-    Ok(program)
+
+    /// Compiles a workload (`workloads/<name>.go`), which imports `package`, unless that was done since
+    /// it changed. `stripped`: without symbols and debug information.
+    pub fn compile(&self, name: &str, package: &str, stripped: bool) -> Result<PathBuf, NotRun> {
+        if !package.is_empty() && !self.path.join("src").join(package).is_dir() {
+            return Err(NotRun(format!("{package} is not in {}", self.path.display())));
+        }
+        let source = sources().join(name).with_extension("go");
+        let folder = profile_folder().join("workloads");
+        std::fs::create_dir_all(&folder).expect("the target folder is writable");
+        let kind = if stripped { "-stripped" } else { "" };
+        let program = folder.join(format!("{name}-{}{kind}", self.name));
+        let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
+        if changed(&program).is_ok_and(|built| built > changed(&source).expect("a source")) {
+            return Ok(program);
+        }
+        let fresh = folder.join(format!("{name}-{}.{}", self.name, std::process::id()));
+        let mut command = Command::new(&self.program);
+        command.arg("build");
+        if stripped {
+            command.args(["-ldflags", "-s -w"]);
+        }
+        if let Some(root) = &self.root {
+            command.env("GOROOT", root);
+        }
+        let compiled = command
+            .arg("-o")
+            .args([&fresh, &source])
+            .env("GO111MODULE", "off")
+            .env("GOTOOLCHAIN", "local")
+            .env("GOPATH", &self.path)
+            .env("GOFLAGS", "")
+            .env("GOCACHE", folder.join(format!("{}-cache", self.name)))
+            .status()
+            .expect("go runs");
+        assert!(compiled.success(), "{} does not compile", source.display());
+        std::fs::rename(&fresh, &program).expect("the target folder is writable");
+        Ok(program)
+    }
 }
 
 /// The lines that a workload printed, each split at blanks, those that start with `what` only.

@@ -4,7 +4,7 @@ use ktape_format::{State, Trace, verify};
 use ktape_tests::facts::{number, off_by, report, rows_where};
 use ktape_tests::samples;
 use ktape_tests::workload::{lines, number as parse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn each_is_whole_small_and_told_of() {
@@ -108,9 +108,15 @@ fn the_requests_of_h2load_are_streams_of_both_ends() {
 
 #[test]
 fn the_calls_of_grpc_have_their_methods_and_statuses() {
-    let counts = samples::counts("grpc");
+    grpc("grpc", "plaintext");
+    grpc("grpc-tls", "go");
+}
+
+#[track_caller]
+fn grpc(sample: &str, source: &str) {
+    let counts = samples::counts(sample);
     let of = |what: &str| parse(&lines(&counts, what)[0][1]);
-    let answer = report(&samples::path("grpc"), &["h2", "--by", "method"]);
+    let answer = report(&samples::path(sample), &["h2", "--by", "method"]);
     let failed = lines(&counts, "status").iter().map(|words| parse(&words[2])).sum();
     for (method, streams, resets, not_ok) in [
         ("Unary", of("unary"), 0, 0),
@@ -130,6 +136,8 @@ fn the_calls_of_grpc_have_their_methods_and_statuses() {
         let found = rows_where(&answer, "grpc_statuses", "code", &json!(parse(&words[1])));
         assert_eq!(number(found[0], "count"), 2 * parse(&words[2]), "status {}", words[1]);
     }
+    let answer = report(&samples::path(sample), &["h2", "--by", "connection"]);
+    assert_eq!(rows_where(&answer, "connections", "source", &json!(source)).len(), 2, "{answer}");
 }
 
 #[test]
@@ -201,6 +209,24 @@ fn commits_wait_for_the_log() {
 }
 
 #[test]
+fn clients_and_server_see_the_same_connections() {
+    let tcp = report(&samples::path("commits"), &["tcp", "--by", "process"]);
+    let of = |comm: &str| rows_where(&tcp, "processes", "comm", &json!(comm))[0].clone();
+    let (client, server) = (of("pgbench"), of("postgres"));
+    // One for each client, and one that asks how many rows there are.
+    assert_eq!((number(&client, "active"), number(&client, "passive")), (5, 0));
+    assert_eq!((number(&server, "active"), number(&server, "passive")), (0, 5));
+    // A FIN counts as a byte received.
+    for (from, to) in [(&client, &server), (&server, &client)] {
+        let (sent, received) = (number(from, "sent_bytes"), number(to, "received_bytes"));
+        assert!((sent..=sent + 5).contains(&received), "{sent} bytes sent, {received} received");
+    }
+    let locks = report(&samples::path("commits"), &["locks"]);
+    assert!(number(&locks["summary"], "count") > 0);
+    assert_eq!(number(&locks["summary"], "open_count"), 0);
+}
+
+#[test]
 fn what_the_path_lost_was_sent_again() {
     let path = samples::path("tcp");
     let counts = samples::counts("tcp");
@@ -221,7 +247,7 @@ fn what_the_path_lost_was_sent_again() {
         rows.next().unwrap_or_else(|| panic!("{who} has no connection that is {outcome}")).clone()
     };
     let (client, server) = (of("client", "closed"), of("server", "closed"));
-    let first = number(&client, "sent_bytes") - number(&client, "retransmitted_bytes");
+    let first = number(&client, "sent_bytes") - number(&client, "lifetime_retransmitted_bytes");
     assert_eq!(first, after("client", "sent"));
     // A FIN counts as a byte.
     assert_eq!(number(&server, "received_bytes"), after("client", "sent") + 1);
@@ -271,4 +297,54 @@ fn page_faults_are_as_many_as_the_kernel_told_the_process() {
             .unwrap_or_else(|| panic!("no {function} in {by_stack:#}"));
         assert_eq!(number(row, key), parse(&lines(&counts, part)[0][2]), "{row}");
     }
+}
+
+#[test]
+fn allocations_are_as_many_as_the_program_made() {
+    let counts = samples::counts("heap");
+    let answer = report(&samples::path("heap"), &["mem", "--by", "heap"]);
+    let stacks = answer["stacks"].as_array().expect("stacks");
+    for function in ["leak_some", "churn_calloc", "grow", "align", "work"] {
+        let words = &lines(&counts, function)[0];
+        let below = |row: &&Value| {
+            row["stack"].as_str().is_some_and(|stack| stack.ends_with(&format!(";{function}")))
+        };
+        let sum =
+            |key: &str| -> u64 { stacks.iter().filter(below).map(|row| number(row, key)).sum() };
+        let told = |at: usize| parse(&words[at]);
+        assert_eq!(sum("allocations"), told(1), "{function}");
+        assert_eq!(sum("allocated_bytes"), told(2), "{function}");
+        assert_eq!(sum("live_blocks"), told(1) - told(3), "{function}");
+        assert_eq!(sum("live_bytes"), told(2) - told(4), "{function}");
+    }
+}
+
+#[test]
+fn names_of_files_churn_through_the_memory_of_the_kernel() {
+    let answer = report(&samples::path("churn"), &["mem", "--by", "site"]);
+    let sites = answer["sites"].as_array().expect("sites");
+    let most = |what: &str| -> u64 {
+        let of = sites.iter().filter(|row| row["what"] == json!(what));
+        of.map(|row| number(row, "count")).max().unwrap_or(0)
+    };
+    // A name for each of 1009 files that is made and removed.
+    assert!(most("cache_alloc") >= 2 * 1009, "{answer:#}");
+    assert!(most("cache_free") >= 2 * 1009, "{answer:#}");
+}
+
+#[test]
+fn counters_are_those_that_the_kernel_told_the_parent() {
+    let counts = samples::counts("counters");
+    let child = &lines(&counts, "child")[0];
+    let answer = report(&samples::path("counters"), &["counters", "--pid", &child[1]]);
+    let row = rows_where(&answer, "processes", "pid", &json!(parse(&child[1])))[0];
+    assert_eq!(number(row, "voluntary_switches"), parse(&child[5]), "{row}");
+    assert_eq!(number(row, "involuntary_switches"), parse(&child[6]), "{row}");
+    assert_eq!(number(row, "page_faults"), parse(&child[7]) + parse(&child[8]), "{row}");
+    assert_eq!(number(row, "cpu_time_ns") / 1000, parse(&child[9]), "{row}");
+    assert_eq!(number(row, "cpu_migrations"), parse(&child[10]), "{row}");
+    let by_function = ["counters", "--by", "function", "--event", "page-faults"];
+    let answer = report(&samples::path("counters"), &by_function);
+    let row = rows_where(&answer, "functions", "function", &json!("touch_pages"))[0];
+    assert!(off_by(number(row, "total_count"), parse(&child[2])) <= 25.0, "{row}");
 }

@@ -1,10 +1,13 @@
 // Calls of gRPC-Go within one process, of each kind a prime number, and says how many.
 //
 // Built in GOPATH mode from Debian's golang-google-grpc-dev; no protoc: messages are raw bytes and the
-// service is described by hand. With the argument "tls" the connection is encrypted.
+// service is described by hand. With the argument "tls" the connection is encrypted. With "wait" it makes
+// one call of each kind, says "ready", and goes on when a line comes in. With "load" it makes calls in
+// parallel until its input ends, and says how many.
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,11 +19,13 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
 )
 
@@ -41,8 +46,7 @@ func (raw) Unmarshal(data []byte, v interface{}) error {
 	*v.(*[]byte) = append([]byte(nil), data...)
 	return nil
 }
-func (raw) Name() string   { return "raw" }
-func (raw) String() string { return "raw" }
+func (raw) Name() string { return "raw" }
 
 type handler func(context.Context, []byte) ([]byte, error)
 
@@ -110,12 +114,37 @@ func certificate() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// load calls 16 times in parallel, again and again until there is no more input.
+func load(call func()) {
+	var calls int64
+	for i := 0; i < 16; i++ {
+		go func() {
+			for {
+				call()
+				atomic.AddInt64(&calls, 1)
+			}
+		}()
+	}
+	fmt.Println("ready")
+	began := time.Now()
+	io.Copy(io.Discard, os.Stdin)
+	total := atomic.LoadInt64(&calls)
+	fmt.Printf("calls %d\nrate %.0f\n", total, float64(total)/time.Since(began).Seconds())
+}
+
 func main() {
+	encrypted, wait, endless := false, false, false
+	for _, arg := range os.Args[1:] {
+		encrypted = encrypted || arg == "tls"
+		wait = wait || arg == "wait"
+		endless = endless || arg == "load"
+	}
+	encoding.RegisterCodec(raw{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
-	options := []grpc.ServerOption{grpc.CustomCodec(raw{})}
+	var options []grpc.ServerOption
 	security := grpc.WithInsecure()
-	if len(os.Args) > 1 && os.Args[1] == "tls" {
+	if encrypted {
 		cert := certificate()
 		options = append(options, grpc.Creds(credentials.NewServerTLSFromCert(&cert)))
 		security = grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))
@@ -124,7 +153,7 @@ func main() {
 	server.RegisterService(&service, nil)
 	go server.Serve(listener)
 	conn, err := grpc.Dial(listener.Addr().String(), security, grpc.WithBlock(),
-		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{})))
+		grpc.WithDefaultCallOptions(grpc.CallContentSubtype("raw")))
 	check(err)
 
 	call := func(ctx context.Context, method string, in []byte, want codes.Code) {
@@ -136,34 +165,47 @@ func main() {
 	}
 	background := context.Background()
 	message := make([]byte, size)
-	for i := 0; i < unary; i++ {
-		call(background, "Unary", message, codes.OK)
+	all := func(unary, notFound, aborted, cancelled, chats int) {
+		for i := 0; i < unary; i++ {
+			call(background, "Unary", message, codes.OK)
+		}
+		for i := 0; i < notFound; i++ {
+			call(background, "Fail", []byte{byte(codes.NotFound)}, codes.NotFound)
+		}
+		for i := 0; i < aborted; i++ {
+			call(background, "Fail", []byte{byte(codes.Aborted)}, codes.Aborted)
+		}
+		for i := 0; i < cancelled; i++ {
+			ctx, cancel := context.WithCancel(background)
+			time.AfterFunc(5*time.Millisecond, cancel)
+			call(ctx, "Hang", message, codes.Canceled)
+			cancel()
+		}
+		for i := 0; i < chats; i++ {
+			stream, err := conn.NewStream(background, &service.Streams[0], "/demo.Echo/Chat")
+			check(err)
+			var in []byte
+			for j := 0; j < messages; j++ {
+				check(stream.SendMsg(&message))
+				check(stream.RecvMsg(&in))
+			}
+			check(stream.CloseSend())
+			if err := stream.RecvMsg(&in); err != io.EOF {
+				check(fmt.Errorf("chat: %v", err))
+			}
+		}
 	}
-	for i := 0; i < notFound; i++ {
-		call(background, "Fail", []byte{byte(codes.NotFound)}, codes.NotFound)
+	if endless {
+		load(func() { call(background, "Unary", message, codes.OK) })
+		return
 	}
-	for i := 0; i < aborted; i++ {
-		call(background, "Fail", []byte{byte(codes.Aborted)}, codes.Aborted)
-	}
-	for i := 0; i < cancelled; i++ {
-		ctx, cancel := context.WithCancel(background)
-		time.AfterFunc(5*time.Millisecond, cancel)
-		call(ctx, "Hang", message, codes.Canceled)
-		cancel()
-	}
-	for i := 0; i < chats; i++ {
-		stream, err := conn.NewStream(background, &service.Streams[0], "/demo.Echo/Chat")
+	if wait {
+		all(1, 1, 1, 1, 1)
+		fmt.Println("ready")
+		_, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		check(err)
-		var in []byte
-		for j := 0; j < messages; j++ {
-			check(stream.SendMsg(&message))
-			check(stream.RecvMsg(&in))
-		}
-		check(stream.CloseSend())
-		if err := stream.RecvMsg(&in); err != io.EOF {
-			check(fmt.Errorf("chat: %v", err))
-		}
 	}
+	all(unary, notFound, aborted, cancelled, chats)
 	// The server says GOAWAY, and waits until the client has closed the connection.
 	server.GracefulStop()
 	conn.Close()

@@ -9,7 +9,9 @@
  *   tcp_sockets refused N
  *	N attempts to connect to a port where nobody listens
  *   tcp_sockets queue N
- *	N connections to a listener of backlog 3 that accepts none, for 2.5 s
+ *	N connections to a listener of backlog 3 that accepts none, for 4.5 s:
+ *	SYNs are sent again after 1 s and 3 s at the latest, and counters are
+ *	read every second
  *   tcp_sockets zero BYTES
  *	a server that reads nothing for 1.2 s, then everything
  *   tcp_sockets quiet
@@ -180,7 +182,7 @@ static void full_queue(int many)
 
 	for (at = 0; at < many; at++)
 		connect_to(AF_INET, port, SOCK_NONBLOCK);
-	sleep_us(2500000);
+	sleep_us(4500000);
 	printf("listener %d port %d backlog 3\n", getpid(), port);
 	printf(
 	    "kernel ListenOverflows %llu ListenDrops %llu RetransSegs %llu\n",

@@ -1,6 +1,6 @@
 //! `cargo xtask bpf`: the kernel programs, compiled by one pinned clang.
 //!
-//! All probes/*.bpf.c become one translation unit, so that they share rings, counters, filters and
+//! All probes/*.bpf.c and shared/*.bpf.c become one translation unit, so that they share rings, counters, filters and
 //! the stack dictionary, and so that a new probe needs no list here. The objects are committed:
 //! users need no clang. The flags make the bytes independent of the folder they are built in.
 
@@ -30,12 +30,15 @@ pub fn run(check: bool) -> Result<()> {
 
 fn build(out: &Path, check: bool) -> Result<()> {
     let ebpf = root().join("ebpf");
-    let mut probes: Vec<String> = std::fs::read_dir(ebpf.join("probes"))?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".bpf.c"))
-        .collect();
-    probes.sort();
-    let unit: String = probes.iter().map(|name| format!("#include \"probes/{name}\"\n")).collect();
+    let mut unit = String::new();
+    for folder in ["probes", "shared"] {
+        let mut programs: Vec<String> = std::fs::read_dir(ebpf.join(folder))?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".bpf.c"))
+            .collect();
+        programs.sort();
+        unit.extend(programs.iter().map(|name| format!("#include \"{folder}/{name}\"\n")));
+    }
     let source = out.join("ktape.bpf.c");
     std::fs::write(&source, unit)?;
 

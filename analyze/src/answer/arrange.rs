@@ -12,7 +12,8 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] when no main table has such a column; it lists those there are.
+    /// [`Error::Option`] when no main table has such a column, or one has several of this label; it
+    /// lists those there are.
     pub fn sort(&mut self, by: &str) -> Result<()> {
         let (name, direction) = match by.split_once(':') {
             Some((name, "asc")) => (name, Some(Ordering::Less)),
@@ -24,12 +25,28 @@ impl Answer {
         };
         let mut found = false;
         let mut keys = Vec::new();
+        let mut alike = Vec::new();
         for_main(&mut self.blocks, &mut |columns, rows| {
             keys.extend(columns.iter().map(|column| column.key));
-            let Some(at) = columns.iter().position(|column| is(column, name)) else { return };
+            let key = columns.iter().position(|column| column.key == name);
+            let labels = columns
+                .iter()
+                .enumerate()
+                .filter(|(_, column)| column.label.eq_ignore_ascii_case(name));
+            let labels: Vec<usize> = labels.map(|(at, _)| at).collect();
+            let at = match (key, &labels[..]) {
+                (Some(at), _) | (None, &[at]) => at,
+                (None, several) => {
+                    alike.extend(several.iter().map(|&at| columns[at].key));
+                    return;
+                }
+            };
             found = true;
             rows.sort(at, direction);
         });
+        if !alike.is_empty() {
+            return Err(wrong(by, format!("several columns are called so: {}", alike.join(", "))));
+        }
         if found {
             return Ok(());
         }
@@ -74,10 +91,6 @@ fn truncate_own(blocks: &mut [Block], most: &dyn Fn(usize) -> usize) {
 
 fn wrong(value: &str, reason: String) -> Error {
     Error::Option { option: "--sort", value: value.to_owned(), reason }
-}
-
-fn is(column: &Column, name: &str) -> bool {
-    column.key == name || column.label.eq_ignore_ascii_case(name)
 }
 
 /// The rows of a main table or of stacks.

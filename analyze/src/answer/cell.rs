@@ -1,5 +1,6 @@
 //! `Cell`: one value with its unit.
 
+use crate::enum_name::enum_name;
 use crate::render::units;
 
 /// A value with its unit. Text shows it for people, JSON and CSV as the raw number, whose unit is in
@@ -65,6 +66,16 @@ impl Cell {
     /// Text.
     pub fn text(text: impl AsRef<[u8]>) -> Self {
         Cell::Text(text.as_ref().to_vec())
+    }
+
+    /// The name of an enumeration's value; its number when it has none.
+    pub fn name(names: &[(u64, &'static str)], value: impl Into<u64>) -> Self {
+        Cell::text(enum_name(names, value).as_bytes())
+    }
+
+    /// Names the row that stands for all that were too many to be told apart.
+    pub fn others() -> Self {
+        Cell::text("[others]")
     }
 
     /// A value that may be missing.

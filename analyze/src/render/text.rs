@@ -93,6 +93,8 @@ impl Page {
                 Block::Heading(title) => self.title(title),
                 Block::Facts(facts) if facts.show != Show::Json => self.facts(facts),
                 Block::Table(table) if table.show != Show::Json => self.table(table),
+                // People need no header over nothing.
+                Block::Histogram(histogram) if histogram.buckets.is_empty() => {}
                 Block::Histogram(histogram) => self.histogram(histogram),
                 Block::Stacks(stacks) => self.stacks(stacks),
                 Block::Group(group) if group.show != Show::Json => self.blocks(&group.blocks),

@@ -3,7 +3,7 @@
 mod answer;
 mod weight;
 
-pub(crate) use answer::top_functions;
+pub(crate) use answer::{Function, functions_of, top_functions};
 
 use ktape_format::Batch;
 use ktape_schema::sample_event;

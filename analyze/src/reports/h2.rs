@@ -6,11 +6,14 @@ mod connections;
 mod events;
 mod sums;
 
+use std::borrow::Cow;
+
 use ktape_format::Batch;
 use ktape_schema::{H2Connection, H2Control, H2Stream, h2_control_kind, h2_direction};
 
 use crate::answer::Answer;
 use crate::context::Context;
+use crate::enum_name::enum_name;
 use crate::query::Filter;
 use crate::run::{Bounded, Fold, Longest, Read, Report};
 use connections::Connection;
@@ -159,12 +162,7 @@ impl Report for H2 {
     }
 }
 
-/// The name of an enumeration's value.
-fn name_of(names: &'static [(u64, &'static str)], value: u8) -> &'static str {
-    names.iter().find(|known| known.0 == u64::from(value)).map_or("unknown", |known| known.1)
-}
-
 /// `sent`, `received`.
-fn direction(value: u8) -> &'static str {
-    name_of(h2_direction::NAMES, value)
+fn direction(value: u8) -> Cow<'static, str> {
+    enum_name(h2_direction::NAMES, value)
 }

@@ -1,9 +1,12 @@
 //! `report mem`.
 
 mod answer;
+mod heap;
 
 use ktape_format::Batch;
-use ktape_schema::{AllocTotal, FaultTotal, MemoryUse, PageFault, page_fault_flag};
+use ktape_schema::{
+    AllocTotal, FaultTotal, HeapTotal, MemoryUse, PageFault, memory_use_flag, page_fault_flag,
+};
 
 use crate::answer::Answer;
 use crate::context::{Context, Needs};
@@ -15,7 +18,9 @@ use crate::run::{Bounded, BoundedKey, Fold, LogHistogram, Read, Report, Slots};
 /// Major faults had to read the page, from a file or from swap, and each is recorded with its time;
 /// minor ones only had to map it, and are counted exactly by process and stack. Memory of processes is
 /// sampled (once a second): its growth is the last sample less the first of the window. Allocations of
-/// the kernel need `-e mem/kernel=all/`.
+/// the kernel need `-e mem/kernel=all/`, those of programs from their C library `-e mem/heap=all/`: there
+/// what lives was allocated since the recording began, and not freed until the end of the window, of the
+/// program, or of its process. It is not told of a window that begins later.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Mem {
     /// What one row is.
@@ -33,6 +38,8 @@ pub enum By {
     Stack,
     /// A place in the kernel that allocates or frees.
     Site,
+    /// A stack that allocates from the C library: what lives, and how much comes and goes.
+    Heap,
 }
 
 /// Most stacks and call sites that are told apart.
@@ -70,13 +77,21 @@ struct Memory {
     last: Option<Sample>,
     /// The most pages in memory in any sample.
     most: u64,
+    /// The most that it ever had, as far as the kernel noted it.
+    peak: u64,
+    approximate: bool,
+}
+
+/// Pages of a sample that are in memory: anonymous, of files, shared.
+fn resident(sample: &Sample) -> u64 {
+    sample.1[..3].iter().fold(0, |sum, pages| sum.saturating_add(*pages))
 }
 
 impl Memory {
-    fn add(&mut self, sample: Sample) {
-        let resident = |sample: &Sample| sample.1[..3].iter().fold(0, |a: u64, b| a.saturating_add(*b));
-        self.most = self.most.max(resident(&sample));
-        self.fold(Memory { first: Some(sample), last: Some(sample), most: 0 });
+    fn add(&mut self, sample: Sample, peak: u64, approximate: bool) {
+        let most = resident(&sample);
+        let peak = peak.max(most);
+        self.fold(Memory { first: Some(sample), last: Some(sample), most, peak, approximate });
     }
 }
 
@@ -89,6 +104,8 @@ impl Fold for Memory {
         };
         self.last = self.last.max(from.last);
         self.most = self.most.max(from.most);
+        self.peak = self.peak.max(from.peak);
+        self.approximate |= from.approximate;
     }
 }
 
@@ -139,6 +156,7 @@ pub struct State {
     stacks: Bounded<PlaceKey, Faults, MOST>,
     times: LogHistogram,
     sites: Bounded<PlaceKey, Calls, MOST>,
+    heaps: heap::Heaps,
 }
 
 impl Report for Mem {
@@ -150,12 +168,22 @@ impl Report for Mem {
     }
 
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {
-        let memory = ["time", "anon_pages", "file_pages", "shmem_pages", "swap_pages", "tgid"];
+        let memory = [
+            "time",
+            "anon_pages",
+            "file_pages",
+            "shmem_pages",
+            "swap_pages",
+            "peak_pages",
+            "tgid",
+            "flags",
+        ];
         vec![
             Read::of(FaultTotal::DESC.name, &["end", "count", "tgid", "ustack"]),
             Read::maybe(PageFault::DESC.name, &["end", "duration", "tid", "tgid", "ustack", "flags"]),
             Read::maybe(MemoryUse::DESC.name, &memory),
             Read::maybe(AllocTotal::DESC.name, &["count", "bytes", "site", "what"]),
+            Read::maybe(HeapTotal::DESC.name, &heap::COLUMNS),
         ]
     }
 
@@ -164,6 +192,7 @@ impl Report for Mem {
             id if id == FaultTotal::DESC.id => minor(cx, batch, state),
             id if id == PageFault::DESC.id => major(cx, batch, state),
             id if id == MemoryUse::DESC.id => memory(cx, batch, state),
+            id if id == HeapTotal::DESC.id => heap::scan(cx, batch, &mut state.heaps),
             _ => allocations(batch, state),
         }
     }
@@ -173,6 +202,7 @@ impl Report for Mem {
         into.stacks.merge(from.stacks);
         into.times.merge(&from.times);
         into.sites.merge(from.sites);
+        into.heaps.merge(from.heaps);
     }
 
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
@@ -217,11 +247,13 @@ fn major(cx: &Context<'_>, batch: &Batch, state: &mut State) {
 
 fn memory(cx: &Context<'_>, batch: &Batch, state: &mut State) {
     let (times, tgids) = (batch.u64("time"), batch.u32("tgid"));
+    let (peaks, flags) = (batch.u64("peak_pages"), batch.u32("flags"));
     let pages = ["anon_pages", "file_pages", "shmem_pages", "swap_pages"].map(|name| batch.u64(name));
     for row in 0..batch.rows() {
         let process = cx.tasks().process_key(tgids[row], times[row]).0;
         let sample = (times[row], pages.map(|pages| pages[row]));
-        state.processes.at(process).memory.add(sample);
+        let approximate = flags[row] & memory_use_flag::APPROXIMATE != 0;
+        state.processes.at(process).memory.add(sample, peaks[row], approximate);
     }
 }
 

@@ -30,5 +30,6 @@ reports! {
     h2::H2,
     locks::Locks,
     mem::Mem,
+    counters::Counters,
     tree::Tree,
 }

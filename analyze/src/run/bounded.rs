@@ -8,7 +8,18 @@ use rustc_hash::FxHashMap;
 pub trait Fold: Default {
     /// Adds another sum; commutative and associative.
     fn fold(&mut self, from: Self);
+
+    /// Bytes that it has allocated. Never less after adding to it or folding into it.
+    fn weight(&self) -> usize {
+        0
+    }
 }
+
+/// The bytes that the sums of a [`Bounded`] may take, in one thread.
+const BUDGET: usize = 32 << 20;
+
+/// Sums are weighed again after this many accesses, and after as many as there are of them.
+const WEIGH: usize = 1 << 12;
 
 /// What sums are kept by.
 pub trait BoundedKey: Copy + Ord + Hash {
@@ -32,34 +43,45 @@ impl BoundedKey for (u64, u32) {
     const OTHERS: Self = (u64::MAX, u32::MAX);
 }
 
-/// Sums of the `MOST` lowest keys, and one of all others under [`BoundedKey::OTHERS`].
+/// Sums of the lowest keys, at most `MOST` and no more than 32 MiB of them, and one of all others
+/// under [`BoundedKey::OTHERS`].
 ///
-/// No recording comes near the limit, but a hostile trace can name new keys in every row, and a row
-/// of it costs no bytes. Which keys are kept depends on their order alone, so this is a commutative
-/// fold: a key of the lowest is never dropped, so its sum is whole.
+/// No recording comes near the limits, but a hostile trace can name new keys in every row, and a row
+/// of it costs no bytes. A key is kept if it and all below it find room. Sums only grow, so one that
+/// finds no room halfway finds none in the end, nor does any above it: this is a commutative fold,
+/// and what is kept is whole.
 #[derive(Clone, Debug)]
 pub struct Bounded<K, V, const MOST: usize> {
     map: FxHashMap<K, V>,
+    /// The lowest key that found no room; it and all above it are among the others.
+    ceiling: K,
     others: Option<V>,
+    /// Accesses since the sums were weighed.
+    unweighed: usize,
 }
 
-impl<K, V, const MOST: usize> Default for Bounded<K, V, MOST> {
+impl<K: BoundedKey, V, const MOST: usize> Default for Bounded<K, V, MOST> {
     fn default() -> Self {
-        Self { map: FxHashMap::default(), others: None }
+        Self { map: FxHashMap::default(), ceiling: K::OTHERS, others: None, unweighed: 0 }
     }
 }
 
 impl<K: BoundedKey, V: Fold, const MOST: usize> Bounded<K, V, MOST> {
     /// The sum of a key, new when there was none.
     pub fn at(&mut self, key: K) -> &mut V {
-        if self.map.len() > MOST + MOST / 4 {
+        self.unweighed += 1;
+        if self.map.len() > MOST + MOST / 4 || self.unweighed > self.map.len().max(WEIGH) {
             self.shrink();
+        }
+        if key >= self.ceiling {
+            return self.others.get_or_insert_default();
         }
         self.map.entry(key).or_default()
     }
 
     /// Adds other sums.
     pub fn merge(&mut self, from: Self) {
+        self.lower_ceiling(from.ceiling);
         for (key, from) in from.map {
             self.at(key).fold(from);
         }
@@ -77,28 +99,40 @@ impl<K: BoundedKey, V: Fold, const MOST: usize> Bounded<K, V, MOST> {
         all
     }
 
-    /// Adds all but the `MOST` lowest keys to the others.
+    /// Adds what finds no room to the others.
     fn shrink(&mut self) {
-        let mut keys: Vec<K> = self.map.keys().copied().filter(|&key| key != K::OTHERS).collect();
-        if keys.len() > MOST {
-            let (_, least, _) = keys.select_nth_unstable(MOST);
-            let least = *least;
-            keys.retain(|&key| key >= least);
-        } else {
-            keys.clear();
+        self.unweighed = 0;
+        let weight = |sum: &V| size_of::<(K, V)>() + sum.weight();
+        let all: usize = self.map.values().map(weight).sum();
+        if all <= BUDGET && self.map.len() <= MOST {
+            return;
         }
-        keys.push(K::OTHERS);
-        for key in keys {
-            if let Some(sum) = self.map.remove(&key) {
-                self.others.get_or_insert_default().fold(sum);
-            }
+        let mut keys: Vec<K> = self.map.keys().copied().collect();
+        keys.sort_unstable();
+        let mut taken = 0;
+        let over = keys.iter().enumerate().find(|&(at, key)| {
+            taken += weight(&self.map[key]);
+            at == MOST || taken > BUDGET
+        });
+        if let Some((_, &ceiling)) = over {
+            self.lower_ceiling(ceiling);
+        }
+    }
+
+    fn lower_ceiling(&mut self, ceiling: K) {
+        if ceiling >= self.ceiling {
+            return;
+        }
+        self.ceiling = ceiling;
+        for (_, sum) in self.map.extract_if(|&key, _| key >= ceiling) {
+            self.others.get_or_insert_default().fold(sum);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounded, Fold};
+    use super::{BUDGET, Bounded, Fold};
 
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
     struct Count(u64);
@@ -107,6 +141,48 @@ mod tests {
         fn fold(&mut self, from: Self) {
             self.0 += from.0;
         }
+    }
+
+    /// A sum as large as what was added to it.
+    #[derive(Debug, Default)]
+    struct Heavy(usize);
+
+    impl Fold for Heavy {
+        fn fold(&mut self, from: Self) {
+            self.0 += from.0;
+        }
+
+        fn weight(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[test]
+    fn keeps_what_finds_room_however_it_comes() {
+        let fold = |rows: &[(u64, usize)]| {
+            let mut sums: Bounded<u64, Heavy, 1000> = Bounded::default();
+            for &(key, bytes) in rows {
+                sums.at(key).0 += bytes;
+            }
+            sums
+        };
+        let kept = |sums: Bounded<u64, Heavy, 1000>| {
+            let sums = sums.into_sorted().into_iter();
+            sums.map(|(key, sum)| (key, sum.0)).collect::<Vec<_>>()
+        };
+        // A hundred keys of a bit more than a 64th of the room: 63 fit.
+        let part = BUDGET / 6400 + 1;
+        let mut rows: Vec<(u64, usize)> =
+            (0..100 * 100).map(|row| (row as u64 % 100, part)).collect();
+        let expected = kept(fold(&rows));
+        assert_eq!(expected.len(), 64);
+        assert!(expected[..63].iter().all(|&(_, bytes)| bytes == part * 100));
+        assert_eq!(expected[63], (u64::MAX, 37 * 100 * part));
+        rows.sort_unstable();
+        assert_eq!(kept(fold(&rows)), expected);
+        let mut merged = fold(&rows[5000..]);
+        merged.merge(fold(&rows[..5000]));
+        assert_eq!(kept(merged), expected);
     }
 
     fn of(keys: impl IntoIterator<Item = u64>) -> Bounded<u64, Count, 8> {

@@ -3,12 +3,21 @@
 /// Buckets per power of two: a percentile is at most 1/32 (3.1 %) above the true one.
 const FINE: u32 = 5;
 const SUB: usize = 1 << FINE;
+/// Blocks of such buckets that there can be.
+const BLOCKS: usize = (u64::BITS - FINE) as usize + 1;
+
+/// Most buckets that are kept one by one: a histogram of few values is small.
+const FEW: usize = 32;
 
 /// Counts of u64 values in log-linear buckets, with the exact smallest and largest.
 ///
-/// Memory: 256 bytes per power of two that occurs.
+/// Memory: 16 bytes per bucket that occurs, or once there are more than 32 of them 256 bytes per power
+/// of two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHistogram {
+    /// Buckets and their counts by bucket, as long as they are few.
+    few: Vec<(u16, u64)>,
+    /// By block, once they are not.
     blocks: Vec<Option<Box<[u64; SUB]>>>,
     count: u64,
     min: u64,
@@ -42,12 +51,33 @@ impl LogHistogram {
         self.min = if self.count == 0 { value } else { self.min.min(value) };
         self.max = self.max.max(value);
         self.count = self.count.saturating_add(times);
-        let (block, sub) = place(value);
+        self.count_in(place(value), times);
+    }
+
+    #[inline]
+    fn count_in(&mut self, (block, sub): (usize, usize), times: u64) {
+        if self.blocks.is_empty() {
+            return self.count_in_few((block * SUB + sub) as u16, times);
+        }
         if block >= self.blocks.len() {
             self.blocks.resize_with(block + 1, || None);
         }
         let counts = self.blocks[block].get_or_insert_with(|| Box::new([0; SUB]));
         counts[sub] = counts[sub].saturating_add(times);
+    }
+
+    fn count_in_few(&mut self, bucket: u16, times: u64) {
+        match self.few.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
+            Ok(at) => self.few[at].1 = self.few[at].1.saturating_add(times),
+            Err(at) if self.few.len() < FEW => self.few.insert(at, (bucket, times)),
+            Err(_) => {
+                self.blocks.push(None);
+                for (bucket, times) in std::mem::take(&mut self.few) {
+                    self.count_in((bucket as usize / SUB, bucket as usize % SUB), times);
+                }
+                self.count_in((bucket as usize / SUB, bucket as usize % SUB), times);
+            }
+        }
     }
 
     /// Adds another histogram's counts.
@@ -58,16 +88,27 @@ impl LogHistogram {
         self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
         self.count = self.count.saturating_add(other.count);
-        if self.blocks.len() < other.blocks.len() {
-            self.blocks.resize_with(other.blocks.len(), || None);
+        for (block, sub, times) in other.fine() {
+            self.count_in((block, sub), times);
         }
-        for (into, from) in self.blocks.iter_mut().zip(&other.blocks) {
-            let Some(from) = from else { continue };
-            let into = into.get_or_insert_with(|| Box::new([0; SUB]));
-            for (into, from) in into.iter_mut().zip(from.iter()) {
-                *into = into.saturating_add(*from);
-            }
-        }
+    }
+
+    /// What it takes in memory at most, in bytes; it never shrinks by adding or merging.
+    pub(crate) fn weight(&self) -> usize {
+        if self.blocks.is_empty() { self.few.len() * 16 } else { BLOCKS * SUB * 8 }
+    }
+
+    /// Every bucket that occurs, ascending: block, place in it, count.
+    fn fine(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        let few = self.few.iter().map(|&(bucket, count)| {
+            let bucket = bucket as usize;
+            (bucket / SUB, bucket % SUB, count)
+        });
+        let many = self.blocks.iter().enumerate().flat_map(|(block, counts)| {
+            let counts = counts.iter().flat_map(|counts| counts.iter().copied().enumerate());
+            counts.map(move |(sub, count)| (block, sub, count))
+        });
+        few.chain(many.filter(|&(_, _, count)| count > 0))
     }
 
     /// How many values were counted.
@@ -90,12 +131,10 @@ impl LogHistogram {
     pub fn percentile(&self, per_mille: u64) -> u64 {
         let rank = (u128::from(self.count) * u128::from(per_mille)).div_ceil(1000).max(1);
         let mut seen: u128 = 0;
-        for (block, counts) in self.blocks.iter().enumerate() {
-            for (sub, &count) in counts.iter().flat_map(|counts| counts.iter()).enumerate() {
-                seen += u128::from(count);
-                if seen >= rank {
-                    return range(block, sub).1.min(self.max);
-                }
+        for (block, sub, count) in self.fine() {
+            seen += u128::from(count);
+            if seen >= rank {
+                return range(block, sub).1.min(self.max);
             }
         }
         self.max
@@ -105,12 +144,9 @@ impl LogHistogram {
     /// bucket n holds 2^n to 2^(n+1) - 1.
     pub fn log2(&self) -> Vec<Bucket> {
         let mut counts = [0u64; 64];
-        for (block, fine) in self.blocks.iter().enumerate() {
-            for (sub, &count) in fine.iter().flat_map(|fine| fine.iter()).enumerate() {
-                let low = range(block, sub).0;
-                let bucket = low.max(1).ilog2() as usize;
-                counts[bucket] = counts[bucket].saturating_add(count);
-            }
+        for (block, sub, count) in self.fine() {
+            let bucket = range(block, sub).0.max(1).ilog2() as usize;
+            counts[bucket] = counts[bucket].saturating_add(count);
         }
         let Some(first) = counts.iter().position(|&count| count > 0) else { return Vec::new() };
         let last = counts.iter().rposition(|&count| count > 0).unwrap_or(first);
@@ -189,6 +225,18 @@ mod tests {
         merged.merge(&of(odds.clone()));
         merged.merge(&of([]));
         assert_eq!(merged, of(odds.chain(evens)));
+    }
+
+    #[test]
+    fn few_buckets_or_many_are_one_histogram() {
+        let (few, many) = (1..=30u64, (0..64).map(|bit| 1u64 << bit));
+        let mut merged = of(few.clone());
+        merged.merge(&of(many.clone()));
+        assert_eq!(merged, of(many.clone().chain(few.clone())));
+        let mut turned = of(many.clone());
+        turned.merge(&of(few.clone()));
+        assert_eq!(merged, turned);
+        assert!(of([7, 7, 8]).weight() < of(few).weight() && merged.weight() > 10_000);
     }
 
     #[test]

@@ -81,10 +81,9 @@ pub(crate) fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<No
     } else {
         ""
     };
-    // System calls are added up in a map, and a row stands for many.
-    let (what, full) = match record {
-        "syscall_count" => ("system calls".to_owned(), "map of calls was"),
-        _ => (format!("{record} facts"), "buffers were"),
+    let (what, full) = match by_id(id).and_then(|desc| desc.sums) {
+        Some(sums) => (sums.unit.to_owned(), format!("{} was", sums.table)),
+        None => (format!("{record} facts"), "buffers were".to_owned()),
     };
     let text = format!(
         "LOST {} of {} {what} ({}) in this window: the kernel's {full} full{whose}",

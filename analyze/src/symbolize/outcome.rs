@@ -55,14 +55,13 @@ pub(super) fn answer(mut outcomes: Vec<Outcome>, notes: Vec<Note>) -> Answer {
     table.rows = outcomes
         .iter()
         .map(|module| {
-            let kind = module_kind::NAMES.iter().find(|entry| entry.0 == u64::from(module.kind));
             let text = |text: &str| match text {
                 "" => Cell::None,
                 text => Cell::text(text),
             };
             vec![
                 Cell::text(&module.path),
-                Cell::text(kind.map_or("unknown", |entry| entry.1)),
+                Cell::name(module_kind::NAMES, module.kind),
                 Cell::text(&module.build_id),
                 Cell::Count(module.frames),
                 Cell::Count(module.named),

@@ -1,4 +1,7 @@
-use ktape_schema::{AllocTotal, FaultTotal, MemoryUse, PageFault, alloc_what, page_fault_flag};
+use ktape_schema::{
+    AllocTotal, FaultTotal, HeapTotal, MemoryUse, PageFault, alloc_what, memory_use_flag,
+    page_fault_flag,
+};
 use serde_json::{Value, json};
 
 use crate::query::FilterArgs;
@@ -38,6 +41,20 @@ pub(crate) fn noise(tape: &mut Tape, random: &mut Random, end: u64, tid: u32, tg
         flags: pick(2) as u32,
     };
     tape.fact(MemoryUse::DESC, 0, &memory.encode());
+    let heap = HeapTotal {
+        end,
+        duration: MS,
+        count: pick(100),
+        bytes: pick(1 << 62),
+        frees: pick(100),
+        freed_bytes: pick(1 << 20),
+        unknown_frees: pick(3),
+        tgid,
+        ustack: pick(6) as u32,
+        image: pick(3) as u32,
+        flags: 0,
+    };
+    tape.fact(HeapTotal::DESC, 0, &heap.encode());
 }
 
 fn tape() -> Tape {
@@ -130,4 +147,56 @@ fn stacks_and_call_sites_add_up() {
         ["alloc_file", "kfree", 4, null],
     ]);
     check(By::Site, "sites", &keys, expected);
+}
+
+#[test]
+fn what_lives_is_of_the_last_program() {
+    let mut tape = tape();
+    let ustack = tape.user_stack(&["main", "leak"]);
+    let row = |second: u64, image: u32, ustack: u32, count: u64, frees: u64| HeapTotal {
+        end: START + second * 1000 * MS,
+        duration: 1000 * MS,
+        count,
+        bytes: 100 * count,
+        frees,
+        freed_bytes: 100 * frees,
+        unknown_frees: u64::from(ustack == 0),
+        tgid: 10,
+        ustack,
+        image,
+        flags: 0,
+    };
+    for row in [row(1, 1, ustack, 50, 10), row(2, 2, ustack, 9, 2), row(3, 2, ustack, 1, 5)] {
+        tape.fact(HeapTotal::DESC, 0, &row.encode());
+    }
+    tape.fact(HeapTotal::DESC, 0, &row(3, 2, 0, 0, 0).encode());
+    let found = answer(&Mem { by: By::Heap }, &tape, FilterArgs::default());
+    let stacks = found["stacks"].as_array().expect("stacks");
+    assert_eq!(stacks.len(), 1, "{found:#}");
+    let keys = ["stack", "live_bytes", "live_blocks", "allocations", "frees"];
+    let row: Vec<&Value> = keys.iter().map(|key| &stacks[0][key]).collect();
+    assert_eq!(json!(row), json!(["server;main;leak", 300, 3, 60, 17]));
+    assert_eq!(found["heap"]["unknown_frees"], 1);
+    assert_eq!(found["heap_processes"][0]["live_bytes"], 300);
+    let later = FilterArgs { time: Some("1.5s,".into()), ..FilterArgs::default() };
+    let found = answer(&Mem { by: By::Heap }, &tape, later);
+    assert_eq!(found["heap"]["live_bytes"], Value::Null, "older blocks are freed in it");
+    assert_eq!(found["heap"]["frees"], 7);
+}
+
+#[test]
+fn memory_that_is_approximate_is_said_to_be() {
+    let mut tape = tape();
+    let row = MemoryUse {
+        time: START,
+        anon_pages: 1,
+        peak_pages: 1000,
+        tgid: 10,
+        flags: memory_use_flag::APPROXIMATE,
+        ..MemoryUse::default()
+    };
+    tape.fact(MemoryUse::DESC, 0, &row.encode());
+    let found = answer(&Mem::default(), &tape, FilterArgs::default());
+    assert!(found["notes"][0]["text"].as_str().expect("a note").contains("approximate"));
+    assert_eq!(found["processes"][1]["rss_peak_bytes"], 1000 * 4096);
 }

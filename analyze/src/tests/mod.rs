@@ -1,6 +1,7 @@
 //! Tests of reports against numbers worked out by hand.
 
 mod block;
+pub(crate) mod counters;
 mod cpu;
 mod damage;
 mod exports;

@@ -1,4 +1,4 @@
-use crate::answer::Cell;
+use crate::answer::{Answer, Block, Cell, Facts, Group, Show, Table};
 use crate::query::FilterArgs;
 use crate::render::{Style, csv, json, text};
 use crate::reports::offcpu::{By, OffCpu as Report};
@@ -53,6 +53,16 @@ fn sort_and_top_apply_to_main_tables() {
 }
 
 #[test]
+fn a_label_of_several_columns_is_no_column() {
+    let columns = [("queue_max_ns", "max"), ("service_max_ns", "max")];
+    let table = Table::main("devices", &columns);
+    let mut answer = Answer { blocks: vec![Block::Table(table)], ..Answer::default() };
+    let error = answer.sort("max").expect_err("two of them").to_string();
+    assert!(error.contains("queue_max_ns, service_max_ns"), "{error}");
+    answer.sort("queue_max_ns").expect("one of them");
+}
+
+#[test]
 fn keys_tell_units() {
     let tape = crate::testing::busy(3, 300);
     for entry in crate::reports::REPORTS {
@@ -63,7 +73,10 @@ fn keys_tell_units() {
 }
 
 fn check_blocks(blocks: &[crate::answer::Block]) {
-    use crate::answer::Block;
+    let mut keys: Vec<&str> = blocks.iter().flat_map(keys).collect();
+    keys.sort_unstable();
+    assert!(keys.iter().all(|key| !key.is_empty()), "{keys:?}");
+    assert!(keys.windows(2).all(|two| two[0] != two[1]), "{keys:?}");
     for block in blocks {
         match block {
             Block::Facts(facts) => facts.rows.iter().for_each(|(key, _, cell)| check(key, cell)),
@@ -80,6 +93,24 @@ fn check_blocks(blocks: &[crate::answer::Block]) {
             Block::Group(group) => check_blocks(&group.blocks),
             Block::Stacks(_) | Block::Heading(_) | Block::Histogram(_) => {}
         }
+    }
+}
+
+/// The keys that a block adds in JSON. Facts may have none of their own, but those of their rows.
+fn keys(block: &Block) -> Vec<&str> {
+    match block {
+        Block::Heading(_) => Vec::new(),
+        Block::Facts(Facts { show: Show::Text, .. })
+        | Block::Table(Table { show: Show::Text, .. })
+        | Block::Group(Group { show: Show::Text, .. }) => Vec::new(),
+        Block::Facts(facts) if facts.key.is_empty() => {
+            facts.rows.iter().map(|(key, ..)| *key).collect()
+        }
+        Block::Facts(facts) => vec![facts.key],
+        Block::Table(table) => vec![table.key],
+        Block::Histogram(histogram) => vec![histogram.key],
+        Block::Stacks(stacks) => vec![stacks.key],
+        Block::Group(group) => vec![group.key],
     }
 }
 

@@ -69,7 +69,7 @@ fn measures_line_up_in_time() {
     check(&found, "blocked", &[0.5, 1.0, 0.5, 1.0]);
     check(&found, "blocked_io", &[0.5, 1.0, 0.5, 0.0]);
     check(&found, "blocked_lock", &[0.0, 0.0, 0.0, 1.0]);
-    check(&found, "waits", &[0.0, 0.0, 1.0, 2.0]);
+    check(&found, "waits", &[0.0, 0.0, 1.0, 0.0]);
     check(&found, "syscalls", &[0.0, 77.0, 0.0, 0.0]);
     let blocked = &found["measures"][2];
     assert_eq!(blocked["measure"], json!("blocked"));

@@ -34,5 +34,5 @@ pub(super) const PROBE: Probe = Probe {
             default: 1,
         },
     ],
-    totals: None,
+    totals: &[],
 };

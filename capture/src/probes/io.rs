@@ -1,64 +1,39 @@
 //! The probe `io`: slow system calls on files.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Needs, Probe, Walk};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Needs, PREEMPTED, Probe, Walk};
 use ktape_format::schema::Io;
-
-/// The end of each call first, so that none is seen to begin that is not seen to end.
-macro_rules! calls {
-    ($($call:literal,)+) => {
-        /// At the functions of these system calls: others cost nothing.
-        const KPROBES: &[Attach] = &[$(
-            Attach::Kprobe { program: "io_kretprobe", function: concat!("__x64_sys_", $call) },
-            Attach::Kprobe { program: "io_kprobe", function: concat!("__x64_sys_", $call) },
-        )+];
-    };
-}
-
-calls! {
-    "read",
-    "write",
-    "pread64",
-    "pwrite64",
-    "readv",
-    "writev",
-    "preadv",
-    "pwritev",
-    "preadv2",
-    "pwritev2",
-    "fsync",
-    "fdatasync",
-    "sync_file_range",
-    "fallocate",
-    "ftruncate",
-    "truncate",
-    "sendfile64",
-    "splice",
-    "copy_file_range",
-    "msync",
-    "syncfs",
-    "sync",
-    "open",
-    "openat",
-    "openat2",
-    "creat",
-    "getdents",
-    "getdents64",
-}
 
 pub(super) const PROBE: Probe = Probe {
     name: "io",
     about: "each slow read, write, sync, open or copy of a file, with its path and user stack",
-    cost: "0.4 us per system call, 0.6 us on a file (by kprobes only those on files)",
+    cost: "0.4 us per system call, 0.6 us on a file",
     default: false,
     always: false,
     records: &[Io::DESC],
+    // The end first, so that no call is seen to begin that is not seen to end.
     attach: &[AttachPoint {
-        what: "a system call on a file begins and returns",
+        what: "a system call begins and returns",
         alternatives: &[
-            Attach::All(KPROBES),
+            super::syscalls::TOGETHER,
+            Attach::Before {
+                kernel: PREEMPTED.0,
+                why: PREEMPTED.1,
+                how: &Attach::All(&[
+                    Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
+                    Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
+                ]),
+            },
             Attach::All(&[
-                Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
-                Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
+                Attach::Tracepoint {
+                    program: "io_exit_event",
+                    category: "raw_syscalls",
+                    name: "sys_exit",
+                },
+                Attach::Tracepoint {
+                    program: "io_enter_event",
+                    category: "raw_syscalls",
+                    name: "sys_enter",
+                },
             ]),
         ],
     }],
@@ -95,5 +70,5 @@ pub(super) const PROBE: Probe = Probe {
             default: 1,
         },
     ],
-    totals: None,
+    totals: &[],
 };

@@ -42,7 +42,10 @@ pub(super) const PROBE: Probe = Probe {
                     why: PREEMPTED.1,
                     how: &Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
                 },
-                Attach::Tracepoint { program: "lifecycle_exit_event", category: "sched", name: "sched_process_exit" },
+                Attach::All(&[
+                    Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
+                    Attach::Tracepoint { program: "lifecycle_exit_event", category: "sched", name: "sched_process_exit" },
+                ]),
                 Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
             ],
         },
@@ -59,5 +62,5 @@ pub(super) const PROBE: Probe = Probe {
     maps: &[],
     needs: &[],
     knobs: &[],
-    totals: None,
+    totals: &[],
 };

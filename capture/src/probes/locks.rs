@@ -1,6 +1,6 @@
 //! The probe `locks`: waits for locks, those of programs and those of the kernel.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Optional, Probe, Walk};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Optional, PREEMPTED, Probe, Walk};
 use ktape_format::schema::{FutexWait, LockContention};
 
 /// `locks/kernel=all/`.
@@ -32,6 +32,7 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a futex call begins and returns",
             alternatives: &[
+                super::syscalls::TOGETHER,
                 Attach::All(&[
                     exit("sys_exit_futex"),
                     exit("sys_exit_futex_wait"),
@@ -48,15 +49,31 @@ pub(super) const PROBE: Probe = Probe {
                     enter("sys_enter_futex_waitv"),
                 ]),
                 Attach::All(&[exit("sys_exit_futex"), enter("sys_enter_futex")]),
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::All(&[
+                        Attach::TpBtf { program: "futex_exit_any", tracepoint: "sys_exit" },
+                        Attach::TpBtf { program: "futex_enter_any", tracepoint: "sys_enter" },
+                    ]),
+                },
                 Attach::All(&[
-                    Attach::TpBtf { program: "futex_exit_any", tracepoint: "sys_exit" },
-                    Attach::TpBtf { program: "futex_enter_any", tracepoint: "sys_enter" },
+                    Attach::Tracepoint {
+                        program: "futex_exit",
+                        category: "raw_syscalls",
+                        name: "sys_exit",
+                    },
+                    Attach::Tracepoint {
+                        program: "futex_enter",
+                        category: "raw_syscalls",
+                        name: "sys_enter",
+                    },
                 ]),
             ],
         },
     ],
     optional: &[Optional {
-        knob: ("kernel", KERNEL),
+        knob: ("kernel", &[KERNEL]),
         point: AttachPoint {
             what: "a lock of the kernel is waited for",
             alternatives: &[Attach::All(&[
@@ -113,5 +130,5 @@ pub(super) const PROBE: Probe = Probe {
             default: 10_000,
         },
     ],
-    totals: None,
+    totals: &[],
 };

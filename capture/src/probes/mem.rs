@@ -1,10 +1,13 @@
 //! The probe `mem`: page faults, the memory of processes, and what the kernel allocates.
 
-use crate::error::{Error, Result};
+use crate::departed::Departed;
+use crate::error::Result;
+use crate::heap;
 use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Optional, Probe, Totals, Walk};
-use aya::maps::{Map, MapData, PerCpuHashMap};
-use ktape_format::schema::{AllocTotal, Desc, FaultTotal, MemoryUse, PageFault};
-use rustc_hash::{FxHashMap, FxHashSet};
+use crate::table::Table;
+use aya::maps::Map;
+use ktape_format::schema::{AllocTotal, Desc, FaultTotal, HeapTotal, MemoryUse, PageFault};
+use rustc_hash::FxHashMap;
 
 /// The value of a knob that is on.
 const ALL: u64 = 1;
@@ -16,10 +19,17 @@ const fn tracepoint(program: &'static str, tracepoint: &'static str) -> Attach {
 pub(super) const PROBE: Probe = Probe {
     name: "mem",
     about: "exact page faults with their stacks, memory of each process, allocations of the kernel",
-    cost: "0.5 to 1 us per page fault, as much again with `kernel=all`",
+    cost: "1 to 3 us per page fault, as much again with `kernel=all`; `heap=all`: 15 us per malloc \
+           or free of every process, nearly all of it for the traps",
     default: false,
     always: false,
-    records: &[PageFault::DESC, FaultTotal::DESC, MemoryUse::DESC, AllocTotal::DESC],
+    records: &[
+        PageFault::DESC,
+        FaultTotal::DESC,
+        MemoryUse::DESC,
+        AllocTotal::DESC,
+        HeapTotal::DESC,
+    ],
     attach: &[
         AttachPoint {
             what: "a page is read in for a fault",
@@ -32,7 +42,7 @@ pub(super) const PROBE: Probe = Probe {
     ],
     optional: &[
         Optional {
-            knob: ("times", ALL),
+            knob: ("times", &[ALL]),
             point: AttachPoint {
                 what: "a fault begins",
                 alternatives: &[Attach::All(&[
@@ -42,7 +52,7 @@ pub(super) const PROBE: Probe = Probe {
             },
         },
         Optional {
-            knob: ("kernel", ALL),
+            knob: ("kernel", &[ALL]),
             point: AttachPoint {
                 what: "the kernel allocates and frees",
                 alternatives: &[Attach::All(&[
@@ -55,6 +65,13 @@ pub(super) const PROBE: Probe = Probe {
                 ])],
             },
         },
+        Optional {
+            knob: ("heap", &[ALL]),
+            point: AttachPoint {
+                what: "a program allocates or frees by its C library",
+                alternatives: &[heap::FUNCTIONS],
+            },
+        },
     ],
     walks: &[Walk {
         program: "mem_use",
@@ -63,7 +80,7 @@ pub(super) const PROBE: Probe = Probe {
         at_start: true,
         every: Some("every"),
     }],
-    maps: &["mem_sums"],
+    maps: &["mem_sums", "heap_sums", "heap_blocks", "heap_callers"],
     needs: &[],
     knobs: &[
         Knob {
@@ -88,6 +105,20 @@ pub(super) const PROBE: Probe = Probe {
             default: 0,
         },
         Knob {
+            name: "heap",
+            about: "malloc and free of the C library, with what lives by stack: `none` (default) or `all`",
+            symbol: "",
+            kind: KnobKind::Choice(&[("none", 0), ("all", ALL)]),
+            default: 0,
+        },
+        Knob {
+            name: "heap_stacks",
+            about: "take the user stacks of allocations: `all` (default) or `none`",
+            symbol: "mem_heap_stacks",
+            kind: KnobKind::Choice(&[("none", 0), ("all", ALL)]),
+            default: ALL,
+        },
+        Knob {
             name: "every",
             about: "how often the memory of each process is read (default 1s)",
             symbol: "",
@@ -95,53 +126,47 @@ pub(super) const PROBE: Probe = Probe {
             default: 1_000_000_000,
         },
     ],
-    totals: Some(Totals { maps: &["mem_sums"], collector }),
+    totals: &[Totals { maps: &["mem_sums"], collector }, heap::SUMS, heap::BLOCKS],
 };
 
-/// `struct mem_key`: the site or process, then stack and kind.
-type Key = [u64; 2];
+/// Words of `struct mem_key`: the site (two) or process, stack, kind.
+const KEY: usize = 4;
 
 /// `struct mem_sum`: count, bytes, the site as a stack.
 type Row = [u64; 3];
 
 struct Sums {
-    map: PerCpuHashMap<MapData, Key, Row>,
-    seen: FxHashMap<Key, Row>,
+    table: Table<KEY, 3>,
+    seen: FxHashMap<[u32; KEY], Row>,
     last: u64,
-    gone: FxHashSet<u32>,
+    departed: Departed,
 }
 
-fn collector(map: Map) -> Result<Box<dyn Collect>> {
-    let map = PerCpuHashMap::try_from(map).map_err(Error::kernel("open the map of memory sums"))?;
-    let last = crate::clock::monotonic();
-    Ok(Box::new(Sums { map, seen: FxHashMap::default(), last, gone: FxHashSet::default() }))
-}
-
-/// Stack and kind of a key, whose second half holds them in this order in memory.
-fn halves(word: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
-    (u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]))
+fn collector(maps: &[Map]) -> Result<Box<dyn Collect>> {
+    Ok(Box::new(Sums {
+        table: Table::new(&maps[0])?,
+        seen: FxHashMap::default(),
+        last: crate::clock::monotonic(),
+        departed: Departed::default(),
+    }))
 }
 
 impl Collect for Sums {
     fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8])) {
-        // What ended before the last read had its last fault before it, too.
-        let ended = std::mem::take(&mut self.gone);
-        let duration = now - self.last;
-        let keys: Vec<Key> = self.map.keys().filter_map(|key| key.ok()).collect();
-        for key in keys {
-            let Ok(values) = self.map.get(&key, 0) else { continue };
+        let Self { table, seen, last, departed } = self;
+        let ended = departed.turn(gone);
+        let duration = now - *last;
+        table.each(|key, values| {
             let mut sum: Row = [0; 3];
-            for value in values.iter() {
+            for value in values {
                 sum[0] += value[0];
                 sum[1] += value[1];
                 sum[2] = sum[2].max(value[2]);
             }
-            let before = self.seen.insert(key, sum).unwrap_or_default();
-            let (ustack, what) = halves(key[1]);
+            let before = seen.insert(key, sum).unwrap_or_default();
+            let [tgid, _, ustack, what] = key;
             let (count, bytes) = (sum[0] - before[0], sum[1] - before[1]);
             if count > 0 && what == 0 {
-                let tgid = key[0] as u32;
                 let row = FaultTotal { end: now, duration, count, tgid, ustack };
                 rows(FaultTotal::DESC, &row.encode());
             } else if count > 0 {
@@ -149,12 +174,15 @@ impl Collect for Sums {
                 let row = AllocTotal { end: now, duration, count, bytes, site, what };
                 rows(AllocTotal::DESC, &row.encode());
             }
-            if what == 0 && ended.contains(&(key[0] as u32)) {
-                self.map.remove(&key).ok();
-                self.seen.remove(&key);
+            if what == 0 && ended.contains(&tgid) {
+                if count == 0 {
+                    table.remove(&key);
+                    seen.remove(&key);
+                } else {
+                    departed.keep(tgid);
+                }
             }
-        }
-        self.gone.extend(gone);
-        self.last = now;
+        });
+        *last = now;
     }
 }

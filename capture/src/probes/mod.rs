@@ -22,6 +22,7 @@ probes! {
     h2,
     locks,
     mem,
+    counters,
 }
 
 /// The probe of this name.

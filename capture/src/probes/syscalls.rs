@@ -1,10 +1,27 @@
 //! The probe `syscalls`: exact counts and times, added up in the kernel.
 
-use crate::error::{Error, Result};
+use crate::departed::Departed;
+use crate::error::Result;
 use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, PREEMPTED, Probe, Totals, Walk};
-use aya::maps::{Map, MapData, PerCpuHashMap};
+use crate::table::Table;
+use aya::maps::Map;
 use ktape_format::schema::{Desc, SyscallCount, SyscallLatency, SyscallSlow};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Where all of them are recorded, one program does what each of them does when a system call begins,
+/// and one what they do when it returns.
+pub(super) const TOGETHER: Attach = Attach::Together {
+    probes: &["io", "locks", "syscalls", "tcp"],
+    how: &Attach::Before {
+        kernel: PREEMPTED.0,
+        why: PREEMPTED.1,
+        how: &Attach::All(&[
+            Attach::TpBtf { program: "calls_exit", tracepoint: "sys_exit" },
+            Attach::TpBtf { program: "calls_enter", tracepoint: "sys_enter" },
+        ]),
+    },
+};
 
 pub(super) const PROBE: Probe = Probe {
     name: "syscalls",
@@ -13,38 +30,33 @@ pub(super) const PROBE: Probe = Probe {
     default: false,
     always: false,
     records: &[SyscallCount::DESC, SyscallLatency::DESC, SyscallSlow::DESC],
-    attach: &[
-        AttachPoint {
-            what: "a system call returns",
-            alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" },
-                },
+    // The end first, so that no call is seen to begin that is not seen to end.
+    attach: &[AttachPoint {
+        what: "a system call begins and returns",
+        alternatives: &[
+            TOGETHER,
+            Attach::Before {
+                kernel: PREEMPTED.0,
+                why: PREEMPTED.1,
+                how: &Attach::All(&[
+                    Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" },
+                    Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" },
+                ]),
+            },
+            Attach::All(&[
                 Attach::Tracepoint {
                     program: "sys_exit_event",
                     category: "raw_syscalls",
                     name: "sys_exit",
-                },
-            ],
-        },
-        AttachPoint {
-            what: "a system call begins",
-            alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" },
                 },
                 Attach::Tracepoint {
                     program: "sys_enter_event",
                     category: "raw_syscalls",
                     name: "sys_enter",
                 },
-            ],
-        },
-    ],
+            ]),
+        ],
+    }],
     optional: &[],
     walks: &[Walk {
         program: "syscalls_open",
@@ -53,7 +65,7 @@ pub(super) const PROBE: Probe = Probe {
         at_start: false,
         every: None,
     }],
-    maps: &["calls", "more_calls"],
+    maps: &["calls", "more_calls", "call_places"],
     needs: &[],
     knobs: &[
         Knob {
@@ -71,7 +83,7 @@ pub(super) const PROBE: Probe = Probe {
             default: 1,
         },
     ],
-    totals: Some(Totals { maps: &["calls", "more_calls"], collector }),
+    totals: &[Totals { maps: &["calls", "more_calls"], collector }],
 };
 
 const BUCKETS: usize = 40;
@@ -79,80 +91,89 @@ const BUCKETS: usize = 40;
 /// `struct call_totals`: count, errors, total, max, buckets.
 type Row = [u64; 4 + BUCKETS];
 
-/// `struct call_key`: tgid, nr.
-type Key = [u32; 2];
+/// The longest call in it.
+const MAX: usize = 3;
+
+/// `struct call_key`: tgid, nr, CPU.
+type Key = [u32; 3];
 
 struct Calls {
-    map: PerCpuHashMap<MapData, Key, Row>,
-    seen: FxHashMap<Key, Row>,
+    /// Each with what was read of it: a call can have a row in both.
+    tables: [(Table<3, { 4 + BUCKETS }>, FxHashMap<Key, Row>); 2],
+    /// The longest call so far, by process and number.
+    longest: FxHashMap<(u32, u32), u64>,
     last: u64,
-    gone: FxHashSet<u32>,
+    departed: Departed,
 }
 
-fn collector(map: Map) -> Result<Box<dyn Collect>> {
-    let map = PerCpuHashMap::try_from(map).map_err(Error::kernel("open a map of system calls"))?;
-    let now = crate::clock::monotonic();
-    Ok(Box::new(Calls { map, seen: FxHashMap::default(), last: now, gone: FxHashSet::default() }))
+fn collector(maps: &[Map]) -> Result<Box<dyn Collect>> {
+    Ok(Box::new(Calls {
+        tables: [
+            (Table::new(&maps[0])?, FxHashMap::default()),
+            (Table::new(&maps[1])?, FxHashMap::default()),
+        ],
+        longest: FxHashMap::default(),
+        last: crate::clock::monotonic(),
+        departed: Departed::default(),
+    }))
 }
 
 impl Collect for Calls {
     fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8])) {
-        // What ended before the last read made its last call before it, too.
-        let ended = std::mem::take(&mut self.gone);
-        let duration = now - self.last;
-        let mut drop_keys = Vec::new();
-        let keys: Vec<Key> = self.map.keys().filter_map(|key| key.ok()).collect();
-        for key in keys {
-            let Ok(values) = self.map.get(&key, 0) else { continue };
-            let mut sum: Row = [0; 4 + BUCKETS];
-            for value in values.iter() {
-                for (at, (sum, value)) in sum.iter_mut().zip(value).enumerate() {
-                    *sum = if at == 3 { (*sum).max(*value) } else { *sum + value };
+        let ended = self.departed.turn(gone);
+        let mut grown: BTreeMap<(u32, u32), Row> = BTreeMap::new();
+        for (table, seen) in &mut self.tables {
+            table.each(|key @ [tgid, nr, _], row| {
+                let row = row[0];
+                let before = seen.insert(key, row).unwrap_or([0; _]);
+                if row != before {
+                    add(grown.entry((tgid, nr)).or_insert([0; _]), &row, &before);
                 }
-            }
-            let before = self.seen.entry(key).or_insert([0; 4 + BUCKETS]);
-            if sum != *before {
-                emit(key, &sum, before, now, duration, rows);
-            }
-            *before = sum;
-            if ended.contains(&key[0]) {
-                drop_keys.push(key);
-            }
+                if ended.contains(&tgid) {
+                    if row == before {
+                        table.remove(&key);
+                        seen.remove(&key);
+                    } else {
+                        self.departed.keep(tgid);
+                    }
+                }
+            });
         }
-        for key in drop_keys {
-            self.map.remove(&key).ok();
-            self.seen.remove(&key);
+        self.longest.retain(|call, _| !ended.contains(&call.0) || grown.contains_key(call));
+        for ((tgid, nr), mut grown) in grown {
+            let longest = self.longest.entry((tgid, nr)).or_default();
+            if grown[MAX] > *longest {
+                *longest = grown[MAX];
+            } else {
+                grown[MAX] = 0;
+            }
+            emit(tgid, nr, &grown, now, now - self.last, rows);
         }
-        self.gone.extend(gone);
         self.last = now;
     }
 }
 
+/// Adds what a row has grown by on one CPU; the longest call there since the start is kept as it is.
+fn add(sum: &mut Row, row: &Row, before: &Row) {
+    for at in 0..row.len() {
+        sum[at] = if at == MAX { sum[at].max(row[at]) } else { sum[at] + row[at] - before[at] };
+    }
+}
+
 fn emit(
-    key: Key,
-    sum: &Row,
-    before: &Row,
+    tgid: u32,
+    nr: u32,
+    grown: &Row,
     end: u64,
     duration: u64,
     rows: &mut dyn FnMut(&'static Desc, &[u8]),
 ) {
-    let [tgid, nr] = key;
-    let count = SyscallCount {
-        end,
-        duration,
-        count: sum[0] - before[0],
-        errors: sum[1] - before[1],
-        total: sum[2] - before[2],
-        max: if sum[3] > before[3] { sum[3] } else { 0 },
-        tgid,
-        nr,
-    };
+    let [count, errors, total, max, ref buckets @ ..] = *grown;
+    let count = SyscallCount { end, duration, count, errors, total, max, tgid, nr };
     rows(SyscallCount::DESC, &count.encode());
-    for bucket in 0..BUCKETS {
-        let count = sum[4 + bucket] - before[4 + bucket];
+    for (bucket, &count) in (0..).zip(buckets) {
         if count > 0 {
-            let row =
-                SyscallLatency { end, duration, count, tgid, nr, bucket: bucket as u32, flags: 0 };
+            let row = SyscallLatency { end, duration, count, tgid, nr, bucket, flags: 0 };
             rows(SyscallLatency::DESC, &row.encode());
         }
     }

@@ -1,9 +1,10 @@
 //! The probe `tcp`: connections, their states, retransmits, resets, samples, counters.
 
-use crate::error::{Error, Result};
-use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Optional, Probe, Totals, Walk};
+use crate::error::Result;
+use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Optional, PREEMPTED, Probe, Totals, Walk};
 use crate::proc::TcpCounts;
-use aya::maps::{HashMap, Map, MapData};
+use crate::table::Table;
+use aya::maps::Map;
 use ktape_format::schema::{
     Desc, TcpConnection, TcpCounters, TcpReset, TcpRetransmit, TcpSample, TcpState,
 };
@@ -15,7 +16,7 @@ const ON: u64 = 1;
 pub(super) const PROBE: Probe = Probe {
     name: "tcp",
     about: "TCP connections from birth to end with process, latency and outcome, their states, retransmits, resets, and samples of what each is like",
-    cost: "7 us per connection (both sides), 0.6 ms per sampling, nothing per packet; without fexit and kprobes 50 to 100 ns per system call (accept=off: none)",
+    cost: "7 us per connection (both sides), 0.6 ms per sampling, nothing per packet; without fentry and kprobes 50 to 100 ns per system call (accept=off: none)",
     default: false,
     always: false,
     records: &[
@@ -29,10 +30,21 @@ pub(super) const PROBE: Probe = Probe {
     attach: &[
         AttachPoint {
             what: "a TCP socket changes its state",
-            alternatives: &[Attach::TpBtf {
-                program: "tcp_set_state",
-                tracepoint: "inet_sock_set_state",
-            }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf {
+                        program: "tcp_set_state",
+                        tracepoint: "inet_sock_set_state",
+                    },
+                },
+                Attach::Tracepoint {
+                    program: "tcp_set_state_event",
+                    category: "sock",
+                    name: "inet_sock_set_state",
+                },
+            ],
         },
         AttachPoint {
             what: "TCP sends something again",
@@ -64,12 +76,13 @@ pub(super) const PROBE: Probe = Probe {
         },
     ],
     optional: &[Optional {
-        knob: ("accept", ON),
+        knob: ("accept", &[ON]),
         point: AttachPoint {
             what: "a process accepts a connection",
             alternatives: &[
-                Attach::Fexit { program: "tcp_accept_fexit", function: "inet_csk_accept" },
-                Attach::Kprobe { program: "tcp_accept_kretprobe", function: "inet_csk_accept" },
+                super::syscalls::TOGETHER,
+                Attach::Fentry { program: "tcp_graft_fentry", function: "security_sock_graft" },
+                Attach::Kprobe { program: "tcp_graft_kprobe", function: "security_sock_graft" },
                 Attach::All(&[
                     Attach::Tracepoint {
                         program: "tcp_accept_call",
@@ -121,28 +134,26 @@ pub(super) const PROBE: Probe = Probe {
         Knob {
             name: "accept",
             about: "see who accepts a connection: `on` (default), or `off`, then it is who closes it",
-            symbol: "",
+            symbol: "tcp_accept",
             kind: KnobKind::Choice(&[("off", 0), ("on", ON)]),
             default: ON,
         },
     ],
-    totals: Some(Totals { maps: &["tcp_namespaces"], collector }),
+    totals: &[Totals { maps: &["tcp_namespaces"], collector }],
 };
 
 /// Network namespaces, and what their counters said last.
 struct Counters {
     /// A process of each: `tcp_namespaces` of tcp.bpf.h.
-    processes: HashMap<MapData, u32, u32>,
+    processes: Table<1, 1>,
     last: BTreeMap<u32, (u64, TcpCounts)>,
 }
 
 /// Namespaces that are followed.
 const MOST: usize = 256;
 
-fn collector(map: Map) -> Result<Box<dyn Collect>> {
-    let processes =
-        HashMap::try_from(map).map_err(Error::kernel("open the map of network namespaces"))?;
-    let mut counters = Counters { processes, last: BTreeMap::new() };
+fn collector(maps: &[Map]) -> Result<Box<dyn Collect>> {
+    let mut counters = Counters { processes: Table::new(&maps[0])?, last: BTreeMap::new() };
     counters.read(crate::clock::monotonic(), &mut |_, _| {});
     Ok(Box::new(counters))
 }
@@ -150,8 +161,8 @@ fn collector(map: Map) -> Result<Box<dyn Collect>> {
 impl Counters {
     fn read(&mut self, now: u64, rows: &mut dyn FnMut(&'static Desc, &[u8])) {
         let own = "thread-self".to_owned();
-        let of_others = self.processes.iter().flatten();
-        let others: Vec<String> = of_others.map(|(_, tgid)| tgid.to_string()).collect();
+        let mut others = Vec::new();
+        self.processes.each(|_, tgid| others.push(tgid[0][0].to_string()));
         let mut read = Vec::new();
         for process in std::iter::once(own).chain(others) {
             // It may have ended, or moved to another namespace.

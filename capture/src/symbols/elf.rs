@@ -206,6 +206,16 @@ impl<S: Source> Elf<S> {
         segment.address.checked_add(offset - segment.offset)
     }
 
+    /// The offset of the byte at an address of code.
+    pub(super) fn offset_of(&self, address: u64) -> Option<u64> {
+        let segment = self.segments.iter().find(|segment| {
+            segment.kind == abi::PT_LOAD
+                && segment.flags & abi::PF_X != 0
+                && address.checked_sub(segment.address).is_some_and(|at| at < segment.file_size)
+        })?;
+        segment.offset.checked_add(address - segment.address)
+    }
+
     /// Where the section (or the segment) that an address of code lies in starts.
     fn floor(&self, address: u64) -> u64 {
         let after = self.code.partition_point(|&(first, _)| first <= address);

@@ -13,7 +13,25 @@ pub(super) fn places<S: Source>(elf: &Elf<S>, open: &mut Vec<Wanted>, found: &mu
     if open.is_empty() {
         return;
     }
-    let Some((address, mut table)) = table(elf) else { return };
+    let Some(table) = complete_table(elf) else { return };
+    let addresses: Vec<u64> = open.iter().map(|wanted| wanted.address).collect();
+    for (wanted, place) in open.iter().zip(table.places(&elf.source, &addresses)) {
+        found[wanted.slot] = place;
+    }
+    open.retain(|wanted| found[wanted.slot].is_none());
+}
+
+/// Addresses and lengths of the functions with these names; `None` when this is no Go program.
+pub(super) fn addresses<S: Source>(
+    elf: &Elf<S>,
+    names: &[&str],
+) -> Option<Vec<Option<(u64, u64)>>> {
+    Some(complete_table(elf)?.addresses(&elf.source, names))
+}
+
+/// The table, with where code starts.
+fn complete_table<S: Source>(elf: &Elf<S>) -> Option<Table> {
+    let (address, mut table) = table(elf)?;
     if table.needs_text_start() {
         let span = table.span(&elf.source);
         let text = span
@@ -21,11 +39,7 @@ pub(super) fn places<S: Source>(elf: &Elf<S>, open: &mut Vec<Wanted>, found: &mu
             .or_else(|| elf.section(".text").map(|text| text.address));
         table.set_text_start(text.unwrap_or(0));
     }
-    let addresses: Vec<u64> = open.iter().map(|wanted| wanted.address).collect();
-    for (wanted, place) in open.iter().zip(table.places(&elf.source, &addresses)) {
-        found[wanted.slot] = place;
-    }
-    open.retain(|wanted| found[wanted.slot].is_none());
+    Some(table)
 }
 
 /// The table and its address.

@@ -4,9 +4,18 @@
 
 use crate::symbols::elf::Place;
 use crate::symbols::source::{Fields, Source, bytes, fill, name};
+use rustc_hash::FxHashMap;
 
 /// Functions that are read at most.
 const MAX_FUNCTIONS: u64 = 4 << 20;
+/// Bytes of names that are searched at most.
+const MAX_NAMES: u64 = 64 << 20;
+/// Places of wanted names that are remembered at most: a name stands there once, vendored copies apart.
+const MAX_PLACES: usize = 1024;
+/// Bytes that are read at a time where functions are looked up by name.
+const PIECE: u64 = 256 << 10;
+/// Longest name that is looked for.
+const MAX_NAME: usize = 1024;
 /// Functions read at a time.
 const BLOCK: u64 = 8192;
 
@@ -27,6 +36,42 @@ pub(super) struct Table {
     /// Entries are 32-bit offsets from `text` (1.18 and later), not addresses.
     relative: bool,
     text: u64,
+}
+
+/// A piece of a file that is read from front to back, more or less.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+    /// How often another piece was read.
+    moved: u32,
+}
+
+/// So often a window moves at most: through 4 GiB from front to back.
+const MAX_MOVES: u32 = 1 << 14;
+/// What is read where the next number lies elsewhere.
+const SMALL_PIECE: u64 = 4 << 10;
+
+impl Window {
+    /// The number at an offset, which must lie before `end`.
+    fn u32<S: Source>(&mut self, source: &S, at: u64, end: u64) -> Option<u32> {
+        let inside = |window: &Window| {
+            let at = usize::try_from(at.checked_sub(window.start)?).ok()?;
+            Some(u32::from_le_bytes(window.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+        };
+        if let Some(number) = inside(self) {
+            return Some(number);
+        }
+        self.moved += 1;
+        if self.moved > MAX_MOVES {
+            return None;
+        }
+        let near = (self.start..=self.start.saturating_add(2 * PIECE)).contains(&at);
+        let piece = if near { PIECE } else { SMALL_PIECE };
+        self.start = at;
+        self.bytes = bytes(source, at, piece.min(end.checked_sub(at)?), PIECE as usize).ok()?;
+        inside(self)
+    }
 }
 
 impl Table {
@@ -133,6 +178,90 @@ impl Table {
             read += count;
         }
         found
+    }
+
+    /// Addresses and lengths of the functions with these names, or of vendored copies of them.
+    ///
+    /// One pass over the names, and one over the functions and their data, in pieces.
+    pub(super) fn addresses<S: Source>(
+        &self,
+        source: &S,
+        names: &[&str],
+    ) -> Vec<Option<(u64, u64)>> {
+        let mut found = vec![None; names.len()];
+        let wanted = self.name_offsets(source, names);
+        if wanted.is_empty() {
+            return found;
+        }
+        let size = self.entry_size();
+        let half = size as usize / 2;
+        let mut window = Window::default();
+        let mut last = None;
+        let mut read = 0;
+        while read < self.count {
+            let count = (self.count - read).min(BLOCK);
+            let Ok(block) =
+                bytes(source, self.functions + read * size, count * size, (BLOCK * 16) as usize)
+            else {
+                break;
+            };
+            for entry in block.chunks_exact(size as usize).map(Fields) {
+                let address = self.text.saturating_add(entry.word(0, half == 8));
+                if let Some((at, start)) = last.take() {
+                    found[at] = Some((start, address.saturating_sub(start)));
+                }
+                let width = if self.relative { 4 } else { self.pointer as u64 };
+                let name = entry
+                    .word(half, half == 8)
+                    .checked_add(width)
+                    .and_then(|at| self.data.checked_add(at))
+                    .and_then(|at| window.u32(source, at, self.end));
+                let which = name.and_then(|name| wanted.get(&name).copied());
+                last = which.filter(|&at| found[at].is_none()).map(|at| (at, address));
+            }
+            read += count;
+        }
+        // The end of the last function stands after it like one more, of half a size.
+        if let Some((at, start)) = last
+            && let Ok(end) = bytes(source, self.functions + self.count * size, half as u64, 8)
+        {
+            let end = self.text.saturating_add(Fields(&end).word(0, half == 8));
+            found[at] = Some((start, end.saturating_sub(start)));
+        }
+        found
+    }
+
+    /// Where among the names these stand, and which of them that is.
+    fn name_offsets<S: Source>(&self, source: &S, names: &[&str]) -> FxHashMap<u32, usize> {
+        let mut wanted = FxHashMap::default();
+        let mut at = self.names;
+        let end = self.end.min(self.names.saturating_add(MAX_NAMES));
+        while at < end && wanted.len() < MAX_PLACES {
+            let step = PIECE.min(end - at);
+            let len = (step + MAX_NAME as u64).min(self.end - at);
+            let Ok(piece) = bytes(source, at, len, (PIECE as usize) + MAX_NAME) else { break };
+            let mut start = 0;
+            while start < piece.len().min(step as usize) && wanted.len() < MAX_PLACES {
+                let Some(len) = piece[start..].iter().position(|&byte| byte == 0) else {
+                    // Too long to be wanted.
+                    start = start.max(step as usize);
+                    break;
+                };
+                let text = &piece[start..start + len];
+                let is = |name: &&str| {
+                    text.strip_suffix(name.as_bytes())
+                        .is_some_and(|before| before.is_empty() || before.ends_with(b"/vendor/"))
+                };
+                if let (Some(which), Ok(offset)) =
+                    (names.iter().position(is), u32::try_from(at - self.names + start as u64))
+                {
+                    wanted.insert(offset, which);
+                }
+                start += len + 1;
+            }
+            at += (start as u64).max(1);
+        }
+        wanted
     }
 
     /// A function's data starts with its entry and the offset of its name.
@@ -254,6 +383,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn functions_by_name() {
+        let wanted = ["main.g", "main", "main.(*T).h", "g"];
+        for magic in [0xffff_fff0, 0xffff_fff1, 0xffff_fffa, 0xffff_fffb] {
+            let source = table(magic, 0x1000);
+            let table = Table::open(&source, 0, source.len() as u64).unwrap();
+            let found = table.addresses(&source, &wanted);
+            let expected = [Some((0x1020, 0x10)), None, Some((0x1030, 0x18)), None];
+            assert_eq!(found, expected, "{magic:#x}");
+        }
+    }
+
+    #[test]
     fn text_start_from_elsewhere() {
         let source = table(0xffff_fff1, 0);
         let mut table = Table::open(&source, 0, source.len() as u64).unwrap();
@@ -272,11 +413,13 @@ pub(super) mod tests {
                 bad[at] = value;
                 if let Some(table) = Table::open(&bad, 0, bad.len() as u64) {
                     table.places(&bad, &[0, 0x1000, 0x1025, u64::MAX]);
+                    table.addresses(&bad, &["main.g", "main.(*T).h"]);
                     table.span(&bad);
                 }
                 bad.truncate(at);
                 if let Some(table) = Table::open(&bad, 0, good.len() as u64) {
                     table.places(&bad, &[0, 0x1000, 0x1025, u64::MAX]);
+                    table.addresses(&bad, &["main.g", "main.(*T).h"]);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ const OVERLAYFS_MAGIC: u64 = 0x794c_7630;
 
 /// Which file is wanted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish<'a> {
-    pub(super) path: &'a Path,
+pub(crate) struct Wish<'a> {
+    pub(crate) path: &'a Path,
     /// A process that sees it under this path.
-    pub(super) pid: Option<u32>,
+    pub(crate) pid: Option<u32>,
     /// Its inode, when known.
-    pub(super) inode: Option<u64>,
+    pub(crate) inode: Option<u64>,
 }
 
 /// Opens a regular file: below the root of the process if that is still there, else in our own,
@@ -29,7 +29,7 @@ pub(super) struct Wish<'a> {
 /// A container can put anything under a path: nothing but a regular file is opened, and links do
 /// not lead out of the container. A file with another inode is not taken, except on overlayfs,
 /// where some kernels show the inode of a lower layer in /proc/PID/maps.
-pub(super) fn open_module(wish: Wish<'_>) -> Result<FileSource> {
+pub(crate) fn open_module(wish: Wish<'_>) -> Result<FileSource> {
     let mut failure = None;
     if let Some(pid) = wish.pid {
         let root = PathBuf::from(format!("/proc/{pid}/root"));
@@ -69,7 +69,8 @@ fn read_regular(handle: &OwnedFd, wish: Wish<'_>) -> io::Result<Result<FileSourc
     if !metadata.is_file() {
         return unfit("not a regular file");
     }
-    if wish.inode.is_some_and(|inode| inode != metadata.ino()) && !on_overlayfs(handle) {
+    if wish.inode.is_some_and(|inode| inode != metadata.ino()) && !on_overlayfs(handle.as_raw_fd())
+    {
         return unfit("another file has this path by now");
     }
     let file = fs::OpenOptions::new()
@@ -77,6 +78,19 @@ fn read_regular(handle: &OwnedFd, wish: Wish<'_>) -> io::Result<Result<FileSourc
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(by_handle)?;
     FileSource::new(file).map(Ok)
+}
+
+/// What tells a file from others, and from what stood in its place before: device, inode, size and
+/// when its inode was changed. On overlayfs the device is 0: each mount has its own, while the
+/// kernel puts programs into the file below, which they share.
+pub(crate) type Identity = (u64, u64, u64, i64);
+
+/// The identity of an open file.
+pub(crate) fn identity(file: &File) -> io::Result<Identity> {
+    let facts = file.metadata()?;
+    let device = if on_overlayfs(file.as_raw_fd()) { 0 } else { facts.dev() };
+    let changed = facts.ctime().wrapping_mul(1_000_000_000).wrapping_add(facts.ctime_nsec());
+    Ok((device, facts.ino(), facts.size(), changed))
 }
 
 /// A handle of a folder or file, whatever links lead to it.
@@ -110,11 +124,11 @@ fn look_below(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
 }
 
 #[expect(unsafe_code, reason = "fstatfs is a libc call")]
-fn on_overlayfs(file: &OwnedFd) -> bool {
+fn on_overlayfs(file: RawFd) -> bool {
     // SAFETY: statfs is integers: all zeros is a value of it.
     let mut facts: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: the descriptor is open and `facts` is a valid statfs for the kernel to fill.
-    let result = unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut facts) };
+    let result = unsafe { libc::fstatfs(file, &raw mut facts) };
     // Signed in glibc, unsigned in musl.
     result == 0 && facts.f_type as u64 == OVERLAYFS_MAGIC
 }

@@ -31,6 +31,11 @@ impl FileSource {
         let size = file.metadata()?.len();
         Ok(FileSource { file, size })
     }
+
+    /// The file itself.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
 }
 
 impl Source for FileSource {

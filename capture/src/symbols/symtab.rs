@@ -3,15 +3,21 @@
 use crate::symbols::abi;
 use crate::symbols::choice::{Choice, Choices};
 use crate::symbols::elf::{Elf, Place, Section};
-use crate::symbols::source::{Fields, Source, fill, name};
+use crate::symbols::source::{Fields, Source, bytes, fill, name};
 
 /// Symbols that are read of a table at most: three times what the largest browsers have.
 const MAX_SYMBOLS: u64 = 8 << 20;
+/// Bytes of names that are read at most where functions are looked up by name.
+const MAX_NAMES: usize = 64 << 20;
 /// Symbols read at a time.
 const BLOCK: usize = 8192;
 
 /// Offers each function of a table to the wanted addresses. Ends early where the file does.
 pub(super) fn scan<S: Source>(elf: &Elf<S>, table: &Section, choices: &mut Choices<'_>) {
+    each(elf, table, |symbol| choices.offer(symbol.value, symbol.size, symbol.rank, symbol.name));
+}
+
+fn each<S: Source>(elf: &Elf<S>, table: &Section, mut see: impl FnMut(&Symbol)) {
     let size = if elf.wide { 24 } else { 16 };
     let mut left = (table.size / size as u64).min(MAX_SYMBOLS);
     let mut offset = table.offset;
@@ -24,12 +30,33 @@ pub(super) fn scan<S: Source>(elf: &Elf<S>, table: &Section, choices: &mut Choic
         }
         for entry in part.chunks_exact(size) {
             if let Some(symbol) = Symbol::parse(elf, Fields(entry)) {
-                choices.offer(symbol.value, symbol.size, symbol.rank, symbol.name);
+                see(&symbol);
             }
         }
         left -= count as u64;
         offset += part.len() as u64;
     }
+}
+
+/// Puts down the addresses of the functions with these names that are not known yet.
+pub(super) fn addresses<S: Source>(
+    elf: &Elf<S>,
+    table: &Section,
+    names: &[&str],
+    found: &mut [Option<u64>],
+) {
+    let Some(strings) = elf.sections.get(table.link as usize) else { return };
+    let Ok(strings) = bytes(&elf.source, strings.offset, strings.size, MAX_NAMES) else { return };
+    each(elf, table, |symbol| {
+        let Some(rest) = strings.get(symbol.name as usize..) else { return };
+        // One that is asked for twice gets two answers.
+        for (name, place) in names.iter().zip(found.iter_mut()) {
+            let after = rest.strip_prefix(name.as_bytes());
+            if after.is_some_and(|after| matches!(after, [0 | b'@', ..])) {
+                place.get_or_insert(symbol.value);
+            }
+        }
+    });
 }
 
 /// Reads the names of a choice: the shortest one stands for the address, the first in the order

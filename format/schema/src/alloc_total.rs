@@ -27,7 +27,7 @@ pub mod alloc_what {
 
 crate::record! {
     /// How often, and how much, one place in the kernel allocated or freed within a window (about a second) while recorded threads ran.
-    AllocTotal = 44 as "alloc_total", Fact {
+    AllocTotal = 44 as "alloc_total", Fact sums "allocations and frees" in "map of memory sums" {
         /// When the window ended.
         end: u64 [TimeNs],
         /// Length of the window.

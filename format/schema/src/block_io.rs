@@ -41,7 +41,7 @@ pub mod block_op {
 pub mod block_flag {
     /// Not completed when the recording stopped; `duration` is what had passed by then.
     pub const OPEN: u16 = 1;
-    /// It had begun before the recording started: who made it is not known, nor when it was issued.
+    /// It was not seen to begin (before the recording, or while it was being started): who made it is not known, nor when it was issued.
     pub const BEGAN_BEFORE: u16 = 2;
     /// REQ_SYNC: somebody waits for it.
     pub const SYNC: u16 = 4;

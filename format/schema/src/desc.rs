@@ -152,6 +152,15 @@ pub enum Class {
     Wire = 3,
 }
 
+/// What the rows of a record add up, in a table of the kernel and not through a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sums {
+    /// What is counted as produced and lost.
+    pub unit: &'static str,
+    /// The table that was full when something was lost.
+    pub table: &'static str,
+}
+
 /// One field of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -178,6 +187,8 @@ pub struct Desc {
     pub doc: &'static str,
     /// Its role.
     pub class: Class,
+    /// Whether a row adds many things up, so that losses count those and not rows.
+    pub sums: Option<Sums>,
     /// Fields in order.
     pub fields: &'static [Field],
     /// Bytes of one row in a ring buffer; 0 when it has a text field.

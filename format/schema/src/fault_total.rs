@@ -2,7 +2,7 @@
 
 crate::record! {
     /// How many minor page faults a process had at one place within a window (about a second): touches of pages that only had to be mapped (PERF_COUNT_SW_PAGE_FAULTS_MIN).
-    FaultTotal = 46 as "fault_total", Fact {
+    FaultTotal = 46 as "fault_total", Fact sums "page faults" in "map of memory sums" {
         /// When the window ended.
         end: u64 [TimeNs],
         /// Length of the window.

@@ -14,12 +14,19 @@ pub mod h2_source {
     /// In what the process gave to `SSL_write` and got from `SSL_read`; older than the recording, as
     /// with `plaintext_guessed`.
     pub const OPENSSL_GUESSED: u8 = 4;
+    /// In what a Go program gave to `Write` and got from `Read` of its `crypto/tls.Conn`.
+    pub const GO: u8 = 5;
+    /// In what a Go program gave to `Write` and got from `Read` of its `crypto/tls.Conn`; older than
+    /// the recording, as with `plaintext_guessed`.
+    pub const GO_GUESSED: u8 = 6;
     /// The names of all of them.
     pub const NAMES: &[(u64, &str)] = &[
         (1, "plaintext"),
         (2, "plaintext_guessed"),
         (3, "openssl"),
         (4, "openssl_guessed"),
+        (5, "go"),
+        (6, "go_guessed"),
     ];
 }
 
@@ -51,7 +58,7 @@ pub mod h2_direction {
 pub mod h2_connection_end {
     /// It had not ended when the recording stopped.
     pub const NONE: u8 = 0;
-    /// Its TCP socket was closed, by either end.
+    /// Its TCP socket was closed, by either end, or the `crypto/tls.Conn` of a Go program.
     pub const CLOSED: u8 = 1;
     /// `SSL_free`.
     pub const FREED: u8 = 2;
@@ -89,9 +96,9 @@ crate::record! {
         tid: u32 [Tid],
         /// Its process.
         tgid: u32 [Tgid],
-        /// Address of this end; 0 where it is not known (OpenSSL).
+        /// Address of this end; 0 where it is not known (OpenSSL, most of Go's TLS).
         local: u32 [StringId],
-        /// Address of the peer; 0 where it is not known (OpenSSL).
+        /// Address of the peer; 0 where it is not known (OpenSSL, most of Go's TLS).
         remote: u32 [StringId],
         /// Streams that the client opened.
         opened: u32 [Count],
@@ -119,6 +126,10 @@ crate::record! {
         desyncs: u32 [Count],
         /// Header blocks whose fields were not read: longer than 1014 bytes or in several frames.
         undecoded: u32 [Count],
+        /// Paths and grpc-status that the functions of gRPC-Go told, since the frames named them by what had been sent before the recording.
+        named: u32 [Count],
+        /// grpc-status that both the frames and the functions of gRPC-Go told, and differently: 0 unless ktape is wrong.
+        misnamed: u32 [Count],
         /// The CPU on which its end was seen.
         cpu: u16 [Cpu],
         /// See `fact_flag`.

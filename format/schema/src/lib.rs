@@ -17,11 +17,13 @@
 mod desc;
 mod record;
 
-pub use desc::{Class, Desc, Field, Kind, Type};
+pub use desc::{Class, Desc, Field, Kind, Sums, Type};
 
 records! {
     off_cpu::OffCpu,
     cpu_sample::CpuSample,
+    counter_total::CounterTotal,
+    counter_sample::CounterSample,
     syscall_count::SyscallCount,
     syscall_latency::SyscallLatency,
     syscall_slow::SyscallSlow,
@@ -42,6 +44,7 @@ records! {
     fault_total::FaultTotal,
     alloc_total::AllocTotal,
     memory_use::MemoryUse,
+    heap_total::HeapTotal,
     string::StringText,
     task_start::TaskStart,
     task_exec::TaskExec,

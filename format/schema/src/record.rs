@@ -4,12 +4,13 @@
 ///
 /// Yields a `repr(C)` struct with a `DESC`, a checked `decode` from ring bytes, an `encode` into
 /// them, and a constant assertion that the struct has no padding. A kind is an expression over
-/// [`crate::Kind`] and the constants in scope.
+/// [`crate::Kind`] and the constants in scope. `Fact sums "UNITS" in "TABLE"` says that a row is a sum
+/// (see [`crate::Sums`]).
 #[macro_export]
 macro_rules! record {
     (
         $(#[doc = $doc:literal])+
-        $name:ident = $id:literal as $text:literal, $class:ident {
+        $name:ident = $id:literal as $text:literal, $class:ident $(sums $unit:literal in $table:literal)? {
             $( $(#[doc = $field_doc:literal])+ $field:ident : $ty:ident [$kind:expr], )+
         }
     ) => {
@@ -32,6 +33,7 @@ macro_rules! record {
                     name: $text,
                     doc: concat!($($doc, "\n"),+),
                     class: $crate::Class::$class,
+                    sums: $crate::record!(@sums $($unit $table)?),
                     fields: &[$(
                         $crate::Field {
                             name: stringify!($field),
@@ -72,6 +74,10 @@ macro_rules! record {
             ::core::mem::size_of::<$name>() == 0 $(+ ::core::mem::size_of::<$ty>())+,
             concat!("record ", $text, " has padding")
         );
+    };
+    (@sums) => { None };
+    (@sums $unit:literal $table:literal) => {
+        Some($crate::Sums { unit: $unit, table: $table })
     };
     (@type u8) => { $crate::Type::U8 };
     (@type u16) => { $crate::Type::U16 };

@@ -12,6 +12,7 @@ impl StringText {
         id: 16,
         name: "string",
         doc: " A text that other records name by id: comm, path, command line, symbol.\n",
+        sums: None,
         class: Class::Definition,
         fields: &[
             Field {

@@ -2,7 +2,7 @@
 
 crate::record! {
     /// How often a process made one system call within a window (about a second), and how long the calls took in all.
-    SyscallCount = 3 as "syscall_count", Fact {
+    SyscallCount = 3 as "syscall_count", Fact sums "system calls" in "map of calls" {
         /// When the window ended.
         end: u64 [TimeNs],
         /// Length of the window.

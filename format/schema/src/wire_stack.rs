@@ -6,8 +6,13 @@ use crate::{stack_end, stack_side, stack_unwind};
 pub mod wire_stack_flag {
     /// Its first frames are those of the kernel program that took it, and of what called that.
     pub const PROGRAM: u8 = 1;
+    /// Its thread was going to sleep: the last frames it went through are the scheduler's.
+    pub const LEAVING: u8 = 2;
+    /// Its thread slept: those frames, and the slow paths of locks, are left out
+    /// (`stack_trace_save_tsk()`), so that the first frame is one that called, too.
+    pub const WAITING: u8 = 4;
     /// The names of all of them.
-    pub const NAMES: &[(u64, &str)] = &[(1, "program")];
+    pub const NAMES: &[(u64, &str)] = &[(1, "program"), (2, "leaving"), (4, "waiting")];
 }
 
 crate::record! {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use crate::syscalls::{TOGETHER, check_shared};
 use ktape_format::Trace;
+use ktape_format::schema::{file_kind, tcp_owner};
 use ktape_tests::facts::{losses, number, report, rows};
 use ktape_tests::live::{NotRun, say};
 use ktape_tests::recorder::{Folder, Recorder, record};
@@ -82,11 +84,22 @@ pub(crate) fn slow() -> Result<(), NotRun> {
 }
 
 pub(crate) fn exact() -> Result<(), NotRun> {
+    count("io/min=0s/");
+    Ok(())
+}
+
+pub(crate) fn together() -> Result<(), NotRun> {
+    count(TOGETHER);
+    Ok(())
+}
+
+fn count(probes: &str) {
     let folder = Folder::new();
     let (trace, file) = (folder.file("io.ktape"), folder.file("plain"));
     let program = workload("slowfs");
     let command = [program.to_str().expect("UTF-8"), file.to_str().expect("UTF-8"), "plain"];
-    let said = record(&trace, &["-e", "io/min=0s/"], &command).expect(0).text();
+    let said = record(&trace, &["-e", probes], &command).expect(0).text();
+    check_shared(&trace, "io", probes == TOGETHER);
     let all = calls(&trace);
     let found = on(&all, &file);
     for call in ["pwrite64", "pread64", "readv", "fdatasync", "ftruncate"] {
@@ -109,7 +122,6 @@ pub(crate) fn exact() -> Result<(), NotRun> {
     let trace = Trace::open(&trace).expect("a trace");
     let (produced, lost) = losses(&trace, "io");
     assert_eq!(rows(&trace, "io", ["end"]).len() as u64 + lost, produced);
-    Ok(())
 }
 
 pub(crate) fn hang() -> Result<(), NotRun> {
@@ -144,5 +156,30 @@ pub(crate) fn hang() -> Result<(), NotRun> {
         assert!(stack.contains("vfs_read_[k]"), "{stack}");
     }
     say("a read that hangs is told with its file and its place in the kernel");
+    Ok(())
+}
+
+pub(crate) fn crowd() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("crowd.ktape");
+    let program = workload("crowd");
+    let settings = ["-e", "io/min=200ms,kinds=all/,tcp"];
+    let said = record(&trace, &settings, &[program.to_str().expect("UTF-8")]).expect(0).text();
+    let [pid, count, bytes] = [1, 2, 3].map(|at| parse(&lines(&said, "crowd")[0][at]));
+    let opened = Trace::open(&trace).expect("a trace");
+    let reads = rows(&opened, "io", ["tgid", "bytes", "flags", "kind", "tid"]);
+    let mut tids: Vec<u64> = reads
+        .iter()
+        .filter(|read| read[..3] == [pid, bytes, 0] && read[3] == u64::from(file_kind::SOCKET))
+        .map(|read| read[4])
+        .collect();
+    tids.sort_unstable();
+    tids.dedup();
+    assert_eq!(tids.len() as u64, count, "{reads:?}");
+    let ended = rows(&opened, "tcp_connection", ["tgid", "owner", "tid"]);
+    let accepted =
+        ended.iter().filter(|end| end[..2] == [pid, u64::from(tcp_owner::ACCEPT)]).count();
+    assert_eq!(accepted as u64, count, "{ended:?}");
+    say(format!("{count} threads at once in accept, then in read: each is seen to come back"));
     Ok(())
 }

@@ -122,6 +122,33 @@ pub(crate) fn comm() -> Result<(), NotRun> {
     Ok(())
 }
 
+/// What iterators read of threads that are not the current one.
+pub(crate) fn iterators() -> Result<(), NotRun> {
+    let one = Loop::start(&["child"]);
+    let found = |args: &[&str], record: &str, column: &str| -> BTreeSet<u64> {
+        let folder = Folder::new();
+        let trace = folder.file("filter.ktape");
+        let probes = "mem/every=100ms/,counters/every=100ms/";
+        let recorder = Recorder::start(&trace, &[&["-e", probes], args].concat());
+        std::thread::sleep(Duration::from_millis(500));
+        let stopped = recorder.stop(libc::SIGINT);
+        assert_eq!(stopped.code, 0);
+        let opened = Trace::open(&trace).expect("a trace");
+        let reasons = opened.meta().probes.iter().map(|probe| probe.reason.contains("with -C"));
+        let told = reasons.filter(|told| *told).count();
+        assert_eq!(told, if args.contains(&"-C") { 2 } else { 0 }, "{args:?}");
+        rows(&opened, record, [column]).into_iter().map(|row| row[0]).collect()
+    };
+    let threads = BTreeSet::from([one.one, one.two, one.child]);
+    assert_eq!(found(&["--comm", "loop-*"], "counter_total", "tid"), threads);
+    assert_eq!(found(&["--comm", "loop"], "memory_use", "tgid"), [one.pid].into());
+    let pid = one.pid.to_string();
+    assert_eq!(found(&["-p", &pid], "memory_use", "tgid"), [one.pid].into());
+    assert_eq!(found(&["-C", "0"], "memory_use", "tgid"), [].into());
+    assert_eq!(found(&["-C", "0"], "counter_total", "tid"), [].into());
+    Ok(())
+}
+
 pub(crate) fn user() -> Result<(), NotRun> {
     use std::os::unix::process::CommandExt;
     let folder = Folder::new();

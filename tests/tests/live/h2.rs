@@ -9,21 +9,21 @@ use ktape_format::Trace;
 use ktape_tests::facts::{losses, number, report, rows, rows_where};
 use ktape_tests::live::{NotRun, needs_program, say};
 use ktape_tests::recorder::{Folder, Recorder, record};
-use ktape_tests::workload::{go_workload, lines, number as parse};
+use ktape_tests::workload::{Go, lines, number as parse};
 use serde_json::{Value, json};
 
 /// `nghttpd` with one file; killed when dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
     /// The path of the file in a request; nobody else's.
-    path: String,
+    pub(crate) path: String,
     bytes: u64,
     tls: bool,
 }
 
 impl Server {
-    fn start(folder: &Folder, bytes: usize, tls: bool) -> Result<Server, NotRun> {
+    pub(crate) fn start(folder: &Folder, bytes: usize, tls: bool) -> Result<Server, NotRun> {
         needs_program("nghttpd", "nghttp2-server")?;
         let name = format!("ktape-{}.bin", std::process::id());
         std::fs::write(folder.file(&name), vec![b'x'; bytes]).expect("a file");
@@ -49,7 +49,7 @@ impl Server {
         Ok(server)
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://127.0.0.1:{}{path}", self.port)
     }
@@ -95,13 +95,13 @@ fn accounted(trace: &Path) -> u64 {
 
 /// The same, and nothing is lost.
 #[track_caller]
-fn whole(trace: &Path) {
+pub(crate) fn whole(trace: &Path) {
     assert_eq!(accounted(trace), 0);
 }
 
 /// The only row of this method as client or server.
 #[track_caller]
-fn method<'a>(answer: &'a Value, path: &str, role: &str) -> &'a Value {
+pub(crate) fn method<'a>(answer: &'a Value, path: &str, role: &str) -> &'a Value {
     let found: Vec<&Value> = rows_where(answer, "methods", "method", &json!(path))
         .into_iter()
         .filter(|row| row["role"] == json!(role))
@@ -204,7 +204,7 @@ pub(crate) fn curl() -> Result<(), NotRun> {
 }
 
 pub(crate) fn grpc() -> Result<(), NotRun> {
-    let program = go_workload("grpc", "google.golang.org/grpc", "golang-google-grpc-dev")?;
+    let program = Go::of_host()?.compile("grpc", "google.golang.org/grpc", false)?;
     let folder = Folder::new();
     let trace = folder.file("grpc.ktape");
     let ran = record(&trace, &["-e", "h2"], &[program.to_str().expect("UTF-8")]).expect(0);
@@ -221,7 +221,7 @@ pub(crate) fn grpc() -> Result<(), NotRun> {
 
 /// Compares an answer with what the workload said of itself.
 #[track_caller]
-fn grpc_counts(answer: &Value, said: &str) {
+pub(crate) fn grpc_counts(answer: &Value, said: &str) {
     let of = |what: &str, at: usize| parse(&lines(said, what)[0][at]);
     let unary = of("unary", 1);
     let statuses = lines(said, "status");

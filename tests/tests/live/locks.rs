@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::syscalls::{TOGETHER, check_shared};
 use ktape_format::Trace;
 use ktape_format::schema::{futex_flag, futex_owner, futex_result};
 use ktape_tests::facts::{losses, number, off_by, report, rows, rows_where};
@@ -53,8 +54,19 @@ fn recorded(folder: &Folder, probe: &str) -> (std::path::PathBuf, Vec<Said>) {
 }
 
 pub(crate) fn user() -> Result<(), NotRun> {
+    waits_with("locks");
+    Ok(())
+}
+
+pub(crate) fn together() -> Result<(), NotRun> {
+    waits_with(TOGETHER);
+    Ok(())
+}
+
+fn waits_with(probes: &str) {
     let folder = Folder::new();
-    let (trace, said) = recorded(&folder, "locks");
+    let (trace, said) = recorded(&folder, probes);
+    check_shared(&trace, "locks", probes == TOGETHER);
     let opened = Trace::open(&trace).expect("a trace");
     let columns =
         ["tid", "duration", "address", "owner", "owner_by", "waker", "result", "flags", "ustack"];
@@ -88,7 +100,6 @@ pub(crate) fn user() -> Result<(), NotRun> {
         }
     }
     in_report(&trace, &said);
-    Ok(())
 }
 
 /// The same in the answers of the report.

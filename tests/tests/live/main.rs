@@ -3,6 +3,7 @@
 //! One test at a time: they measure. Needs root and BPF; what cannot run here is listed at the end.
 
 mod command;
+mod counters;
 mod cpu;
 mod crash;
 mod disk;
@@ -11,6 +12,8 @@ mod files;
 mod filters;
 mod flood;
 mod h2;
+mod h2_go;
+mod heap;
 mod launch;
 mod locks;
 mod mem;
@@ -36,14 +39,18 @@ const TESTS: &[Test] = &[
     ("answers_do_not_depend_on_threads_or_pipes", waits::same_bytes),
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),
+    ("system_calls_are_counted_by_shared_programs", syscalls::together),
     ("system_calls_agree_with_strace", syscalls::strace),
     ("the_kernel_counts_what_its_programs_cost", syscalls::cost),
     ("disk_requests_agree_with_diskstats_and_fio", disk::counts),
     ("slow_file_io_has_its_path_and_its_caller", files::slow),
     ("file_io_is_counted_exactly", files::exact),
+    ("file_io_is_counted_by_shared_programs", files::together),
     ("file_io_that_hangs_shows_as_open", files::hang),
+    ("many_threads_in_one_call_all_come_back", files::crowd),
     ("tcp_segments_sent_again_are_those_of_the_kernel", tcp::loss_and_delay),
     ("tcp_connections_have_their_processes", tcp::processes),
+    ("tcp_connections_have_their_processes_by_shared_programs", tcp::together),
     ("tcp_connections_have_their_closers", tcp::closers),
     ("tcp_accept_queues_are_seen_full", tcp::full_queue),
     ("tcp_resets_are_counted", tcp::aborts),
@@ -51,6 +58,7 @@ const TESTS: &[Test] = &[
     ("tcp_windows_of_0_are_seen", tcp::zero_window),
     ("tcp_connections_from_before_are_known", tcp::before),
     ("waits_for_locks_have_owner_and_waker", locks::user),
+    ("waits_for_locks_are_told_by_shared_programs", locks::together),
     ("waits_for_locks_can_be_filtered_and_stackless", locks::knobs),
     ("a_mutex_that_is_never_unlocked_shows_as_open", locks::hang),
     ("a_wait_for_a_lock_from_before_shows_as_open", locks::hung_before),
@@ -58,6 +66,13 @@ const TESTS: &[Test] = &[
     ("page_faults_are_those_of_getrusage", mem::faults),
     ("memory_of_a_process_is_that_of_proc", mem::memory),
     ("allocations_of_the_kernel_have_callers", mem::kernel),
+    ("allocations_of_a_program_live_where_it_says", heap::exact),
+    ("counters_are_those_of_wait4_and_proc", counters::exact),
+    ("every_event_can_be_sampled", counters::every_event),
+    ("counters_of_many_threads_leave_no_gaps", counters::of_many_threads),
+    ("counters_agree_with_perf_stat", counters::perf_stat),
+    ("events_of_a_cpu_are_counted_at_switches", counters::counted_at_switches),
+    ("hardware_counters_or_why_there_are_none", counters::hardware),
     ("processes_of_20_ms_are_known_whole", short_lived::known),
     ("a_flood_of_switches_is_recorded_or_lost", flood::switches),
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
@@ -67,6 +82,7 @@ const TESTS: &[Test] = &[
     ("filter_by_process_with_children", filters::children),
     ("filter_by_thread", filters::thread),
     ("filter_by_name", filters::comm),
+    ("filter_of_what_is_read_by_counters_and_mem", filters::iterators),
     ("filter_by_user", filters::user),
     ("filter_by_cpu", filters::cpu),
     ("filter_by_duration", filters::duration),
@@ -93,6 +109,13 @@ const TESTS: &[Test] = &[
     ("calls_of_grpc_have_their_methods_statuses_and_resets", h2::grpc),
     ("an_old_connection_is_taken_for_http2_by_its_frames", h2::old),
     ("streams_of_a_killed_client_end_with_their_connection", h2::killed),
+    ("grpc_go_over_tls_is_exact", h2_go::grpc),
+    ("the_newest_grpc_go_is_exact_and_named", h2_go::newest),
+    ("grpc_go_from_before_has_its_names", h2_go::old),
+    ("http2_of_net_http_over_tls_is_exact", h2_go::net_http),
+    ("go_programs_that_come_later_are_seen", h2_go::later),
+    ("libraries_that_come_later_are_seen", h2_go::later_openssl),
+    ("go_programs_survive_recorders", h2_go::again),
     ("off_cpu_time_agrees_with_bpftrace", oracles::bpftrace),
 ];
 

@@ -1,8 +1,10 @@
 //! System calls of programs that make exactly known numbers of them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
+use ktape_format::Trace;
 use ktape_tests::facts::{number, report, rows_where};
 use ktape_tests::live::{NotRun, needs_program, say};
 use ktape_tests::ran::Ran;
@@ -22,11 +24,33 @@ fn said(output: &str) -> Vec<(String, String, u64, u64)> {
 }
 
 pub(crate) fn exact() -> Result<(), NotRun> {
+    count("syscalls");
+    Ok(())
+}
+
+/// Probes that share the programs at system calls where all of them are recorded.
+pub(crate) const TOGETHER: &str = "io/min=0s/,locks,syscalls,tcp";
+
+/// Whether a probe is served by the shared programs, as it is where these can be used.
+pub(crate) fn check_shared(trace: &Path, name: &str, shared: bool) {
+    let trace = Trace::open(trace).expect("a trace");
+    let probe = trace.meta().probes.iter().find(|probe| probe.name == name).expect("the probe");
+    let is = probe.attached.iter().any(|place| place.ends_with(", shared"));
+    assert!(is == shared || probe.reason.contains("preempted"), "{name}: {:?}", probe.attached);
+}
+
+pub(crate) fn together() -> Result<(), NotRun> {
+    count(TOGETHER);
+    Ok(())
+}
+
+fn count(probes: &str) {
     let folder = Folder::new();
     let trace = folder.file("calls.ktape");
     let program = workload("calls");
-    let args = ["-e", "syscalls"];
+    let args = ["-e", probes];
     let ran = record(&trace, &args, &[program.to_str().expect("UTF-8")]).expect(0);
+    check_shared(&trace, "syscalls", probes == TOGETHER);
     for (pid, call, count, errors) in said(&ran.text()) {
         let answer = report(&trace, &["syscalls", "--pid", &pid]);
         let found = rows_where(&answer, "syscalls", "syscall", &json!(call));
@@ -43,7 +67,6 @@ pub(crate) fn exact() -> Result<(), NotRun> {
     assert!(rows_where(&answer, "syscalls", "syscall", &json!("getppid")).is_empty());
     let answer = report(&trace, &["syscalls", "--pid", parent]);
     assert!(rows_where(&answer, "syscalls", "syscall", &json!("getpgid")).is_empty());
-    Ok(())
 }
 
 /// Each system call runs the two programs once, and info tells how often they ran.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::syscalls::check_shared;
 use ktape_format::Trace;
 use ktape_tests::facts::{losses, number, off_by, report, rows, rows_where};
 use ktape_tests::live::{NotRun, needs_program, say};
@@ -16,12 +17,12 @@ fn after(line: &[String], word: &str) -> u64 {
     parse(&line[at.unwrap_or_else(|| panic!("no {word} in {line:?}")) + 1])
 }
 
-/// Records a workload with `-e tcp/SETTINGS/`; gives what it said.
+/// Records a workload with `-e tcp/SETTINGS`, which may name more probes; gives what it said.
 fn recorded(trace: &Path, settings: &str, name: &str, args: &[&str]) -> String {
     let program = workload(name);
     let command = [&[program.to_str().expect("UTF-8")], args].concat();
-    let probe = format!("tcp/every=100ms{settings}/");
-    let said = record(trace, &["-e", &probe], &command).expect(0).text();
+    let probes = format!("tcp/every=100ms{settings}");
+    let said = record(trace, &["-e", &probes], &command).expect(0).text();
     let file = Trace::open(trace).expect("a trace");
     for record in ["tcp_connection", "tcp_state", "tcp_sample"] {
         let (produced, lost) = losses(&file, record);
@@ -49,7 +50,7 @@ pub(crate) fn loss_and_delay() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("path.ktape");
     // Every 41st data segment is dropped, each packet takes 5 ms.
-    let said = recorded(&trace, "", "tcp_path", &["1000003", "41", "5000"]);
+    let said = recorded(&trace, "/", "tcp_path", &["1000003", "41", "5000"]);
     let line = |what: &str| lines(&said, what)[0].clone();
     let (client, server, path) = (line("client"), line("server"), line("path"));
     let pid = |line: &[String]| parse(&line[1]);
@@ -71,7 +72,7 @@ pub(crate) fn loss_and_delay() -> Result<(), NotRun> {
     // What was sent and not a second time is what the client wrote; SYN and FIN count as acknowledged,
     // a FIN as received.
     let (sent, received) = (after(&client, "sent"), after(&client, "received"));
-    let again = number(&ours, "retransmitted_bytes");
+    let again = number(&ours, "lifetime_retransmitted_bytes");
     assert_eq!(number(&ours, "sent_bytes") - again, sent);
     assert_eq!(number(&ours, "acked_bytes"), sent + 2);
     assert_eq!(number(&ours, "received_bytes"), received + 1);
@@ -85,7 +86,7 @@ pub(crate) fn loss_and_delay() -> Result<(), NotRun> {
     assert_eq!(number(&answer["summary"], "retransmitted_segments"), segments);
     assert_eq!(number(&ours, "retransmitted_segments"), segments);
     assert_eq!(
-        number(&ours, "retransmitted_bytes"),
+        number(&ours, "lifetime_retransmitted_bytes"),
         number(&answer["summary"], "retransmitted_bytes")
     );
     assert_eq!(after(&path, "seen_again"), segments);
@@ -142,6 +143,8 @@ fn short_lived(settings: &str, owner: &str) {
     let folder = Folder::new();
     let trace = folder.file("short.ktape");
     let said = recorded(&trace, settings, "tcp_sockets", &["short", "97"]);
+    let accepts = !settings.contains("accept=off");
+    check_shared(&trace, "tcp", accepts && settings.contains(",io,"));
     let all = connections(&trace, &["--top", "0"]);
     for (who, direction, how) in [("client", "active", "connect"), ("server", "passive", owner)] {
         let line = &lines(&said, who)[0];
@@ -163,19 +166,25 @@ fn short_lived(settings: &str, owner: &str) {
 }
 
 pub(crate) fn processes() -> Result<(), NotRun> {
-    short_lived("", "accept");
+    short_lived("/", "accept");
+    Ok(())
+}
+
+pub(crate) fn together() -> Result<(), NotRun> {
+    short_lived("/,io,locks,syscalls", "accept");
     Ok(())
 }
 
 pub(crate) fn closers() -> Result<(), NotRun> {
-    short_lived(",accept=off", "close");
+    short_lived(",accept=off/", "close");
+    short_lived(",accept=off/,io,locks,syscalls", "close");
     Ok(())
 }
 
 pub(crate) fn full_queue() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("queue.ktape");
-    let said = recorded(&trace, "", "tcp_sockets", &["queue", "11"]);
+    let said = recorded(&trace, "/", "tcp_sockets", &["queue", "11"]);
     let answer = report(&trace, &["tcp"]);
     let line = &lines(&said, "listener")[0];
     let listener = rows_where(&answer, "listeners", "pid", &json!(parse(&line[1])))[0];
@@ -204,7 +213,7 @@ pub(crate) fn full_queue() -> Result<(), NotRun> {
 pub(crate) fn aborts() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("abort.ktape");
-    let said = recorded(&trace, "", "tcp_sockets", &["abort", "43"]);
+    let said = recorded(&trace, "/", "tcp_sockets", &["abort", "43"]);
     let answer = report(&trace, &["tcp", "--by", "host"]);
     let summary = &answer["summary"];
     let kernel = &lines(&said, "kernel")[0];
@@ -248,13 +257,16 @@ pub(crate) fn refusals() -> Result<(), NotRun> {
 pub(crate) fn zero_window() -> Result<(), NotRun> {
     let folder = Folder::new();
     let trace = folder.file("zero.ktape");
-    let said = recorded(&trace, "", "tcp_sockets", &["zero", "3000017"]);
+    let said = recorded(&trace, "/", "tcp_sockets", &["zero", "3000017"]);
     let line = &lines(&said, "reader")[0];
     let (bytes, all) = (after(line, "bytes"), connections(&trace, &[]));
     let reader = &of_process(&all, parse(&line[1]), "passive", "accept")[0];
     let writer = &of_process(&all, after(line, "writer"), "active", "connect")[0];
     assert_eq!(number(reader, "received_bytes"), bytes + 1);
-    assert_eq!(number(writer, "sent_bytes") - number(writer, "retransmitted_bytes"), bytes);
+    assert_eq!(
+        number(writer, "sent_bytes") - number(writer, "lifetime_retransmitted_bytes"),
+        bytes
+    );
     assert!(after(&lines(&said, "kernel")[0], "TCPToZeroWindowAdv") > 0);
     let zero = number(reader, "zero_window_samples");
     say(format!("a window of 0 in {zero} of {} samples", number(reader, "samples")));

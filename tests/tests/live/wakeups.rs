@@ -28,8 +28,11 @@ pub(crate) fn timer() -> Result<(), NotRun> {
         assert!(waits.len() as u64 <= right + 1, "{waits:?}");
     }
     let answer = report(&trace, &["wakeups", "--by", "thread", "--thread", &reader[1]]);
-    let what = answer["paths"][0]["what"].as_str().expect("a path");
-    assert_eq!(what, "waited for sleep (sleeping)", "{answer}");
-    assert_eq!(answer["paths"][0]["tid"], parse(&reader[3]), "{answer}");
+    // On a busy host its longest wait may have been one for a CPU.
+    let mut paths = answer["paths"].as_array().expect("rows").iter();
+    let sleeps = paths.any(|step| {
+        step["what"] == "waited for sleep (sleeping)" && step["tid"] == parse(&reader[3])
+    });
+    assert!(sleeps, "{answer}");
     Ok(())
 }

@@ -110,7 +110,7 @@ pub fn run(args: &Args) -> Result<()> {
         && !args.quick
     {
         idle::wait(PATIENCE);
-        match turns::measure(&ready, &programs, postgres, folder.path()) {
+        match turns::measure(&turns::SELECT, &ready, &programs, postgres, folder.path()) {
             Ok(found) => losses = found,
             Err(error) => println!("\n## pgbench-select in turns: LEFT OUT: {error:#}"),
         }

@@ -7,6 +7,7 @@
 mod acceptance;
 mod capture;
 mod capture_bars;
+mod cost;
 mod count;
 mod first_event;
 mod idle;
@@ -38,6 +39,8 @@ pub struct Args {
 enum What {
     /// What recording costs: slowdown, CPU, memory, bytes, losses, start and stop.
     Capture(capture::Args),
+    /// What all probes cost a database, beside perf with fewer events.
+    Cost,
     /// What reporting costs: time and memory on recordings of the same load.
     Replay(replay::Args),
 }
@@ -45,6 +48,7 @@ enum What {
 pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Capture(args) => capture::run(args),
+        What::Cost => cost::run(),
         What::Replay(args) => replay::run(args),
     }
 }

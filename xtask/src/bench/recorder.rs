@@ -20,6 +20,9 @@ pub enum Recorder {
     Perf,
     /// perf: each switch with its stacks.
     PerfG,
+    /// perf: each system call, switch, waking and disk request, without stacks; for `bench cost`.
+    #[value(skip)]
+    PerfAll,
     /// trace-cmd: each switch and each waking.
     TraceCmd,
     /// offcputime of libbpf-tools: sums per stack, no events.
@@ -36,7 +39,7 @@ pub enum Tool {
 }
 
 impl Recorder {
-    /// All of them.
+    /// Those that `bench capture` compares.
     pub const ALL: &[Self] = &[
         Self::KtapeCheap,
         Self::Perf,
@@ -57,6 +60,7 @@ impl Recorder {
             Self::KtapeAll => "ktape-all",
             Self::Perf => "perf",
             Self::PerfG => "perf-g",
+            Self::PerfAll => "perf-all",
             Self::TraceCmd => "trace-cmd",
             Self::Offcputime => "offcputime",
         }
@@ -67,7 +71,7 @@ impl Recorder {
             Self::KtapeCheap | Self::KtapeSched | Self::KtapeDefault | Self::KtapeAll => {
                 Tool::Ktape
             }
-            Self::Perf | Self::PerfG => Tool::Perf,
+            Self::Perf | Self::PerfG | Self::PerfAll => Tool::Perf,
             Self::TraceCmd => Tool::TraceCmd,
             Self::Offcputime => Tool::Offcputime,
         }
@@ -78,6 +82,16 @@ impl Recorder {
         const PERF: &[&str] = &["record", "-q", "-a", "-m", "16M", "-e", "sched:sched_switch"];
         const PERF_G: &[&str] =
             &["record", "-q", "-a", "-m", "16M", "-g", "-e", "sched:sched_switch"];
+        const PERF_ALL: &[&str] = &[
+            "record",
+            "-q",
+            "-a",
+            "-m",
+            "16M",
+            "-e",
+            "raw_syscalls:sys_enter,raw_syscalls:sys_exit,sched:sched_switch,sched:sched_waking,\
+             block:block_rq_issue,block:block_rq_complete",
+        ];
         match self {
             Self::KtapeCheap => &["record", "-q", "-e", "sched/stacks=none/"],
             Self::KtapeSched => &["record", "-q", "-e", "sched"],
@@ -85,6 +99,7 @@ impl Recorder {
             Self::KtapeAll => &["record", "-q", "-e", "all"],
             Self::Perf => PERF,
             Self::PerfG => PERF_G,
+            Self::PerfAll => PERF_ALL,
             Self::TraceCmd => &["record", "-q", "-e", "sched_switch", "-e", "sched_waking"],
             Self::Offcputime => &[],
         }

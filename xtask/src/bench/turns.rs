@@ -17,16 +17,47 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-/// Turns of each recorder.
-const TURNS: usize = 60;
+/// What is run, and in which turns.
+pub struct Plan {
+    /// What it is called in the tables.
+    pub name: &'static str,
+    /// What pgbench runs.
+    script: &'static [&'static str],
+    /// The part of the transactions that is logged.
+    sampled: f64,
+    /// Turns of each recorder.
+    turns: usize,
+    /// How long transactions are counted in a turn.
+    turn: Duration,
+    /// Between a recorder's start and its turn.
+    settle: Duration,
+    /// The recorders that are of interest.
+    pub measured: &'static [Recorder],
+}
 
-/// How long transactions are counted in a turn.
-const TURN: Duration = Duration::from_millis(400);
+/// Reads of single rows. A start of ktape takes some 0.1 s of CPU time, and against eight clients that
+/// want the CPUs, too, that lasts for a second (measured in slices of 200 ms: 15, 11, 4, 4 and 5 % of
+/// the transactions, then 1 %). All transactions would be a gigabyte of log.
+pub const SELECT: Plan = Plan {
+    name: "pgbench-select",
+    script: &["-S"],
+    sampled: 0.25,
+    turns: 60,
+    turn: Duration::from_millis(400),
+    settle: Duration::from_millis(1100),
+    measured: &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::Perf],
+};
 
-/// Between the recorder's start and its turn. A start takes some 0.1 s of CPU time, and against
-/// eight clients that want the CPUs, too, that lasts for a second (measured in slices of 200 ms:
-/// 15, 11, 4, 4 and 5 % of the transactions, then 1 %).
-const SETTLE: Duration = Duration::from_millis(1100);
+/// Small transactions, each with a flush to disk. A start with all probes takes 2 s of CPU time.
+pub const TPCB: Plan = Plan {
+    name: "pgbench-tpcb",
+    script: &[],
+    sampled: 1.0,
+    turns: 12,
+    turn: Duration::from_millis(1500),
+    settle: Duration::from_secs(6),
+    measured: &[Recorder::KtapeDefault, Recorder::KtapeAll, Recorder::PerfAll],
+};
 
 /// Between the recorder's end and the next turn without one, and before the first turn.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -37,12 +68,6 @@ const WARM: Duration = Duration::from_secs(1);
 /// Clients per CPU.
 const CLIENTS: usize = 4;
 
-/// The part of the transactions that is logged: all would be a gigabyte.
-const SAMPLED: f64 = 0.25;
-
-/// The recorders that the bars are about, and what they are compared with.
-const MEASURED: &[Recorder] = &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::Perf];
-
 /// The share of the transactions that each recorder costs, in percent, one value per turn.
 pub type Losses = Vec<(Recorder, Values)>;
 
@@ -50,23 +75,24 @@ pub type Losses = Vec<(Recorder, Values)>;
 ///
 /// Turns in which nothing is started tell how far the medians can be trusted.
 pub fn measure(
+    plan: &Plan,
     recorders: &[Recorder],
     programs: &Programs,
     postgres: &Postgres,
     folder: &Path,
 ) -> Result<Losses> {
-    let wanted = MEASURED.iter().copied().filter(|each| recorders.contains(each));
+    let wanted = plan.measured.iter().copied().filter(|each| recorders.contains(each));
     let measured: Vec<Option<Recorder>> = [None].into_iter().chain(wanted.map(Some)).collect();
     let log = tempfile::Builder::new().prefix("ktape-bench-log").tempdir()?;
     // Each pair of turns takes a recorder's start and end on top, 1.3 s with perf.
-    let longest = 2 * TURN + SETTLE + PAUSE + Duration::from_millis(1300);
-    let seconds = (longest * (TURNS * measured.len()) as u32).as_secs() + 5;
-    let load = load(postgres, seconds, log.path())?;
+    let longest = 2 * plan.turn + plan.settle + PAUSE + Duration::from_millis(1300);
+    let seconds = (longest * (plan.turns * measured.len()) as u32).as_secs() + 5;
+    let load = load(plan, postgres, seconds, log.path())?;
 
     let mut turns = Vec::new();
-    let mut without = vec![turn()];
-    for round in 0..TURNS {
-        eprintln!("pgbench-select: turn {} of {TURNS}", round + 1);
+    let mut without = vec![turn(plan.turn)];
+    for round in 0..plan.turns {
+        eprintln!("{}: turn {} of {}", plan.name, round + 1, plan.turns);
         for at in 0..measured.len() {
             // In another order each time, so that none always follows the same one.
             let at = if round % 2 == 0 { at } else { measured.len() - 1 - at };
@@ -74,14 +100,14 @@ pub fn measure(
             let file = folder.join("recording");
             let running =
                 recorder.map(|each| measure::start(each, programs, &file, &[])).transpose()?;
-            sleep(SETTLE);
-            turns.push((recorder, turn()));
+            sleep(plan.settle);
+            turns.push((recorder, turn(plan.turn)));
             if let (Some(recorder), Some(running)) = (recorder, running) {
                 measure::end(running, recorder.tool())?;
                 measure::clear(folder)?;
             }
             sleep(PAUSE);
-            without.push(turn());
+            without.push(turn(plan.turn));
         }
     }
     // By then the log of the last turn is written; a client buffers some hundred lines.
@@ -92,7 +118,7 @@ pub fn measure(
     for pgbench in load {
         pgbench.terminate()?;
     }
-    let log = Log::read(log.path())?;
+    let log = Log::read(log.path(), plan.sampled)?;
     let losses = measured.iter().map(|&recorder| {
         let own = turns.iter().enumerate().filter(|(_, (each, _))| *each == recorder);
         let loss = own.map(|(at, (_, turn))| {
@@ -103,7 +129,7 @@ pub fn measure(
     });
     let losses: Vec<_> = losses.collect();
 
-    println!("\n## pgbench-select, recorders in turns of {TURN:?} within one run");
+    println!("\n## {}, recorders in turns of {:?} within one run", plan.name, plan.turn);
     let alone: Values = without.iter().map(|turn| log.rate(turn)).collect();
     println!("nothing: {} transactions per second, {} turns", alone.show(0), alone.len());
     let rows: Vec<_> = losses
@@ -126,7 +152,7 @@ pub fn measure(
 
 /// Starts the clients, as many on each CPU as the others, each with its server on its own CPU: which
 /// of them share one would else change by the second, and the rate with it.
-fn load(postgres: &Postgres, seconds: u64, folder: &Path) -> Result<Vec<Process>> {
+fn load(plan: &Plan, postgres: &Postgres, seconds: u64, folder: &Path) -> Result<Vec<Process>> {
     let cpus = std::thread::available_parallelism()?.get();
     let mut load = Vec::new();
     for cpu in 0..cpus {
@@ -134,7 +160,8 @@ fn load(postgres: &Postgres, seconds: u64, folder: &Path) -> Result<Vec<Process>
         let folder = folder.join(&name);
         std::fs::create_dir(&folder)?;
         let mut pgbench = postgres.pgbench_named(&name, CLIENTS);
-        pgbench.args(["-n", "-S", "-l", "--sampling-rate", &SAMPLED.to_string()]);
+        pgbench.args(["-n", "-l", "--sampling-rate", &plan.sampled.to_string()]);
+        pgbench.args(plan.script);
         pgbench.args(["-T", &seconds.to_string()]);
         pgbench.arg("--log-prefix").arg(folder.join("log"));
         let pgbench = Process::start(pgbench.stdout(Stdio::null()), &folder)?;
@@ -157,13 +184,13 @@ struct Turn {
     end: u64,
 }
 
-fn turn() -> Turn {
+fn turn(length: Duration) -> Turn {
     let now = || {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since.unwrap_or_default().as_micros() as u64
     };
     let begin = now();
-    sleep(TURN);
+    sleep(length);
     Turn { begin, end: now() }
 }
 
@@ -173,12 +200,15 @@ impl Turn {
     }
 }
 
-/// When each transaction ended, in microseconds of the wall clock.
-struct Log(Vec<u64>);
+/// When each transaction ended that was logged, in microseconds of the wall clock.
+struct Log {
+    ends: Vec<u64>,
+    sampled: f64,
+}
 
 impl Log {
     /// Reads what the threads of pgbench have written, one file each.
-    fn read(folder: &Path) -> Result<Self> {
+    fn read(folder: &Path, sampled: f64) -> Result<Self> {
         let mut ends = Vec::new();
         for of_cpu in std::fs::read_dir(folder)? {
             for entry in std::fs::read_dir(of_cpu?.path())? {
@@ -192,7 +222,7 @@ impl Log {
             }
         }
         ends.sort_unstable();
-        Ok(Self(ends))
+        Ok(Self { ends, sampled })
     }
 
     /// The rate to expect at `turn` from that of the turns around it, the nearer of which tells more.
@@ -204,9 +234,9 @@ impl Log {
 
     /// Transactions per second.
     fn rate(&self, turn: &Turn) -> f64 {
-        let before = |time| self.0.partition_point(|&end| end < time);
+        let before = |time| self.ends.partition_point(|&end| end < time);
         let logged = before(turn.end) - before(turn.begin);
-        logged as f64 / SAMPLED * 1e6 / (turn.end - turn.begin) as f64
+        logged as f64 / self.sampled * 1e6 / (turn.end - turn.begin) as f64
     }
 }
 
@@ -218,18 +248,19 @@ fn end_of(line: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Log, SAMPLED, Turn, end_of};
+    use super::{Log, Turn, end_of};
 
     #[test]
     fn rates() {
         assert_eq!(end_of("0 199 2241 0 1175850568 995598"), Some(1_175_850_568_995_598));
         assert_eq!(end_of("0 199 2241"), None);
-        let log = Log(vec![9, 10, 14, 20]);
-        assert_eq!(log.rate(&Turn { begin: 10, end: 20 }), 200_000.0 / SAMPLED);
+        let log = |ends| Log { ends, sampled: 0.5 };
+        let rate = log(vec![9, 10, 14, 20]).rate(&Turn { begin: 10, end: 20 });
+        assert_eq!(rate, 400_000.0);
         // From one turn with none to one with all, three quarters of the way.
         let [before, turn, after] =
             [0, 6, 8].map(|begin| Turn { begin: 100 + begin, end: 102 + begin });
-        let log = Log(vec![108, 109]);
+        let log = log(vec![108, 109]);
         assert_eq!(log.rate_between(&before, &turn, &after), log.rate(&after) * 0.75);
     }
 }

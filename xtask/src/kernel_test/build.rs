@@ -1,54 +1,60 @@
-//! What runs in the guest, linked statically: it has no libraries.
+//! What runs in the guest: ktape with its libraries, and the workloads, linked statically.
 
-use super::{checks, programs};
-use crate::bench::tools::cargo;
+use super::checks;
+use crate::bench::tools::{self, cargo};
 use crate::generated::root;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Only this one of the triples for this machine links statically without a further C library.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
-
 /// Programs for the guest.
 pub struct Built {
+    /// Here.
     pub ktape: PathBuf,
+    /// The same without debug information, which the guest need not unpack.
+    pub for_guest: PathBuf,
+    /// What it is linked to, where it looks for that.
+    pub libraries: Vec<PathBuf>,
     /// Those of tests/workloads that the checks want.
     pub workloads: Vec<PathBuf>,
 }
 
 impl Built {
-    /// Builds all of them below `home`.
+    /// Builds all of them, those for the guest below `home`.
     pub fn make(home: &Path) -> Result<Self> {
         std::fs::create_dir_all(home).context("cannot make a folder to build in")?;
-        Ok(Self { ktape: ktape(&home.join("build"))?, workloads: workloads(home)? })
+        let ktape = ktape()?;
+        let for_guest = home.join("ktape");
+        let mut strip = Command::new("strip");
+        strip.args(["--strip-debug", "-o"]).arg(&for_guest).arg(&ktape);
+        let status = strip.status().context("cannot run strip")?;
+        ensure!(status.success(), "strip failed");
+        Ok(Self { libraries: libraries(&ktape)?, ktape, for_guest, workloads: workloads(home)? })
     }
 }
 
-/// Optimised as released, but for the link time: counts do not depend on that.
-fn ktape(target_dir: &Path) -> Result<PathBuf> {
-    eprintln!("building a static ktape");
+/// As it is released: a build that `cargo build --release` has made is taken as it is.
+fn ktape() -> Result<PathBuf> {
     let status = Command::new(cargo())
-        .args(["build", "--quiet", "--release", "--package", "ktape", "--target", TARGET])
-        .arg("--target-dir")
-        .arg(target_dir)
-        // Only for the target: with --target, what runs during the build is built without.
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .args(["build", "--quiet", "--release", "--package", "ktape"])
         .current_dir(root())
         .status()
         .context("cannot run cargo")?;
-    if !status.success() {
-        bail!("cargo could not build a static ktape");
-    }
-    let ktape = target_dir.join(TARGET).join("release/ktape");
-    if !programs::is_static(&ktape)? {
-        bail!("{} is not static", ktape.display());
-    }
-    Ok(ktape)
+    ensure!(status.success(), "cargo could not build ktape");
+    Ok(tools::target()?.join("release/ktape"))
+}
+
+/// The shared libraries of a program, and its interpreter.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let out = Command::new("ldd").arg(program).output().context("cannot run ldd")?;
+    ensure!(out.status.success(), "ldd failed: {}", String::from_utf8_lossy(&out.stderr).trim());
+    Ok(paths(&String::from_utf8_lossy(&out.stdout)))
+}
+
+/// What ldd names: `NAME => PATH (ADDRESS)`, or `PATH (ADDRESS)`. The kernel's own has no path.
+fn paths(ldd: &str) -> Vec<PathBuf> {
+    let words = ldd.lines().flat_map(|line| line.split_whitespace().find(|w| w.starts_with('/')));
+    words.map(PathBuf::from).collect()
 }
 
 /// Compiles what changed since, like the live tests, but statically.
@@ -73,4 +79,17 @@ fn workloads(home: &Path) -> Result<Vec<PathBuf>> {
         Ok(program)
     };
     names.into_iter().map(compile).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_where_ldd_finds_them() {
+        let ldd = "\tlinux-vdso.so.1 (0x00007f28)\n\tlibc.so.6 => /lib/libc.so.6 (0x00007f28)\n\
+                   \t/lib64/ld-linux-x86-64.so.2 (0x00007f28)\n";
+        let expected = ["/lib/libc.so.6", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from);
+        assert_eq!(paths(ldd), expected);
+    }
 }

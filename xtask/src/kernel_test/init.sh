@@ -21,6 +21,7 @@ while read -r module; do
 	esac
 	insmod /tmp/module.ko || echo "insmod $module failed"
 done </modules/order
+mke2fs /dev/vdb >/dev/null && mount -t ext4 /dev/vdb /disk
 stty -F /dev/ttyS1 raw -echo
 exec 3>/dev/ttyS1
 
@@ -46,6 +47,7 @@ send begun empty
 ktape probes >probes 2>&1
 send probes probes
 while read -r run; do
+	echo "$(cut -d ' ' -f 1 /proc/uptime) s: $run" >>/tmp/times
 	mkdir "/tmp/$run"
 	cd "/tmp/$run" || continue
 	: >empty
@@ -54,7 +56,9 @@ while read -r run; do
 	echo "record $?" >status
 	if [ -f trace ]; then
 		step verify ktape verify -i trace
-		head -c $(($(stat -c %s trace) * 7 / 8)) trace >cut
+		# All of the header, and seven eighths of what follows it: see FORMAT.md, 2.1.
+		header=$((24 + $(od -A n -t u4 -j 12 -N 4 trace)))
+		head -c $((header + ($(stat -c %s trace) - header) * 7 / 8)) trace >cut
 		step verify-cut ktape verify -i cut
 		step recover ktape recover -i cut -o recovered
 		step verify-recovered ktape verify -i recovered
@@ -68,6 +72,7 @@ while read -r run; do
 	cd /tmp || break
 	rm -r "/tmp/$run"
 done </runs/order
+send times times
 send end empty
 sync
 poweroff -f

@@ -7,6 +7,7 @@
 mod apt;
 mod build;
 mod checks;
+mod counts;
 mod cpio;
 mod guest;
 mod kernel;
@@ -24,6 +25,8 @@ use kernel::Kernel;
 use release::Release;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
 use verdict::{Outcome, Verdict};
 
 /// Record known workloads on other kernels, in virtual machines.
@@ -66,54 +69,94 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     });
     let built = built?;
     let probes = recording::listed_probes(&built.ktape)?;
-    let runs = run::all(checks::CHECKS, &probes)?;
+    let runs = run::all(checks::CHECKS)?;
     let kept = home.join("kept");
     let folder = tempfile::Builder::new().prefix("kernel-test").tempdir_in(&home)?;
-    let mut verdicts = Vec::new();
-    for (release, kernel) in kernels {
-        let kernel = match kernel {
-            Ok(kernel) => kernel,
-            Err(error) => {
-                println!("\n## {}: NOT RUN: {error:#}", release.name());
-                verdicts.push(Verdict::not_run(release.name(), format!("{error:#}")));
-                continue;
+    let test = Test { programs: &programs, built: &built, probes: &probes, runs: &runs };
+    // As many machines at a time as can run at the speed of one.
+    let waiting = Mutex::new(kernels.into_iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    let work = || -> Result<()> {
+        loop {
+            let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
+            let Some((at, (release, kernel))) = next else { return Ok(()) };
+            let mut told = String::new();
+            let verdicts = match kernel {
+                Ok(kernel) => {
+                    let folder = folder.path().join(&kernel.version);
+                    let verdicts = test.one_kernel(&kernel, &folder, &mut told)?;
+                    if args.keep {
+                        keep(&folder, &kept.join(&kernel.version))?;
+                    }
+                    verdicts
+                }
+                Err(error) => vec![Verdict::not_run(release.name(), format!("{error:#}"))],
+            };
+            println!("{told}");
+            if let Ok(mut done) = done.lock() {
+                done.push((at, verdicts));
             }
-        };
-        let folder = folder.path().join(&kernel.version);
-        let parts = guest::Parts { programs: &programs, built: &built, kernel: &kernel };
-        verdicts.extend(one_kernel(&parts, &probes, &runs, &folder)?);
-        if args.keep {
-            keep(&folder, &kept.join(&kernel.version))?;
         }
-    }
-    Ok(verdict::print(&verdicts))
+    };
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..MACHINES).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|_| bail!("a machine's thread panicked"))
+        })
+    })?;
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|&(at, _)| at);
+    let verdicts: Vec<Verdict> = done.into_iter().flat_map(|(_, verdicts)| verdicts).collect();
+    let code = verdict::print(&verdicts);
+    println!("{} kernels in {:.0} s", wanted.len(), begun.elapsed().as_secs_f64());
+    Ok(code)
 }
 
-/// Boots one kernel, and judges what it recorded.
-fn one_kernel(
-    parts: &guest::Parts<'_>,
-    probes: &[recording::Listed],
-    runs: &[run::Run],
-    folder: &Path,
-) -> Result<Vec<Verdict>> {
-    let version = &parts.kernel.version;
-    println!("\n## {version}{}", parts.kernel.note);
-    std::fs::create_dir_all(folder).context("cannot make a folder for a machine")?;
-    guest::pack(parts, runs, folder)?;
-    let ended = machine::run(parts, folder)?;
-    let results = results::Results::read(&folder.join(machine::RESULTS))?;
-    println!("{} runs in {:.1} s", runs.len(), ended.elapsed.as_secs_f64());
-    let mut verdicts = recording::judge(version, parts.built, &results, probes, runs, folder)?;
-    if let Some(why) = ended.broken(&results) {
-        println!("FAILED   {why}; the end of its log:\n{}", machine::log_end(folder));
-        verdicts.push(Verdict::new(version, "the machine", Outcome::Failed(why)));
+/// Machines that run at a time: each has two processors, which most of the time wait for one.
+const MACHINES: usize = 2;
+
+/// What is the same on every kernel.
+struct Test<'a> {
+    programs: &'a programs::Programs,
+    built: &'a Built,
+    probes: &'a [recording::Listed],
+    runs: &'a [run::Run],
+}
+
+impl Test<'_> {
+    /// Boots one kernel, and judges what it recorded; `told` is what there is to say of it.
+    fn one_kernel(
+        &self,
+        kernel: &Kernel,
+        folder: &Path,
+        told: &mut String,
+    ) -> Result<Vec<Verdict>> {
+        let version = &kernel.version;
+        std::fs::create_dir_all(folder).context("cannot make a folder for a machine")?;
+        let parts = guest::Parts { programs: self.programs, built: self.built, kernel };
+        guest::pack(&parts, self.runs, folder)?;
+        *told += &format!("\n## {version}{}\n", kernel.note);
+        let ended = machine::run(&parts, folder, told)?;
+        let results = results::Results::read(&folder.join(machine::RESULTS))?;
+        let seconds = ended.elapsed.as_secs_f64();
+        *told += &format!("{} runs in {seconds:.1} s\n", self.runs.len());
+        *told += &results.text("times").unwrap_or_default();
+        let (built, probes, runs) = (self.built, self.probes, self.runs);
+        let mut verdicts = recording::judge(version, built, &results, probes, runs, folder)?;
+        if let Some(why) = ended.broken(&results) {
+            *told += &format!("{why}; the end of its log:\n{}\n", machine::log_end(folder));
+            verdicts.push(Verdict::new(version, "the machine", Outcome::Failed(why)));
+        }
+        for line in machine::complaints(folder) {
+            let outcome = Outcome::Failed(format!("the kernel complains: {line}"));
+            verdicts.push(Verdict::new(version, "the machine", outcome));
+        }
+        for verdict in &verdicts {
+            verdict.tell(told);
+        }
+        Ok(verdicts)
     }
-    for line in machine::complaints(folder) {
-        println!("FAILED   the kernel complains: {line}");
-        let outcome = Outcome::Failed(format!("the kernel complains: {line}"));
-        verdicts.push(Verdict::new(version, "the machine", outcome));
-    }
-    Ok(verdicts)
 }
 
 /// Copies traces and logs to where they stay.
@@ -127,6 +170,5 @@ fn keep(folder: &Path, kept: &Path) -> Result<()> {
             std::fs::copy(entry.path(), kept.join(&name)).context("cannot keep a file")?;
         }
     }
-    println!("kept in {}", kept.display());
     Ok(())
 }

@@ -16,6 +16,8 @@ const NEEDED: &[(&str, &str)] = &[
     (BUSYBOX, "busybox-static"),
     ("depmod", "kmod"),
     ("cc", "gcc"),
+    ("strip", "binutils"),
+    ("ldd", "libc-bin"),
     ("apt-get", "apt"),
     ("apt-cache", "apt"),
     ("dpkg-deb", "dpkg"),

@@ -1,7 +1,7 @@
 //! What came of a run: its trace, its workload's words, and the checks of both.
 
 use super::build::Built;
-use super::checks::{CHECKS, Check};
+use super::checks::CHECKS;
 use super::results::Results;
 use super::run::Run;
 use super::verdict::{Outcome, Verdict};
@@ -14,8 +14,6 @@ use std::process::Command;
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub name: String,
-    /// Not chosen, but always there.
-    pub always: bool,
     /// Where it attaches on the host that was asked, or why it cannot.
     pub here: Result<String, String>,
 }
@@ -36,21 +34,16 @@ fn parse_probes(text: &str) -> Vec<Listed> {
         if !line.starts_with(' ') {
             if let Some((name, _)) = line.split_once(": ") {
                 let here = Err("ktape probes does not say".to_owned());
-                probes.push(Listed { name: name.to_owned(), always: false, here });
+                probes.push(Listed { name: name.to_owned(), here });
             }
             continue;
         }
         let Some(probe) = probes.last_mut() else { continue };
-        match line.trim().split_once(' ').map(|(word, text)| (word, text.trim())) {
-            Some(("recorded", when)) => probe.always = when == "always",
-            Some(("here", answer)) => {
-                if let Some(how) = answer.strip_prefix("yes: ") {
-                    probe.here = Ok(how.to_owned());
-                } else if let Some(why) = answer.strip_prefix("no: ") {
-                    probe.here = Err(why.to_owned());
-                }
-            }
-            _ => {}
+        let answer = line.trim().strip_prefix("here ").map(str::trim);
+        if let Some(how) = answer.and_then(|answer| answer.strip_prefix("yes: ")) {
+            probe.here = Ok(how.to_owned());
+        } else if let Some(why) = answer.and_then(|answer| answer.strip_prefix("no: ")) {
+            probe.here = Err(why.to_owned());
         }
     }
     probes
@@ -83,18 +76,22 @@ impl Recording<'_> {
         words.filter(|words| words.first() == Some(&first)).collect()
     }
 
-    /// Where a probe was attached, and what was passed over.
-    fn attached(&self, probe: &str) -> Result<String> {
+    /// How often the kernel passed over programs of a probe, as the trace tells (`program_run`).
+    pub fn missed(&self, probe: &str) -> Result<u64> {
+        let programs = self.facts("program_run")?;
+        let of_probe = programs.iter().filter(|row| row["probe_text"] == probe);
+        Ok(of_probe.filter_map(|row| row["missed"].as_u64()).sum())
+    }
+
+    /// Where a probe was attached.
+    fn attached(&self, probe: &str) -> Result<Vec<String>> {
         let probes = self.info["probes"].as_array().context("info names no probes")?;
         let of_probe = probes.iter().find(|row| row["probe"] == probe);
         let row = of_probe.with_context(|| format!("info does not name {probe}"))?;
         let reason = row["reason"].as_str().unwrap_or("");
         ensure!(row["state"] == "attached", "{probe} is not attached: {reason}");
         let points = row["attached"].as_array().context("info names no places")?;
-        let points: Vec<&str> = points.iter().filter_map(Value::as_str).collect();
-        let passed_over =
-            if reason.is_empty() { String::new() } else { format!(" (not: {reason})") };
-        Ok(points.join(", ") + &passed_over)
+        Ok(points.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// What is true of every trace of a small workload: nothing lost, all accounted for.
@@ -134,7 +131,7 @@ fn answer(ktape: &Path, trace: &Path, args: &[&str]) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("ktape {} gives no JSON", args.join(" ")))
 }
 
-/// Judges all that a guest sent: a verdict for each probe.
+/// Judges all that a guest sent: a verdict for each check of each probe.
 pub fn judge(
     version: &str,
     built: &Built,
@@ -152,24 +149,35 @@ pub fn judge(
         let here = here.iter().find(|known| known.name == probe.name);
         let here =
             here.map_or(Err("ktape probes does not name it".to_owned()), |it| it.here.clone());
-        let outcome = judge_probe(&probe.name, &here, &opened);
-        verdicts.push(Verdict::new(version, &probe.name, outcome));
+        let outcomes = match here {
+            Err(why) if is_lack(&why) => vec![refused(&probe.name, why, results)],
+            Err(why) => vec![Outcome::Failed(format!("ktape probes says no: {why}"))],
+            Ok(_) => checked(&probe.name, &opened),
+        };
+        verdicts.extend(outcomes.into_iter().map(|it| Verdict::new(version, &probe.name, it)));
     }
     Ok(verdicts)
 }
 
-/// Runs all checks of a probe, and says what each found.
-fn judge_probe(
-    probe: &str,
-    here: &Result<String, String>,
-    opened: &[(&Run, Result<Recording<'_>>)],
-) -> Outcome {
-    if let Err(why) = here {
-        println!("{probe}: {why}");
-        if is_lack(why) {
-            return Outcome::Lacking(why.clone());
+/// A recording of what this kernel lacks must fail, and say why.
+fn refused(probe: &str, why: String, results: &Results) -> Outcome {
+    for run in CHECKS.iter().filter(|check| check.probe == probe).map(Run::of) {
+        let text = |name: &str| results.text(&format!("{}/{name}", run.name)).unwrap_or_default();
+        let (status, complaint) = (text("status"), text("complaint"));
+        if status.trim() == "record 0" || !complaint.contains(&why) {
+            return Outcome::Failed(format!(
+                "{}: {} and not `{why}`: {}",
+                run.name,
+                status.trim(),
+                complaint.trim()
+            ));
         }
     }
+    Outcome::Lacking(why)
+}
+
+/// Runs all checks of a probe.
+fn checked(probe: &str, opened: &[(&Run, Result<Recording<'_>>)]) -> Vec<Outcome> {
     let recording = |run: &Run| {
         let found = opened.iter().find(|(known, _)| *known == run);
         match found.map(|(_, recording)| recording) {
@@ -178,36 +186,23 @@ fn judge_probe(
             None => bail!("was not run"),
         }
     };
-    let checks: Vec<&Check> = CHECKS.iter().filter(|check| check.probe == probe).collect();
-    let (mut how, mut failures) = (String::new(), Vec::new());
-    for check in &checks {
+    let checks = CHECKS.iter().filter(|check| check.probe == probe);
+    let outcomes = checks.map(|check| {
         let run = Run::of(check);
-        let checked = recording(&run).and_then(|recording| {
-            how = recording.attached(probe)?;
-            (check.check)(recording, &recording.report(check.report)?)
-        });
-        match checked {
-            Ok(found) => println!("ok       {probe}: {found}"),
-            Err(error) => {
-                println!("FAILED   {probe}: {}: {error:#}", run.name);
-                failures.push(format!("{error:#}"));
+        let found = recording(&run).and_then(|recording| {
+            let how = recording.attached(probe)?;
+            if let Some(way) = check.way {
+                let is = how.iter().any(|place| place.starts_with(&format!("{way}:")));
+                ensure!(is, "it is not attached by {way}, but to {}", how.join(", "));
             }
+            Ok(((check.check)(recording, &recording.report(check.report)?)?, how))
+        });
+        match found {
+            Ok((found, how)) => Outcome::Right(found, how),
+            Err(error) => Outcome::Failed(format!("{}: {error:#}", run.name)),
         }
-    }
-    if checks.is_empty() {
-        match recording(&Run::bare(probe)).and_then(|recording| recording.attached(probe)) {
-            Ok(points) => how = points,
-            Err(error) => failures.push(format!("{error:#}")),
-        }
-    }
-    if let Err(why) = here {
-        failures.push(format!("ktape probes says no: {why}"));
-    }
-    match (failures.is_empty(), checks.is_empty()) {
-        (false, _) => Outcome::Failed(failures.join("; ")),
-        (true, true) => Outcome::Uncounted(how),
-        (true, false) => Outcome::Right(how),
-    }
+    });
+    outcomes.collect()
 }
 
 /// Whether a reason is what a probe declares to need, and not that it ought to attach and does not:
@@ -258,7 +253,7 @@ fn recovers(ktape: &Path, whole: &Value, recovered: &Path) -> Result<()> {
     let (of_part, of_whole) = (rows(&part)?, rows(whole)?);
     // A small trace may have all its facts in its last eighth.
     ensure!(
-        (of_part > 0 || of_whole < 1000) && of_part < of_whole,
+        (of_part > 0 || of_whole < 1000) && of_part <= of_whole,
         "{of_part} rows were recovered of seven eighths of {of_whole}"
     );
     answer(ktape, recovered, &["report"]).map(drop)
@@ -275,7 +270,6 @@ mod tests {
                     \x20   /min=../   leave out\n";
         let probes = parse_probes(text);
         assert_eq!(probes.len(), 2);
-        assert!(probes[0].always && !probes[1].always);
         assert_eq!(probes[0].here, Ok("tp_btf:x, kprobe:y".to_owned()));
         assert_eq!(probes[1].name, "b");
         assert!(probes[1].here.as_ref().is_err_and(|why| is_lack(why)));

@@ -1,7 +1,6 @@
 //! The recordings that a guest makes: one for all checks that record the same.
 
 use super::checks::Check;
-use super::recording::Listed;
 use anyhow::{Result, bail};
 
 /// One recording of one workload.
@@ -30,11 +29,6 @@ impl Run {
         Self::new(check.record, check.command)
     }
 
-    /// Whether a probe can be recorded at all: for those that nothing else is known of.
-    pub fn bare(probe: &str) -> Self {
-        Self::new(&["-e", probe], &["true"])
-    }
-
     /// What the guest's shell runs.
     pub fn script(&self) -> String {
         let quoted: Vec<String> = ["ktape", "record", "-q", "-o", "trace"]
@@ -53,15 +47,10 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// The runs for these checks, each once, and a bare one for each probe without a check.
-pub fn all(checks: &[Check], probes: &[Listed]) -> Result<Vec<Run>> {
-    let checked = checks.iter().map(Run::of);
-    let unchecked = probes
-        .iter()
-        .filter(|probe| !probe.always && !checks.iter().any(|check| check.probe == probe.name))
-        .map(|probe| Run::bare(&probe.name));
+/// The runs for these checks, each once.
+pub fn all(checks: &[Check]) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
-    for run in checked.chain(unchecked) {
+    for run in checks.iter().map(Run::of) {
         if runs.contains(&run) {
             continue;
         }
@@ -85,13 +74,5 @@ mod tests {
             run.script(),
             "exec ktape record -q -o trace '-e' 'a/b=1ms/' -- 'sh' '-c' 'echo '\\''x'\\''; y'\n"
         );
-    }
-
-    #[test]
-    fn every_probe_has_a_run() {
-        let listed =
-            |name: &str, always| Listed { name: name.to_owned(), always, here: Ok(String::new()) };
-        let runs = all(&[], &[listed("a", true), listed("b", false)]).unwrap();
-        assert_eq!(runs, [Run::bare("b")]);
     }
 }

@@ -1,20 +1,18 @@
-//! What came of each probe on each kernel, and the table of it.
+//! What came of each check on each kernel, and the table of it.
 
 use std::process::ExitCode;
 
 /// One line of the table.
 pub struct Verdict {
     kernel: String,
-    what: String,
+    probe: String,
     outcome: Outcome,
 }
 
 /// What came of it.
 pub enum Outcome {
-    /// All counts are right; how it was attached.
-    Right(String),
-    /// Recorded, but there is no workload whose counts are known; how it was attached.
-    Uncounted(String),
+    /// All counts are right: what was counted, and how the probe was attached.
+    Right(String, Vec<String>),
     /// The probe itself says that this kernel lacks what it needs.
     Lacking(String),
     /// The kernel was not run.
@@ -22,51 +20,102 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// Characters of a reason that the table shows.
+const WIDEST: usize = 72;
+
+/// Places that are named; of more, the first, and how many.
+const MOST_SHOWN: usize = 3;
+
 impl Verdict {
-    pub fn new(kernel: &str, what: &str, outcome: Outcome) -> Self {
-        Self { kernel: kernel.to_owned(), what: what.to_owned(), outcome }
+    pub fn new(kernel: &str, probe: &str, outcome: Outcome) -> Self {
+        Self { kernel: kernel.to_owned(), probe: probe.to_owned(), outcome }
     }
 
     pub fn not_run(kernel: &str, why: String) -> Self {
         Self::new(kernel, "all", Outcome::NotRun(why))
     }
 
-    fn cells(&self) -> [&str; 4] {
-        let (word, text) = match &self.outcome {
-            Outcome::Right(how) => ("ok", how),
-            Outcome::Uncounted(how) => ("records", how),
-            Outcome::Lacking(why) => ("lacking", why),
-            Outcome::NotRun(why) => ("NOT RUN", why),
-            Outcome::Failed(why) => ("FAILED", why),
+    /// Kernel, probe, outcome, what was found, and where it was attached.
+    fn cells(&self) -> [String; 5] {
+        let (word, text, how) = match &self.outcome {
+            Outcome::Right(found, how) => ("ok", found, ways(how)),
+            Outcome::Lacking(why) => ("lacking", why, String::new()),
+            Outcome::NotRun(why) => ("NOT RUN", why, String::new()),
+            Outcome::Failed(why) => ("FAILED", why, String::new()),
         };
-        // Whatever has more lines was printed when it was found.
-        [&self.kernel, &self.what, word, text.lines().next().unwrap_or("")]
+        // Whatever is longer was told when it was found.
+        let line = text.lines().next().unwrap_or_default();
+        let mut first: String = line.chars().take(WIDEST).collect();
+        if first.len() < line.len() {
+            first += "..";
+        }
+        [self.kernel.clone(), self.probe.clone(), word.to_owned(), first, how]
     }
+
+    /// Says in full what is wrong.
+    pub fn tell(&self, told: &mut String) {
+        if let Outcome::Failed(why) = &self.outcome {
+            *told += &format!("FAILED   {}: {why}\n", self.probe);
+        }
+    }
+}
+
+/// Places by the way to attach: `tp_btf sched_switch sched_waking, perf_event`.
+fn ways(places: &[String]) -> String {
+    let mut by_way: Vec<(&str, Vec<&str>)> = Vec::new();
+    for place in places.iter().flat_map(|point| point.split(", ")) {
+        let (way, what) = place.split_once(':').unwrap_or((place, ""));
+        match by_way.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, all)) => all.push(what),
+            None => by_way.push((way, vec![what])),
+        }
+    }
+    let shown = by_way.into_iter().map(|(way, all)| {
+        let more = all.len().saturating_sub(MOST_SHOWN);
+        let names = all[..all.len() - more].join(" ");
+        if more > 0 { format!("{way} {names} +{more}") } else { format!("{way} {names}") }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Prints the table, and a line that counts. The exit status is 1 when something failed.
 pub fn print(verdicts: &[Verdict]) -> ExitCode {
-    let head = ["kernel", "probe", "outcome", "attached to, or why not"];
-    let rows: Vec<[&str; 4]> =
-        std::iter::once(head).chain(verdicts.iter().map(Verdict::cells)).collect();
-    let width = |column: usize| {
-        rows.iter().map(|row: &[&str; 4]| row[column].chars().count()).max().unwrap_or(0)
-    };
-    let widths = [width(0), width(1), width(2)];
-    println!();
-    for [kernel, what, word, text] in &rows {
-        let [a, b, c] = widths;
-        println!("{kernel:a$}  {what:b$}  {word:c$}  {text}");
+    let head = ["kernel", "probe", "outcome", "counted, or why not", "attached to"];
+    let rows: Vec<[String; 5]> = std::iter::once(head.map(str::to_owned))
+        .chain(verdicts.iter().map(Verdict::cells))
+        .collect();
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let [a, b, c, d] = [width(0), width(1), width(2), width(3)];
+    for [kernel, probe, word, text, how] in &rows {
+        println!("{}", format!("{kernel:a$}  {probe:b$}  {word:c$}  {text:d$}  {how}").trim_end());
     }
     let count = |wanted: fn(&Outcome) -> bool| {
         verdicts.iter().filter(|verdict| wanted(&verdict.outcome)).count()
     };
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let not_run = count(|outcome| matches!(outcome, Outcome::NotRun(_)));
+    for verdict in verdicts {
+        if let Outcome::NotRun(why) = &verdict.outcome {
+            println!("NOT RUN: kernel {}: {why}", verdict.kernel);
+        }
+    }
     let passed = verdicts.len() - failed - not_run;
     println!("\nkernels: {passed} passed, {failed} failed, {not_run} not run");
     match failed {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_by_the_way_to_attach() {
+        let places = ["tp_btf:a", "tp_btf:b, tp_btf:c", "tp_btf:d", "perf_event:x"];
+        let places = places.map(str::to_owned);
+        assert_eq!(ways(&places), "tp_btf a b c +1, perf_event x");
     }
 }

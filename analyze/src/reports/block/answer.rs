@@ -11,7 +11,7 @@ use crate::answer::{self, Answer, Cell, Facts, Histogram, Note, NoteKind, Table,
 use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
-use crate::run::Fold;
+use crate::run::{BoundedKey, Fold};
 use crate::task_cells;
 
 pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, state: State) -> Answer {
@@ -85,14 +85,6 @@ fn per_second(bytes: u64, window: u64) -> Cell {
     Cell::Bytes(u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
-/// The name of an operation.
-fn op_name(op: u8) -> Cell {
-    match block_op::NAMES.iter().find(|entry| entry.0 == u64::from(op)) {
-        Some((_, name)) => Cell::text(name),
-        None => Cell::text(format!("op_{op}")),
-    }
-}
-
 fn by_device(
     cx: &Context<'_>,
     key: &'static str,
@@ -124,9 +116,16 @@ fn by_device(
         .into_iter()
         .map(|(key, requests)| {
             let (count, per_ns) = (requests.count, window);
+            let [device, op] = match key {
+                u64::OTHERS => [Cell::others(), Cell::None],
+                key => {
+                    let device = cx.device_name((key >> 8) as u32);
+                    [Cell::text(device), Cell::name(block_op::NAMES, key as u8)]
+                }
+            };
             let mut row = vec![
-                Cell::text(cx.device_name((key >> 8) as u32)),
-                op_name(key as u8),
+                device,
+                op,
                 Cell::Count(count),
                 Cell::Rate { count, per_ns },
                 Cell::Bytes(requests.bytes),

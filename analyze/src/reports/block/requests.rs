@@ -130,4 +130,8 @@ impl Fold for Requests {
         self.queue.merge(&from.queue);
         self.service.merge(&from.service);
     }
+
+    fn weight(&self) -> usize {
+        [&self.whole, &self.queue, &self.service].into_iter().map(Latencies::weight).sum()
+    }
 }

@@ -13,7 +13,7 @@ use crate::run::StackKey;
 use crate::stack_names::{Place, StackNames};
 
 /// A function: whether it is the kernel's, its name, its module.
-type Function = (bool, u32, u32);
+pub(crate) type Function = (bool, u32, u32);
 
 /// The samples of each stack, and of all.
 fn weigh(state: State) -> (BTreeMap<StackKey, Weight>, Weight) {
@@ -64,7 +64,7 @@ pub(super) fn answer(by: By, cx: &Context<'_>, state: State) -> Answer {
 }
 
 /// What each sample of a stack counts for: the innermost function, and every function on it once.
-fn functions_of(places: &[Place], found: &mut Vec<Function>) {
+pub(crate) fn functions_of(places: &[Place], found: &mut Vec<Function>) {
     found.clear();
     let mut kernel = false;
     for place in places {

@@ -7,7 +7,7 @@ use ktape_schema::{fact_flag, h2_connection_end, h2_direction, h2_role, h2_sourc
 
 use super::connections::Connection;
 use super::sums::{Control, Sums, Totals};
-use super::{By, State, codes, direction, events, name_of};
+use super::{By, State, codes, direction, events};
 use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind, Table};
 use crate::context::{Context, ProcessKey};
 use crate::query::Filter;
@@ -127,8 +127,8 @@ fn cells(window: u64, sums: &Sums) -> Vec<Cell> {
     ]
 }
 
-fn role(role: u32) -> &'static str {
-    name_of(h2_role::NAMES, u8::try_from(role).unwrap_or(u8::MAX))
+fn role(role: u32) -> Cell {
+    Cell::name(h2_role::NAMES, role)
 }
 
 type Groups = Vec<((u64, u32), Sums)>;
@@ -147,9 +147,9 @@ fn by_method(cx: &Context<'_>, window: u64, mut groups: Groups) -> Table {
         .map(|(key, sums)| {
             let path = u32::try_from(key.0).ok().filter(|&path| path != 0);
             let mut row = match (key, path) {
-                (OTHERS, _) => vec![Cell::text("[others]"), Cell::None],
-                (_, Some(path)) => vec![Cell::text(cx.strings().get(path)), Cell::text(role(key.1))],
-                (_, None) => vec![Cell::None, Cell::text(role(key.1))],
+                (OTHERS, _) => vec![Cell::others(), Cell::None],
+                (_, Some(path)) => vec![Cell::text(cx.strings().get(path)), role(key.1)],
+                (_, None) => vec![Cell::None, role(key.1)],
             };
             row.extend(cells(window, &sums));
             row
@@ -171,8 +171,8 @@ fn by_process(cx: &Context<'_>, window: u64, mut groups: Groups) -> Table {
         .into_iter()
         .map(|(key, sums)| {
             let mut row = match key {
-                OTHERS => vec![Cell::None, Cell::None, Cell::text("[others]"), Cell::None],
-                _ => [task_cells::process(cx, ProcessKey(key.0)), vec![Cell::text(role(key.1))]]
+                OTHERS => vec![Cell::None, Cell::None, Cell::others(), Cell::None],
+                _ => [task_cells::process(cx, ProcessKey(key.0)), vec![role(key.1)]]
                     .concat(),
             };
             row.extend(cells(window, &sums));
@@ -217,13 +217,13 @@ fn connection_cells(cx: &Context<'_>, row: &Connection) -> Vec<Cell> {
         Cell::Count(row.connection.0.into()),
         Cell::Pid(cx.tasks().pid(process)),
         Cell::text(cx.process_comm(process)),
-        Cell::text(name_of(h2_role::NAMES, row.role)),
+        Cell::name(h2_role::NAMES, row.role),
         address(row.local),
         address(row.remote),
-        Cell::text(name_of(h2_source::NAMES, row.source)),
+        Cell::name(h2_source::NAMES, row.source),
         Cell::Time(cx.offset(row.end.saturating_sub(row.duration))),
         Cell::DurNs(row.duration),
-        Cell::text(name_of(h2_connection_end::NAMES, row.end_reason)),
+        Cell::name(h2_connection_end::NAMES, row.end_reason),
         Cell::Bool(row.is(fact_flag::OPEN)),
         Cell::Bool(row.is(fact_flag::BEGAN_BEFORE)),
         Cell::Count(row.opened.into()),
@@ -266,7 +266,7 @@ fn by_connection(
     rest.sort_by_key(|(key, sums)| (Reverse(sums.count), *key));
     for (key, sums) in rest {
         let mut row = vec![Cell::None; CONNECTION.len()];
-        row[0] = if key == OTHERS { Cell::text("[others]") } else { Cell::Count(key.0) };
+        row[0] = if key == OTHERS { Cell::others() } else { Cell::Count(key.0) };
         row.extend(cells(window, &sums));
         table.rows.push(row);
     }

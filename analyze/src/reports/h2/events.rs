@@ -1,13 +1,15 @@
 //! `Event`: a line of the log of HTTP/2.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use ktape_format::Batch;
 use ktape_schema::h2_control_kind;
 
-use super::{State, codes, direction, name_of};
+use super::{State, codes, direction};
 use crate::answer::{Answer, Block, Cell, Note, NoteKind, Table};
 use crate::context::{Context, ProcessKey};
+use crate::enum_name::enum_name;
 
 /// What an event is, in the order in which those of one moment stand in the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +104,7 @@ impl Event {
                     [start.as_bytes(), sep, text].concat()
                 }
                 kind => {
-                    let name = name_of(h2_control_kind::NAMES, kind);
+                    let name = enum_name(h2_control_kind::NAMES, kind);
                     format!("{name}{ack}").into_bytes()
                 }
             },
@@ -112,17 +114,17 @@ impl Event {
     /// Which way its frame went.
     fn direction(&self) -> Cell {
         match self.what.0 {
-            EventKind::Frame => Cell::text(direction(self.direction)),
+            EventKind::Frame => Cell::text(direction(self.direction).as_bytes()),
             EventKind::Found | EventKind::Closed => Cell::None,
         }
     }
 
     /// The name of what it is.
-    fn name(&self) -> &'static str {
+    fn name(&self) -> Cow<'static, str> {
         match self.what.0 {
-            EventKind::Found => "connection",
-            EventKind::Frame => name_of(h2_control_kind::NAMES, self.kind),
-            EventKind::Closed => "closed",
+            EventKind::Found => "connection".into(),
+            EventKind::Frame => enum_name(h2_control_kind::NAMES, self.kind),
+            EventKind::Closed => "closed".into(),
         }
     }
 }
@@ -174,7 +176,7 @@ fn row(cx: &Context<'_>, event: &Event) -> Vec<Cell> {
         Cell::Pid(cx.tasks().pid(process)),
         Cell::text(cx.process_comm(process)),
         event.direction(),
-        Cell::text(event.name()),
+        Cell::text(event.name().as_bytes()),
         Cell::text([way, event.words(cx)].concat()),
         Cell::maybe(reset.then_some(event.stream), |stream| Cell::Count(stream.into())),
         Cell::maybe((reset || goaway).then_some(event.code), |code| Cell::Count(code.into())),
@@ -209,7 +211,7 @@ pub(super) fn goaways(cx: &Context<'_>, added: u64, events: &[Event]) -> Table {
                 Cell::Count(event.connection.0.into()),
                 Cell::Pid(cx.tasks().pid(process)),
                 Cell::text(cx.process_comm(process)),
-                Cell::text(direction(event.direction)),
+                Cell::text(direction(event.direction).as_bytes()),
                 Cell::Count(event.code.into()),
                 Cell::text(codes::error(event.code)),
                 Cell::Count(event.last_stream.into()),

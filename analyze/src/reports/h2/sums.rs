@@ -111,6 +111,10 @@ impl Fold for Sums {
         let statuses = self.statuses.iter_mut().zip(from.statuses);
         statuses.for_each(|(into, from)| *into += from);
     }
+
+    fn weight(&self) -> usize {
+        self.times.weight() + self.first_answers.weight()
+    }
 }
 
 /// All streams and connections.

@@ -10,7 +10,9 @@ use super::slowest;
 use super::{By, State};
 use crate::answer::{Answer, Block, Cell, Facts, Histogram, Table, Unit};
 use crate::context::{Context, ProcessKey, ThreadKey};
+use crate::enum_name::enum_name;
 use crate::folded_stacks::name_stacks;
+use crate::run::BoundedKey;
 use crate::task_cells;
 
 pub(super) fn answer(by: By, cx: &Context<'_>, state: State) -> Answer {
@@ -46,8 +48,8 @@ pub(super) fn answer(by: By, cx: &Context<'_>, state: State) -> Answer {
         }
         By::Operation => {
             let name = |key: (u64, u32)| {
-                let op = name_of(io_op::NAMES, key.0 >> 32);
-                vec![Cell::text(op), Cell::text(cx.syscalls().name(key.1))]
+                let op = Cell::name(io_op::NAMES, key.0 >> 32);
+                vec![op, Cell::text(cx.syscalls().name(key.1))]
             };
             let columns = [("operation", "operation"), ("syscall", "call")];
             blocks.push(table("operations", "By operation", &columns, keys, name, whole));
@@ -99,16 +101,10 @@ fn summary(cx: &Context<'_>, all: &Operations) -> Block {
     })
 }
 
-/// The name of an enumeration's value.
-pub(super) fn name_of(names: &[(u64, &'static str)], value: u64) -> String {
-    let name = names.iter().find(|entry| entry.0 == value);
-    name.map_or_else(|| value.to_string(), |entry| entry.1.to_owned())
-}
-
 /// Path of a file, or what it is when it has none.
 pub(super) fn file(cx: &Context<'_>, path: u32, kind: u8) -> Vec<u8> {
     match cx.strings().get(path) {
-        b"" => format!("[{}]", name_of(file_kind::NAMES, kind.into())).into_bytes(),
+        b"" => format!("[{}]", enum_name(file_kind::NAMES, kind)).into_bytes(),
         path => path.to_vec(),
     }
 }
@@ -124,7 +120,12 @@ fn table(
     // Ids differ that stand for the same text: add up what reads the same.
     let mut sums: BTreeMap<Vec<String>, (Vec<Cell>, Operations)> = BTreeMap::new();
     for (key, operations) in keys {
-        let cells = name(key);
+        let cells = match key {
+            <(u64, u32)>::OTHERS => {
+                names.iter().enumerate().map(|(at, _)| if at == 0 { Cell::others() } else { Cell::None }).collect()
+            }
+            key => name(key),
+        };
         let text = cells.iter().map(Cell::plain).collect();
         sums.entry(text).or_insert_with(|| (cells, Operations::default())).1.merge(&operations);
     }

@@ -87,4 +87,8 @@ impl Fold for Operations {
     fn fold(&mut self, from: Operations) {
         self.merge(&from);
     }
+
+    fn weight(&self) -> usize {
+        self.times.weight()
+    }
 }

@@ -2,7 +2,7 @@
 
 use ktape_schema::{file_kind, io_flag, io_op};
 
-use super::answer::{file, name_of};
+use super::answer::file;
 use super::{Call, MOST};
 use crate::answer::{Block, Cell};
 use crate::context::{Context, ThreadKey};
@@ -72,14 +72,14 @@ fn row(cx: &Context<'_>, call: &Call) -> Row {
         Cell::Pid(tasks.tgid(thread)),
         Cell::text(comm),
         Cell::text(cx.process_comm(tasks.process_of(thread))),
-        Cell::text(name_of(io_op::NAMES, call.op.into())),
+        Cell::name(io_op::NAMES, call.op),
         Cell::text(cx.syscalls().name(call.nr.into())),
         Cell::Bytes(call.bytes),
         Cell::Bytes(call.requested),
         Cell::maybe((call.offset >= 0).then_some(call.offset), Cell::Int),
         Cell::maybe(error, Cell::text),
         Cell::Text(file(cx, call.path, call.kind)),
-        Cell::text(name_of(file_kind::NAMES, call.kind.into())),
+        Cell::name(file_kind::NAMES, call.kind),
         Cell::maybe(known.then_some(call.inode), Cell::Count),
         Cell::maybe(known.then_some(call.device), |device| Cell::text(cx.device_name(device))),
         Cell::text(cx.strings().get(call.fs)),

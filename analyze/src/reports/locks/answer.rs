@@ -127,7 +127,7 @@ fn locks(cx: &Context<'_>, mut all: Vec<(LockKey, Waits)>, whole: u64) -> Table 
                 Cell::Bool(waits.shared),
             ];
             row.extend(match others {
-                true => vec![Cell::None, Cell::None, Cell::text("[others]")],
+                true => vec![Cell::None, Cell::None, Cell::others()],
                 false => task_cells::process(cx, ProcessKey(key.process)),
             });
             row.extend(waits.cells(whole));

@@ -47,6 +47,10 @@ impl Fold for KernelWaits {
         self.how |= from.how;
         self.flags |= from.flags;
     }
+
+    fn weight(&self) -> usize {
+        self.waits.weight()
+    }
 }
 
 /// The kind of lock as the kernel's documentation calls it (Documentation/locking).
@@ -91,7 +95,7 @@ fn caller(names: &mut StackNames<'_>, kstack: u32) -> Cell {
 /// How the lock is called.
 fn name(cx: &Context<'_>, key: KernelKey, waits: &KernelWaits) -> Cell {
     if key == KernelKey::OTHERS {
-        return Cell::text("[others]");
+        return Cell::others();
     }
     if key.name != 0 {
         return Cell::Symbol(cx.strings().get(key.name).to_vec());

@@ -131,6 +131,10 @@ impl Fold for Waits {
     fn fold(&mut self, from: Waits) {
         self.merge(&from);
     }
+
+    fn weight(&self) -> usize {
+        self.histogram.weight()
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use ktape_schema::alloc_what;
 
-use super::{By, Calls, Faults, OfProcess, PlaceKey, Sample, State};
+use super::{By, Calls, Faults, OfProcess, PlaceKey, State, heap, resident};
 use crate::answer::{
-    Answer, Block, Cell, Column, Facts, FrameKind, Histogram, StackRow, Stacks, Table, Unit,
+    Answer, Block, Cell, Facts, Histogram, Note, NoteKind, Stacks, Table, Unit,
 };
 use crate::context::{Context, ProcessKey};
+use crate::folded_stacks::{Named, name_sums};
 use crate::query::Filter;
 use crate::run::{BoundedKey, Fold};
 use crate::stack_names::StackNames;
@@ -65,27 +66,38 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, state: State) ->
         }));
     }
     let sites = state.sites.into_sorted();
+    let span = heap::Window { ns: window, from_start: filter.from <= cx.start() };
+    let heaps = heap::lives(state.heaps, span);
+    let approximate = processes.iter().any(|(_, process)| process.memory.approximate);
+    let of_heaps = heap::blocks(cx, &heaps, span);
     match by {
         By::Process => blocks.push(Block::Table(table(cx, processes, window))),
         By::Stack => blocks.push(Block::Stacks(stacks(cx, state.stacks.into_sorted()))),
         By::Site => blocks.push(Block::Table(site_table(cx, &sites))),
+        By::Heap => blocks.push(Block::Stacks(heap::stacks(cx, heaps, span))),
     }
+    blocks.extend(of_heaps);
     if !sites.is_empty() {
         blocks.push(Block::Table(kinds(&sites)));
     }
-    Answer { blocks, ..Answer::default() }
+    let note = approximate.then(|| {
+        let text = "the memory of processes is approximate: before 6.2 each thread keeps up to 64 \
+                    pages of each kind to itself";
+        Note::new(NoteKind::About, text.to_owned())
+    });
+    Answer { blocks, notes: note.into_iter().collect(), ..Answer::default() }
 }
 
 fn table(cx: &Context<'_>, mut all: Vec<(ProcessKey, OfProcess)>, window: u64) -> Table {
     let page = u64::from(cx.meta().host.page_size);
     let bytes = |pages: u64| pages.saturating_mul(page);
-    let resident = |sample: &Sample| sample.1[..3].iter().fold(0, |a: u64, b| a.saturating_add(*b));
     let mut columns = task_cells::PROCESS.to_vec();
     columns.extend(FAULTS);
     columns.extend([
         ("rss_bytes", "memory"),
         ("rss_growth_bytes", "grown by"),
         ("rss_max_bytes", "max"),
+        ("rss_peak_bytes", "ever"),
         ("anon_bytes", "anonymous"),
         ("file_bytes", "of files"),
         ("shmem_bytes", "shared"),
@@ -116,6 +128,7 @@ fn table(cx: &Context<'_>, mut all: Vec<(ProcessKey, OfProcess)>, window: u64) -
                 Cell::Int(signed(last) - signed(first))
             }));
             row.push(Cell::maybe(memory.last, |_| Cell::Bytes(bytes(memory.most))));
+            row.push(Cell::maybe(memory.last, |_| Cell::Bytes(bytes(memory.peak))));
             row.extend((0..4).map(|at| Cell::maybe(memory.last, |last| Cell::Bytes(bytes(last.1[at])))));
             row
         })
@@ -125,56 +138,36 @@ fn table(cx: &Context<'_>, mut all: Vec<(ProcessKey, OfProcess)>, window: u64) -
 
 /// Stacks that read the same in several processes of one name are one row.
 fn stacks(cx: &Context<'_>, all: Vec<(PlaceKey, Faults)>) -> Stacks {
-    let mut names = StackNames::new(cx);
-    let mut rows: BTreeMap<Vec<(FrameKind, u32)>, Faults> = BTreeMap::new();
-    let mut places = Vec::new();
-    for (key, faults) in all {
-        let comm: &[u8] = match key == PlaceKey::OTHERS {
-            true => b"[others]",
-            false => cx.process_comm(ProcessKey(key.of)),
-        };
-        let mut frames = vec![(FrameKind::Comm, names.id(comm))];
-        if key != PlaceKey::OTHERS {
-            names.places(key.stack, 0, &mut places);
-            frames.extend(places.iter().map(|place| (place.kind, place.name)));
-        }
-        rows.entry(frames).or_default().fold(faults);
-    }
-    let names = names.into_names();
-    let text = |frames: &[(FrameKind, u32)]| -> Vec<(Vec<u8>, FrameKind)> {
-        frames.iter().map(|&(kind, name)| (names[name as usize].clone(), kind)).collect()
-    };
-    let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_by_cached_key(|(frames, faults)| {
-        let count = faults.minor.saturating_add(faults.major);
-        (Reverse(count), Reverse(faults.total), text(frames))
-    });
+    let sums: Vec<(Named<'_>, Faults)> = all
+        .into_iter()
+        .map(|(key, faults)| {
+            let named = match key == PlaceKey::OTHERS {
+                true => Named::OTHERS,
+                false => Named {
+                    comm: cx.process_comm(ProcessKey(key.of)),
+                    parts: Some((key.stack, 0)),
+                },
+            };
+            (named, faults)
+        })
+        .collect();
     let columns = [
         ("minor_faults", "minor faults"),
         ("major_faults", "major faults"),
         ("major_ns", "their time"),
         ("major_max_ns", "longest"),
     ];
-    Stacks {
-        key: "stacks",
-        title: "By stack".to_owned(),
-        columns: columns.iter().map(|&(key, label)| Column { key, label }).collect(),
-        rows: rows
-            .into_iter()
-            .map(|(frames, faults)| StackRow {
-                frames,
-                values: vec![
-                    Cell::Count(faults.minor),
-                    Cell::Count(faults.major),
-                    Cell::DurNs(faults.total),
-                    Cell::DurNs(faults.max),
-                ],
-            })
-            .collect(),
-        names,
-        main: true,
-        ..Stacks::default()
-    }
+    let order = |faults: &Faults| (faults.minor.saturating_add(faults.major), faults.total);
+    let mut stacks = name_sums(cx, sums, &columns, order, |faults| {
+        vec![
+            Cell::Count(faults.minor),
+            Cell::Count(faults.major),
+            Cell::DurNs(faults.total),
+            Cell::DurNs(faults.max),
+        ]
+    });
+    stacks.title = "By stack".to_owned();
+    stacks
 }
 
 /// The name of a kind of call.

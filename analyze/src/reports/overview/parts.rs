@@ -7,6 +7,7 @@ use crate::answer::{Block, Group, Show, Table};
 use crate::context::Context;
 use crate::query::Filter;
 use crate::reports::block::Block as Disks;
+use crate::reports::counters::Counters;
 use crate::reports::h2::H2;
 use crate::reports::io::Io;
 use crate::reports::locks::Locks;
@@ -70,6 +71,7 @@ parts! {
     h2: H2,
     locks: Locks,
     mem: Mem,
+    counters: Counters,
 }
 
 /// Adds what one of them reads.

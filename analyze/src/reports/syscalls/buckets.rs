@@ -16,6 +16,10 @@ impl Fold for Buckets {
     fn fold(&mut self, from: Buckets) {
         self.merge(&from);
     }
+
+    fn weight(&self) -> usize {
+        self.counts.capacity() * size_of::<u64>()
+    }
 }
 
 impl Buckets {

@@ -11,7 +11,7 @@ use super::events::Retransmits;
 use super::group::{self, Group as Sums};
 use super::sample::Shot;
 use super::{By, Connection, State, Tcp, cells, tables};
-use crate::answer::{Answer, Block, Cell, Facts, Group, Histogram, Note, NoteKind, Show, Table, Unit};
+use crate::answer::{Answer, Block, Cell, Facts, Histogram, Note, NoteKind, Show, Table, Unit};
 use crate::context::Context;
 use crate::run::{BoundedKey, LogHistogram};
 use crate::task_cells;
@@ -84,15 +84,8 @@ fn latencies(group: &Sums) -> [(&'static str, &'static str, Cell); 9] {
 
 fn histograms(whole: &Sums) -> Vec<Block> {
     let histogram = |key, title: &str, of: &LogHistogram| {
-        let histogram = Block::Histogram(Histogram {
-            key,
-            title: title.to_owned(),
-            unit: Unit::Ns,
-            buckets: of.log2(),
-        });
-        // People need no header over nothing.
-        let show = if of.count() == 0 { Show::Json } else { Show::All };
-        Block::Group(Group { show, blocks: vec![histogram], ..Group::default() })
+        let buckets = of.log2();
+        Block::Histogram(Histogram { key, title: title.to_owned(), unit: Unit::Ns, buckets })
     };
     vec![
         histogram("rtt", "Smoothed round-trip times, of samples", &whole.rtt),
@@ -102,7 +95,7 @@ fn histograms(whole: &Sums) -> Vec<Block> {
 }
 
 /// Columns of the table of connections, after those of the process.
-const CONNECTION: [(&str, &str); 44] = [
+const CONNECTION: [(&str, &str); 45] = [
     ("direction", "way"),
     ("local", "local"),
     ("remote", "remote"),
@@ -120,8 +113,9 @@ const CONNECTION: [(&str, &str); 44] = [
     ("received_bytes", "received"),
     ("segs_out", ""),
     ("segs_in", ""),
+    ("lifetime_retransmitted_segments", ""),
+    ("lifetime_retransmitted_bytes", ""),
     ("retransmitted_segments", "again"),
-    ("retransmitted_bytes", ""),
     ("retransmits_timeout", ""),
     ("retransmits_fast", ""),
     ("retransmits_tail_loss_probe", ""),
@@ -159,16 +153,13 @@ fn connections(cx: &Context<'_>, state: &mut State) -> Table {
         *key != u64::OTHERS && (known.ended.is_some() || known.samples.last.is_some())
     });
     all.sort_by_cached_key(|(key, known)| {
-        let (bytes, retrans) = match (&known.ended, &known.samples.last) {
-            (Some(ended), _) => {
-                (ended.bytes_sent.saturating_add(ended.bytes_received), ended.retrans)
-            }
-            (None, Some(last)) => {
-                (last.bytes_sent.saturating_add(last.bytes_received), last.retrans)
-            }
-            (None, None) => (0, 0),
+        let carried = |sent: u64, received: u64| sent.saturating_add(received);
+        let bytes = match (&known.ended, &known.samples.last) {
+            (Some(ended), _) => carried(ended.bytes_sent, ended.bytes_received),
+            (None, Some(last)) => carried(last.bytes_sent, last.bytes_received),
+            (None, None) => 0,
         };
-        (Reverse(retrans), Reverse(bytes), *key)
+        (Reverse(known.retransmits.all()), Reverse(bytes), *key)
     });
     let mut columns = task_cells::PROCESS.to_vec();
     columns.extend(CONNECTION);
@@ -194,7 +185,7 @@ fn connection(cx: &Context<'_>, key: u64, known: &Connection) -> Vec<Cell> {
         Cell::maybe(ended.map(value), |value| Cell::Count(value.into()))
     };
     let named = |names, value: fn(&Ended) -> u8| {
-        Cell::maybe(ended.map(value), |value| cells::name(names, value.into()))
+        Cell::maybe(ended.map(value), |value| Cell::name(names, value))
     };
     let shot = |value: fn(&Shot) -> u32, cell: fn(u64) -> Cell| {
         Cell::maybe(last.map(value), |value| cell(value.into()))
@@ -206,7 +197,7 @@ fn connection(cx: &Context<'_>, key: u64, known: &Connection) -> Vec<Cell> {
         cells::address(cx, of(|ended| ended.remote, |last| last.remote)),
         named(tcp_outcome::NAMES, |ended| ended.outcome),
         cells::error(ended.map_or(0, |ended| ended.error)),
-        cells::name(tcp_state_code::NAMES, state.into()),
+        Cell::name(tcp_state_code::NAMES, state),
         Cell::Bool(ended.is_none_or(|ended| ended.has(tcp_flag::OPEN))),
         Cell::maybe(ended, |ended| Cell::Bool(ended.has(tcp_flag::BEGAN_BEFORE))),
         named(tcp_owner::NAMES, |ended| ended.owner),
@@ -220,6 +211,7 @@ fn connection(cx: &Context<'_>, key: u64, known: &Connection) -> Vec<Cell> {
         counted(|ended| ended.segs_in),
         Cell::Count(of(|ended| ended.retrans, |last| last.retrans).into()),
         Cell::maybe(ended, |ended| Cell::Bytes(ended.bytes_retrans)),
+        Cell::Count(known.retransmits.all()),
     ]);
     row.extend(kinds(&known.retransmits));
     row.extend([
@@ -316,7 +308,7 @@ fn groups(cx: &Context<'_>, by: By, mut groups: Vec<(u64, Sums)>) -> Table {
             _ if key == u64::OTHERS => {
                 let blanks = columns.len() - GROUP.len() - names.len() - 1;
                 let mut row = vec![Cell::None; blanks];
-                row.push(Cell::text("[others]"));
+                row.push(Cell::others());
                 row
             }
             By::Process => cells::process(cx, group.process),
@@ -374,8 +366,8 @@ fn notes(whole: &Sums) -> Vec<Note> {
     let mut about = |text: &str| notes.push(Note::new(NoteKind::About, text.to_owned()));
     if whole.connections > 0 {
         about(
-            "each side of a connection within this host is a connection of its own; `again` counts \
-             segments over the socket's whole life, the kinds of retransmits those of the recording",
+            "each side of a connection within this host is a connection of its own; bytes are those \
+             of a connection's whole life, segments sent `again` those of the recording",
         );
     }
     if whole.own_zero_windows + whole.peer_zero_windows > 0 {

@@ -26,14 +26,6 @@ pub(super) fn address(cx: &Context<'_>, id: u32) -> Cell {
     }
 }
 
-/// The name of a value of an enumeration, or its number.
-pub(super) fn name(names: &[(u64, &'static str)], value: u64) -> Cell {
-    match names.iter().find(|known| known.0 == value) {
-        Some((_, name)) => Cell::text(name),
-        None => Cell::text(value.to_string()),
-    }
-}
-
 /// The name of an errno.h number, or the number; nothing for 0.
 pub(super) fn error(error: u32) -> Cell {
     match crate::errno::errno_name(-i64::from(error)) {

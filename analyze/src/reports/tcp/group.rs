@@ -128,6 +128,10 @@ impl Fold for Group {
         self.connects.merge(&from.connects);
         self.handshakes.merge(&from.handshakes);
     }
+
+    fn weight(&self) -> usize {
+        [&self.rtt, &self.connects, &self.handshakes].into_iter().map(LogHistogram::weight).sum()
+    }
 }
 
 /// The host of an address with port: `10.0.0.1` of `10.0.0.1:443`, `::1` of `[::1]:443`.

@@ -60,9 +60,9 @@ pub(super) fn resets(state: &mut State) -> Block {
     for (key, reset) in all {
         let [direction, reason, last] = Reset::parts(key);
         table.rows.push(vec![
-            cells::name(tcp_reset_direction::NAMES, direction),
-            cells::name(tcp_reset_reason::NAMES, reason),
-            cells::name(tcp_state_code::NAMES, last),
+            Cell::name(tcp_reset_direction::NAMES, direction),
+            Cell::name(tcp_reset_reason::NAMES, reason),
+            Cell::name(tcp_state_code::NAMES, last),
             Cell::Count(reset.count),
             Cell::Count(reset.strays),
         ]);
@@ -156,14 +156,14 @@ pub(super) fn states(changes: Bounded<u64, Change, 4096>) -> [Block; 2] {
             crate::run::Fold::fold(sums.entry(old).or_default(), change);
         }
         let mut cells = vec![
-            cells::name(tcp_state_code::NAMES, old),
-            cells::name(tcp_state_code::NAMES, new),
+            Cell::name(tcp_state_code::NAMES, old),
+            Cell::name(tcp_state_code::NAMES, new),
         ];
         cells.extend(row(&change));
         transitions.rows.push(cells);
     }
     for (state, change) in sums {
-        let mut cells = vec![cells::name(tcp_state_code::NAMES, state)];
+        let mut cells = vec![Cell::name(tcp_state_code::NAMES, state)];
         cells.extend(row(&change));
         states.rows.push(cells);
     }

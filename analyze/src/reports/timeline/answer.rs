@@ -33,7 +33,7 @@ pub(super) fn answer(report: &Timeline, cx: &Context<'_>, mut state: State) -> A
     let facts = Facts {
         rows: vec![
             ("interval_ns", "interval", Cell::DurNs(grid.every)),
-            ("intervals", "intervals", Cell::Count(grid.count as u64)),
+            ("interval_count", "intervals", Cell::Count(grid.count as u64)),
         ],
         ..Facts::default()
     };

@@ -1,7 +1,7 @@
 //! The measures of a timeline: one list.
 
 use ktape_format::Batch;
-use ktape_schema::{by_name, sample_event};
+use ktape_schema::{Type, by_name, sample_event};
 
 use super::grid::Grid;
 use super::series::Series;
@@ -27,7 +27,7 @@ pub(super) struct Measure {
 /// How a measure is made of facts.
 #[derive(Clone, Copy, Debug)]
 enum What {
-    /// How many end in the interval.
+    /// How many end in the interval; what was still open at the stop has not.
     Count,
     /// The sum of a column of those that end in the interval.
     Sum(&'static str),
@@ -201,7 +201,7 @@ impl Measure {
     pub(super) fn columns(&self) -> Vec<&'static str> {
         let time = self.time();
         match self.what {
-            What::Count => vec![time],
+            What::Count => std::iter::once(time).chain(self.open_flag().map(|_| "flags")).collect(),
             What::Sum(column) | What::Small(column) | What::Mebibytes(column) => vec![time, column],
             What::Going => vec![time, "duration"],
             What::Cpus => vec![time, "weight", "event"],
@@ -218,6 +218,14 @@ impl Measure {
         record.and_then(|desc| Some(desc.fields[desc.time_field()?].name)).unwrap_or_default()
     }
 
+    /// The bit of `flags` that says that a fact was still open at the stop, and the field's type.
+    fn open_flag(&self) -> Option<(Type, u64)> {
+        let desc = by_name(self.record)?;
+        let field = &desc.fields[desc.field("flags")?];
+        let open = field.kind.names().iter().find(|(_, name)| *name == "open")?.0;
+        Some((field.ty, open))
+    }
+
     /// Whether a batch holds facts of its record.
     pub(super) fn is_of(&self, batch: &Batch) -> bool {
         by_name(self.record).is_some_and(|desc| desc.id == batch.record())
@@ -227,7 +235,15 @@ impl Measure {
     pub(super) fn add(&self, cx: &Context<'_>, batch: &Batch, grid: &Grid, series: &mut Series) {
         let ends = batch.u64(self.time());
         match self.what {
-            What::Count => ends.iter().for_each(|&end| series.add(grid, end, 1)),
+            What::Count => {
+                let is_open = |row: usize| match self.open_flag() {
+                    Some((Type::U8, open)) => u64::from(batch.u8("flags")[row]) & open != 0,
+                    Some((Type::U16, open)) => u64::from(batch.u16("flags")[row]) & open != 0,
+                    _ => false,
+                };
+                let over = (0..batch.rows()).filter(|&row| !is_open(row));
+                over.for_each(|row| series.add(grid, ends[row], 1));
+            }
             What::Sum(column) | What::Mebibytes(column) => {
                 let values = ends.iter().zip(batch.u64(column));
                 values.for_each(|(&end, &value)| series.add(grid, end, value));
