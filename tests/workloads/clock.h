@@ -35,16 +35,25 @@ struct look {
 	long voluntary, involuntary;
 };
 
+/*
+ * The clock is read between two readings of the counters that agree: what is
+ * counted is what was before. The first reading of a clock may wait, too (its
+ * page is not mapped yet).
+ */
 static inline struct look look(void)
 {
 	struct look now;
-	struct rusage usage;
+	struct rusage before, after;
 
-	now.cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	getrusage(RUSAGE_THREAD, &usage);
-	now.mono = now_ns();
-	now.voluntary = usage.ru_nvcsw;
-	now.involuntary = usage.ru_nivcsw;
+	do {
+		getrusage(RUSAGE_THREAD, &before);
+		now.cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		now.mono = now_ns();
+		getrusage(RUSAGE_THREAD, &after);
+	} while (before.ru_nvcsw != after.ru_nvcsw ||
+		 before.ru_nivcsw != after.ru_nivcsw);
+	now.voluntary = after.ru_nvcsw;
+	now.involuntary = after.ru_nivcsw;
 	return now;
 }
 

@@ -3,7 +3,7 @@
 // Built in GOPATH mode from Debian's golang-google-grpc-dev; no protoc: messages are raw bytes and the
 // service is described by hand. With the argument "tls" the connection is encrypted. With "wait" it makes
 // one call of each kind, says "ready", and goes on when a line comes in. With "load" it makes calls in
-// parallel until its input ends, and says how many.
+// parallel until its input ends, and says how many; with "rates" for ever, and says so all the time.
 package main
 
 import (
@@ -114,30 +114,45 @@ func certificate() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// load calls 16 times in parallel, again and again until there is no more input.
-func load(call func()) {
-	var calls int64
+// parallel calls 16 times in parallel, again and again, and counts.
+func parallel(call func()) *int64 {
+	calls := new(int64)
 	for i := 0; i < 16; i++ {
 		go func() {
 			for {
 				call()
-				atomic.AddInt64(&calls, 1)
+				atomic.AddInt64(calls, 1)
 			}
 		}()
 	}
+	return calls
+}
+
+// load calls until there is no more input.
+func load(call func()) {
+	calls := parallel(call)
 	fmt.Println("ready")
 	began := time.Now()
 	io.Copy(io.Discard, os.Stdin)
-	total := atomic.LoadInt64(&calls)
+	total := atomic.LoadInt64(calls)
 	fmt.Printf("calls %d\nrate %.0f\n", total, float64(total)/time.Since(began).Seconds())
 }
 
+// rates calls for ever, and says every 5 ms what time it is, in microseconds, and how many calls it made.
+func rates(call func()) {
+	calls := parallel(call)
+	for range time.Tick(5 * time.Millisecond) {
+		fmt.Printf("at %d %d\n", time.Now().UnixNano()/1000, atomic.LoadInt64(calls))
+	}
+}
+
 func main() {
-	encrypted, wait, endless := false, false, false
+	encrypted, wait, endless, measured := false, false, false, false
 	for _, arg := range os.Args[1:] {
 		encrypted = encrypted || arg == "tls"
 		wait = wait || arg == "wait"
 		endless = endless || arg == "load"
+		measured = measured || arg == "rates"
 	}
 	encoding.RegisterCodec(raw{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -195,8 +210,12 @@ func main() {
 			}
 		}
 	}
+	once := func() { call(background, "Unary", message, codes.OK) }
+	if measured {
+		rates(once)
+	}
 	if endless {
-		load(func() { call(background, "Unary", message, codes.OK) })
+		load(once)
 		return
 	}
 	if wait {

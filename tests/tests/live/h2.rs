@@ -111,7 +111,7 @@ pub(crate) fn method<'a>(answer: &'a Value, path: &str, role: &str) -> &'a Value
 }
 
 /// Requests of h2load.
-const REQUESTS: u64 = 10_007;
+const REQUESTS: u64 = 100_003;
 
 pub(crate) fn h2load() -> Result<(), NotRun> {
     load(false)

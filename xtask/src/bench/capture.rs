@@ -2,6 +2,7 @@
 
 use super::first_event;
 use super::measure;
+use super::pgbench_load::{Pgbench, SELECT};
 use super::postgres::Postgres;
 use super::process::Process;
 use super::recorder::{Programs, Recorder, Tool};
@@ -110,7 +111,8 @@ pub fn run(args: &Args) -> Result<()> {
         && !args.quick
     {
         idle::wait(PATIENCE);
-        match turns::measure(&turns::SELECT, &ready, &programs, postgres, folder.path()) {
+        let load = |seconds| Pgbench::start(&SELECT, postgres, seconds);
+        match turns::measure(&SELECT.plan, &ready, &programs, folder.path(), load) {
             Ok(found) => losses = found,
             Err(error) => println!("\n## pgbench-select in turns: LEFT OUT: {error:#}"),
         }

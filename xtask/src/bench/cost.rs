@@ -1,8 +1,11 @@
-//! `bench cost`: what all probes together cost a database.
+//! `bench cost`: what all probes cost a database, and those of Go a program of many calls.
 
+use super::go_load::{self, Calls};
+use super::pgbench_load::{Pgbench, TPCB};
 use super::postgres::Postgres;
-use super::recorder::Programs;
-use super::{tools, turns};
+use super::recorder::{Programs, Recorder};
+use super::tools;
+use super::turns::{self, Plan};
 use anyhow::Result;
 
 pub fn run() -> Result<()> {
@@ -11,8 +14,28 @@ pub fn run() -> Result<()> {
     let folder = tempfile::Builder::new().prefix("ktape-bench").tempdir()?;
     println!("# bench cost: {}", tools::machine());
     println!("{}", programs.versions());
+    let calls = go_load::build();
+    let ready = ready(&TPCB.plan, &programs);
+    let postgres = Postgres::start()?;
+    turns::measure(&TPCB.plan, &ready, &programs, folder.path(), |seconds| {
+        Pgbench::start(&TPCB, &postgres, seconds)
+    })?;
+    drop(postgres);
+    match calls {
+        Ok(program) => {
+            let plan = &go_load::CALLS;
+            let ready = self::ready(plan, &programs);
+            turns::measure(plan, &ready, &programs, folder.path(), |_| Calls::start(&program))?;
+        }
+        Err(why) => println!("{} LEFT OUT: {why:#}", go_load::CALLS.name),
+    }
+    Ok(())
+}
+
+/// The recorders of a plan that there are; says how each is run, or why it is not.
+fn ready(plan: &Plan, programs: &Programs) -> Vec<Recorder> {
     let mut ready = Vec::new();
-    for &recorder in turns::TPCB.measured {
+    for &recorder in plan.measured {
         match programs.missing(recorder) {
             None => {
                 println!("{:<13}  {}", recorder.name(), recorder.command_line());
@@ -21,7 +44,5 @@ pub fn run() -> Result<()> {
             Some(why) => println!("{:<13}  LEFT OUT: {why}", recorder.name()),
         }
     }
-    let postgres = Postgres::start()?;
-    turns::measure(&turns::TPCB, &ready, &programs, &postgres, folder.path())?;
-    Ok(())
+    ready
 }

@@ -10,9 +10,11 @@ mod capture_bars;
 mod cost;
 mod count;
 mod first_event;
+mod go_load;
 mod idle;
 mod load;
 mod measure;
+mod pgbench_load;
 mod postgres;
 mod process;
 mod recorder;
@@ -39,7 +41,7 @@ pub struct Args {
 enum What {
     /// What recording costs: slowdown, CPU, memory, bytes, losses, start and stop.
     Capture(capture::Args),
-    /// What all probes cost a database, beside perf with fewer events.
+    /// What all probes cost a database, beside perf with fewer events, and those of Go its calls.
     Cost,
     /// What reporting costs: time and memory on recordings of the same load.
     Replay(replay::Args),

@@ -16,6 +16,9 @@ pub enum Recorder {
     KtapeDefault,
     /// ktape with every probe.
     KtapeAll,
+    /// ktape with HTTP/2 streams only; for `bench cost`.
+    #[value(skip)]
+    KtapeH2,
     /// perf: each switch.
     Perf,
     /// perf: each switch with its stacks.
@@ -58,6 +61,7 @@ impl Recorder {
             Self::KtapeSched => "ktape-sched",
             Self::KtapeDefault => "ktape-default",
             Self::KtapeAll => "ktape-all",
+            Self::KtapeH2 => "ktape-h2",
             Self::Perf => "perf",
             Self::PerfG => "perf-g",
             Self::PerfAll => "perf-all",
@@ -68,9 +72,11 @@ impl Recorder {
 
     pub fn tool(self) -> Tool {
         match self {
-            Self::KtapeCheap | Self::KtapeSched | Self::KtapeDefault | Self::KtapeAll => {
-                Tool::Ktape
-            }
+            Self::KtapeCheap
+            | Self::KtapeSched
+            | Self::KtapeDefault
+            | Self::KtapeAll
+            | Self::KtapeH2 => Tool::Ktape,
             Self::Perf | Self::PerfG | Self::PerfAll => Tool::Perf,
             Self::TraceCmd => Tool::TraceCmd,
             Self::Offcputime => Tool::Offcputime,
@@ -97,6 +103,7 @@ impl Recorder {
             Self::KtapeSched => &["record", "-q", "-e", "sched"],
             Self::KtapeDefault => &["record", "-q"],
             Self::KtapeAll => &["record", "-q", "-e", "all"],
+            Self::KtapeH2 => &["record", "-q", "-e", "h2"],
             Self::Perf => PERF,
             Self::PerfG => PERF_G,
             Self::PerfAll => PERF_ALL,

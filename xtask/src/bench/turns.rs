@@ -1,93 +1,65 @@
-//! What recorders cost a database, in short turns within one long run of it.
+//! What recorders cost a load, in short turns within one long run of it.
 //!
-//! Two runs of pgbench differ by a tenth with nothing else on the machine, which hides a cost of some
-//! percent. Within a run, the transactions of a turn with a recorder are compared with those of the
-//! turns before and after it. The rate of an undisturbed run drifts by a tenth within seconds, and
-//! less the shorter one looks: many short turns tell more than few long ones.
+//! Two runs of a load differ by a tenth with nothing else on the machine, which hides a cost of some
+//! percent. Within a run, the rate in a turn with a recorder is compared with that of the turns before
+//! and after it. The rate of an undisturbed run drifts by a tenth within seconds, and less the shorter
+//! one looks: many short turns tell more than few long ones.
 
 use super::measure;
-use super::postgres::Postgres;
-use super::process::{self, Process};
 use super::recorder::{Programs, Recorder};
 use super::table::{self, Values};
-use anyhow::{Context, Result, ensure};
-use std::io::{BufRead, BufReader};
+use anyhow::Result;
 use std::path::Path;
-use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-/// What is run, and in which turns.
+/// In which turns recorders are measured.
 pub struct Plan {
     /// What it is called in the tables.
     pub name: &'static str,
-    /// What pgbench runs.
-    script: &'static [&'static str],
-    /// The part of the transactions that is logged.
-    sampled: f64,
+    /// What a load does again and again, in the plural.
+    pub unit: &'static str,
     /// Turns of each recorder.
-    turns: usize,
-    /// How long transactions are counted in a turn.
-    turn: Duration,
+    pub turns: usize,
+    /// How long a turn is.
+    pub turn: Duration,
     /// Between a recorder's start and its turn.
-    settle: Duration,
+    pub settle: Duration,
     /// The recorders that are of interest.
     pub measured: &'static [Recorder],
 }
 
-/// Reads of single rows. A start of ktape takes some 0.1 s of CPU time, and against eight clients that
-/// want the CPUs, too, that lasts for a second (measured in slices of 200 ms: 15, 11, 4, 4 and 5 % of
-/// the transactions, then 1 %). All transactions would be a gigabyte of log.
-pub const SELECT: Plan = Plan {
-    name: "pgbench-select",
-    script: &["-S"],
-    sampled: 0.25,
-    turns: 60,
-    turn: Duration::from_millis(400),
-    settle: Duration::from_millis(1100),
-    measured: &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::Perf],
-};
-
-/// Small transactions, each with a flush to disk. A start with all probes takes 2 s of CPU time.
-pub const TPCB: Plan = Plan {
-    name: "pgbench-tpcb",
-    script: &[],
-    sampled: 1.0,
-    turns: 12,
-    turn: Duration::from_millis(1500),
-    settle: Duration::from_secs(6),
-    measured: &[Recorder::KtapeDefault, Recorder::KtapeAll, Recorder::PerfAll],
-};
+/// Something that works all the time, and says how much.
+pub trait Load {
+    /// An error once it does not run any more.
+    fn check_alive(&self) -> Result<()>;
+    /// Ends it; how much was done until when.
+    fn end(self) -> Result<Progress>;
+}
 
 /// Between the recorder's end and the next turn without one, and before the first turn.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// For the clients to connect, and then to find their pace.
-const WARM: Duration = Duration::from_secs(1);
-
-/// Clients per CPU.
-const CLIENTS: usize = 4;
-
-/// The share of the transactions that each recorder costs, in percent, one value per turn.
+/// The share of its work that each recorder costs a load, in percent, one value per turn.
 pub type Losses = Vec<(Recorder, Values)>;
 
-/// Measures and prints the losses with those of `recorders` that are of interest.
+/// Measures and prints the losses with those of `recorders` that are of interest. `start` starts the
+/// load, which has to last for so many seconds.
 ///
 /// Turns in which nothing is started tell how far the medians can be trusted.
-pub fn measure(
+pub fn measure<L: Load>(
     plan: &Plan,
     recorders: &[Recorder],
     programs: &Programs,
-    postgres: &Postgres,
     folder: &Path,
+    start: impl FnOnce(u64) -> Result<L>,
 ) -> Result<Losses> {
     let wanted = plan.measured.iter().copied().filter(|each| recorders.contains(each));
     let measured: Vec<Option<Recorder>> = [None].into_iter().chain(wanted.map(Some)).collect();
-    let log = tempfile::Builder::new().prefix("ktape-bench-log").tempdir()?;
     // Each pair of turns takes a recorder's start and end on top, 1.3 s with perf.
     let longest = 2 * plan.turn + plan.settle + PAUSE + Duration::from_millis(1300);
     let seconds = (longest * (plan.turns * measured.len()) as u32).as_secs() + 5;
-    let load = load(plan, postgres, seconds, log.path())?;
+    let load = start(seconds)?;
 
     let mut turns = Vec::new();
     let mut without = vec![turn(plan.turn)];
@@ -110,28 +82,23 @@ pub fn measure(
             without.push(turn(plan.turn));
         }
     }
-    // By then the log of the last turn is written; a client buffers some hundred lines.
+    // By then what was done in the last turn is written; pgbench buffers some hundred lines.
     sleep(PAUSE);
-    for pgbench in &load {
-        ensure!(pgbench.is_alive(), "pgbench ended early: {}", pgbench.complaint());
-    }
-    for pgbench in load {
-        pgbench.terminate()?;
-    }
-    let log = Log::read(log.path(), plan.sampled)?;
+    load.check_alive()?;
+    let progress = load.end()?;
     let losses = measured.iter().map(|&recorder| {
         let own = turns.iter().enumerate().filter(|(_, (each, _))| *each == recorder);
         let loss = own.map(|(at, (_, turn))| {
-            let alone = log.rate_between(&without[at], turn, &without[at + 1]);
-            (1.0 - log.rate(turn) / alone) * 100.0
+            let alone = progress.rate_between(&without[at], turn, &without[at + 1]);
+            (1.0 - progress.rate(turn) / alone) * 100.0
         });
         (recorder, loss.filter(|loss| loss.is_finite()).collect::<Values>())
     });
     let losses: Vec<_> = losses.collect();
 
     println!("\n## {}, recorders in turns of {:?} within one run", plan.name, plan.turn);
-    let alone: Values = without.iter().map(|turn| log.rate(turn)).collect();
-    println!("nothing: {} transactions per second, {} turns", alone.show(0), alone.len());
+    let alone: Values = without.iter().map(|turn| progress.rate(turn)).collect();
+    println!("nothing: {} {} per second, {} turns", alone.show(0), plan.unit, alone.len());
     let rows: Vec<_> = losses
         .iter()
         .map(|(recorder, loss)| {
@@ -150,35 +117,7 @@ pub fn measure(
     Ok(losses.into_iter().filter_map(|(recorder, loss)| Some((recorder?, loss))).collect())
 }
 
-/// Starts the clients, as many on each CPU as the others, each with its server on its own CPU: which
-/// of them share one would else change by the second, and the rate with it.
-fn load(plan: &Plan, postgres: &Postgres, seconds: u64, folder: &Path) -> Result<Vec<Process>> {
-    let cpus = std::thread::available_parallelism()?.get();
-    let mut load = Vec::new();
-    for cpu in 0..cpus {
-        let name = format!("cpu{cpu}");
-        let folder = folder.join(&name);
-        std::fs::create_dir(&folder)?;
-        let mut pgbench = postgres.pgbench_named(&name, CLIENTS);
-        pgbench.args(["-n", "-l", "--sampling-rate", &plan.sampled.to_string()]);
-        pgbench.args(plan.script);
-        pgbench.args(["-T", &seconds.to_string()]);
-        pgbench.arg("--log-prefix").arg(folder.join("log"));
-        let pgbench = Process::start(pgbench.stdout(Stdio::null()), &folder)?;
-        process::keep_on_cpu(pgbench.id(), cpu)?;
-        sleep(WARM);
-        let servers = postgres.servers_of(&name)?;
-        ensure!(servers.len() == CLIENTS, "{} servers serve {CLIENTS} clients", servers.len());
-        for server in servers {
-            process::keep_on_cpu(server, cpu)?;
-        }
-        load.push(pgbench);
-    }
-    sleep(WARM);
-    Ok(load)
-}
-
-/// From when to when transactions are counted, in microseconds of the wall clock.
+/// From when to when work is counted, in microseconds of the wall clock.
 struct Turn {
     begin: u64,
     end: u64,
@@ -200,29 +139,24 @@ impl Turn {
     }
 }
 
-/// When each transaction ended that was logged, in microseconds of the wall clock.
-struct Log {
-    ends: Vec<u64>,
-    sampled: f64,
+/// How much was done until when.
+pub struct Progress {
+    /// Microseconds of the wall clock, in order, and all that was done by then.
+    points: Vec<(u64, f64)>,
 }
 
-impl Log {
-    /// Reads what the threads of pgbench have written, one file each.
-    fn read(folder: &Path, sampled: f64) -> Result<Self> {
-        let mut ends = Vec::new();
-        for of_cpu in std::fs::read_dir(folder)? {
-            for entry in std::fs::read_dir(of_cpu?.path())? {
-                let path = entry?.path();
-                if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log.")) {
-                    let file = std::fs::File::open(&path).context("cannot read pgbench's log")?;
-                    for line in BufReader::new(file).lines() {
-                        ends.extend(end_of(&line?));
-                    }
-                }
-            }
-        }
+impl Progress {
+    /// Of a load that said how much it had done by when.
+    pub fn of_totals(mut points: Vec<(u64, f64)>) -> Self {
+        points.sort_unstable_by_key(|&(time, _)| time);
+        Self { points }
+    }
+
+    /// Of a load that said when it had done something, each time as much.
+    pub fn of_ends(mut ends: Vec<u64>, each: f64) -> Self {
         ends.sort_unstable();
-        Ok(Self { ends, sampled })
+        let points = ends.into_iter().zip(1_u32..).map(|(end, nth)| (end, f64::from(nth) * each));
+        Self { points: points.collect() }
     }
 
     /// The rate to expect at `turn` from that of the turns around it, the nearer of which tells more.
@@ -232,35 +166,31 @@ impl Log {
         self.rate(before) * (1.0 - part) + self.rate(after) * part
     }
 
-    /// Transactions per second.
+    /// Units per second.
     fn rate(&self, turn: &Turn) -> f64 {
-        let before = |time| self.ends.partition_point(|&end| end < time);
-        let logged = before(turn.end) - before(turn.begin);
-        logged as f64 / self.sampled * 1e6 / (turn.end - turn.begin) as f64
+        let before = |time| match self.points.partition_point(|&(point, _)| point < time) {
+            0 => 0.0,
+            at => self.points[at - 1].1,
+        };
+        (before(turn.end) - before(turn.begin)) * 1e6 / (turn.end - turn.begin) as f64
     }
-}
-
-/// Reads `client transaction latency script seconds microseconds`.
-fn end_of(line: &str) -> Option<u64> {
-    let mut words = line.split(' ').skip(4).map(str::parse::<u64>);
-    Some(words.next()?.ok()? * 1_000_000 + words.next()?.ok()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Log, Turn, end_of};
+    use super::{Progress, Turn};
 
     #[test]
     fn rates() {
-        assert_eq!(end_of("0 199 2241 0 1175850568 995598"), Some(1_175_850_568_995_598));
-        assert_eq!(end_of("0 199 2241"), None);
-        let log = |ends| Log { ends, sampled: 0.5 };
-        let rate = log(vec![9, 10, 14, 20]).rate(&Turn { begin: 10, end: 20 });
+        let rate = Progress::of_ends(vec![20, 9, 10, 14], 2.0).rate(&Turn { begin: 10, end: 20 });
         assert_eq!(rate, 400_000.0);
+        let totals = Progress::of_totals(vec![(9, 7.0), (15, 9.0)]);
+        assert_eq!(totals.rate(&Turn { begin: 0, end: 10 }), 700_000.0);
+        assert_eq!(totals.rate(&Turn { begin: 10, end: 20 }), 200_000.0);
         // From one turn with none to one with all, three quarters of the way.
         let [before, turn, after] =
             [0, 6, 8].map(|begin| Turn { begin: 100 + begin, end: 102 + begin });
-        let log = log(vec![108, 109]);
-        assert_eq!(log.rate_between(&before, &turn, &after), log.rate(&after) * 0.75);
+        let progress = Progress::of_ends(vec![108, 109], 2.0);
+        assert_eq!(progress.rate_between(&before, &turn, &after), progress.rate(&after) * 0.75);
     }
 }

@@ -17,6 +17,7 @@ mod recording;
 mod release;
 mod results;
 mod run;
+mod trials;
 mod verdict;
 
 use anyhow::{Context, Result, bail};
@@ -27,7 +28,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
-use verdict::{Outcome, Verdict};
+use trials::Trials;
+use verdict::Verdict;
 
 /// Record known workloads on other kernels, in virtual machines.
 #[derive(clap::Args)]
@@ -72,7 +74,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let runs = run::all(checks::CHECKS)?;
     let kept = home.join("kept");
     let folder = tempfile::Builder::new().prefix("kernel-test").tempdir_in(&home)?;
-    let test = Test { programs: &programs, built: &built, probes: &probes, runs: &runs };
+    let trials = Trials { programs: &programs, built: &built, probes: &probes, runs: &runs };
     // As many machines at a time as can run at the speed of one.
     let waiting = Mutex::new(kernels.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
@@ -84,7 +86,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let verdicts = match kernel {
                 Ok(kernel) => {
                     let folder = folder.path().join(&kernel.version);
-                    let verdicts = test.one_kernel(&kernel, &folder, &mut told)?;
+                    let verdicts = trials.of_kernel(&kernel, &folder, &mut told)?;
                     if args.keep {
                         keep(&folder, &kept.join(&kernel.version))?;
                     }
@@ -115,49 +117,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Machines that run at a time: each has two processors, which most of the time wait for one.
 const MACHINES: usize = 2;
-
-/// What is the same on every kernel.
-struct Test<'a> {
-    programs: &'a programs::Programs,
-    built: &'a Built,
-    probes: &'a [recording::Listed],
-    runs: &'a [run::Run],
-}
-
-impl Test<'_> {
-    /// Boots one kernel, and judges what it recorded; `told` is what there is to say of it.
-    fn one_kernel(
-        &self,
-        kernel: &Kernel,
-        folder: &Path,
-        told: &mut String,
-    ) -> Result<Vec<Verdict>> {
-        let version = &kernel.version;
-        std::fs::create_dir_all(folder).context("cannot make a folder for a machine")?;
-        let parts = guest::Parts { programs: self.programs, built: self.built, kernel };
-        guest::pack(&parts, self.runs, folder)?;
-        *told += &format!("\n## {version}{}\n", kernel.note);
-        let ended = machine::run(&parts, folder, told)?;
-        let results = results::Results::read(&folder.join(machine::RESULTS))?;
-        let seconds = ended.elapsed.as_secs_f64();
-        *told += &format!("{} runs in {seconds:.1} s\n", self.runs.len());
-        *told += &results.text("times").unwrap_or_default();
-        let (built, probes, runs) = (self.built, self.probes, self.runs);
-        let mut verdicts = recording::judge(version, built, &results, probes, runs, folder)?;
-        if let Some(why) = ended.broken(&results) {
-            *told += &format!("{why}; the end of its log:\n{}\n", machine::log_end(folder));
-            verdicts.push(Verdict::new(version, "the machine", Outcome::Failed(why)));
-        }
-        for line in machine::complaints(folder) {
-            let outcome = Outcome::Failed(format!("the kernel complains: {line}"));
-            verdicts.push(Verdict::new(version, "the machine", outcome));
-        }
-        for verdict in &verdicts {
-            verdict.tell(told);
-        }
-        Ok(verdicts)
-    }
-}
 
 /// Copies traces and logs to where they stay.
 fn keep(folder: &Path, kept: &Path) -> Result<()> {

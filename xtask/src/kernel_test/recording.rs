@@ -149,12 +149,19 @@ pub fn judge(
         let here = here.iter().find(|known| known.name == probe.name);
         let here =
             here.map_or(Err("ktape probes does not name it".to_owned()), |it| it.here.clone());
-        let outcomes = match here {
-            Err(why) if is_lack(&why) => vec![refused(&probe.name, why, results)],
-            Err(why) => vec![Outcome::Failed(format!("ktape probes says no: {why}"))],
-            Ok(_) => checked(&probe.name, &opened),
-        };
-        verdicts.extend(outcomes.into_iter().map(|it| Verdict::new(version, &probe.name, it)));
+        let verdict = |outcome| Verdict::new(version, &probe.name, outcome);
+        match here {
+            Err(why) if is_lack(&why) => {
+                verdicts.push(verdict(refused(&probe.name, why, results)));
+            }
+            Err(why) => {
+                verdicts.push(verdict(Outcome::Failed(format!("ktape probes says no: {why}"))));
+            }
+            Ok(_) => {
+                let all = checked(&probe.name, &opened).into_iter();
+                verdicts.extend(all.map(|(run, outcome)| verdict(outcome).of_run(&run.name)));
+            }
+        }
     }
     Ok(verdicts)
 }
@@ -177,7 +184,7 @@ fn refused(probe: &str, why: String, results: &Results) -> Outcome {
 }
 
 /// Runs all checks of a probe.
-fn checked(probe: &str, opened: &[(&Run, Result<Recording<'_>>)]) -> Vec<Outcome> {
+fn checked(probe: &str, opened: &[(&Run, Result<Recording<'_>>)]) -> Vec<(Run, Outcome)> {
     let recording = |run: &Run| {
         let found = opened.iter().find(|(known, _)| *known == run);
         match found.map(|(_, recording)| recording) {
@@ -197,10 +204,11 @@ fn checked(probe: &str, opened: &[(&Run, Result<Recording<'_>>)]) -> Vec<Outcome
             }
             Ok(((check.check)(recording, &recording.report(check.report)?)?, how))
         });
-        match found {
+        let outcome = match found {
             Ok((found, how)) => Outcome::Right(found, how),
             Err(error) => Outcome::Failed(format!("{}: {error:#}", run.name)),
-        }
+        };
+        (run, outcome)
     });
     outcomes.collect()
 }

@@ -15,7 +15,7 @@ impl Results {
     }
 
     /// `@ NAME LENGTH`, a line end, so many bytes, a line end; up to where it breaks off.
-    fn parse(mut bytes: &[u8]) -> Self {
+    pub fn parse(mut bytes: &[u8]) -> Self {
         let mut files = BTreeMap::new();
         let mut next = || -> Option<(String, Vec<u8>)> {
             let end = bytes.iter().position(|&byte| byte == b'\n')?;
@@ -31,6 +31,21 @@ impl Results {
             files.insert(name, contents);
         }
         Self(files)
+    }
+
+    /// Adds what came of runs that were made again, in place of what they had sent before.
+    pub fn replace(&mut self, newer: Self) {
+        let is_of = |run: &str, name: &str| name.split_once('/').is_some_and(|(of, _)| of == run);
+        let again = newer.0.keys().filter_map(|name| name.strip_suffix("/begun"));
+        for run in again {
+            self.0.retain(|name, _| !is_of(run, name));
+        }
+        self.0.extend(newer.0);
+    }
+
+    /// Whether a run came to its end.
+    pub fn has(&self, run: &str) -> bool {
+        self.0.contains_key(&format!("{run}/status"))
     }
 
     /// A file's contents.
@@ -51,7 +66,7 @@ impl Results {
     /// The run that was begun and whose status never came.
     pub fn unfinished(&self) -> Option<&str> {
         let begun = self.0.keys().filter_map(|name| name.strip_suffix("/begun"));
-        begun.into_iter().find(|run| !self.0.contains_key(&format!("{run}/status")))
+        begun.into_iter().find(|run| !self.has(run))
     }
 }
 
@@ -69,5 +84,14 @@ mod tests {
         assert_eq!(results.unfinished(), Some("b"));
         assert!(!results.ended());
         assert!(Results::parse(b"@ end 0\n\n").ended());
+    }
+
+    #[test]
+    fn a_run_that_is_made_again_leaves_nothing_of_before() {
+        let mut results = Results::parse(b"@ a/trace 1\nx\n@ a/status 1\n1\n@ b/status 1\n1\n");
+        results.replace(Results::parse(b"@ a/begun 0\n\n@ a/status 1\n2\n"));
+        assert_eq!(results.text("a/status").as_deref(), Some("2"));
+        assert_eq!(results.bytes("a/trace"), None);
+        assert!(results.has("b") && !results.has("c"));
     }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 pub struct Verdict {
     kernel: String,
     probe: String,
+    /// The run that it is about, when it is about one.
+    run: Option<String>,
     outcome: Outcome,
 }
 
@@ -28,7 +30,29 @@ const MOST_SHOWN: usize = 3;
 
 impl Verdict {
     pub fn new(kernel: &str, probe: &str, outcome: Outcome) -> Self {
-        Self { kernel: kernel.to_owned(), probe: probe.to_owned(), outcome }
+        Self { kernel: kernel.to_owned(), probe: probe.to_owned(), run: None, outcome }
+    }
+
+    /// Names the run that it is about.
+    pub fn of_run(self, run: &str) -> Self {
+        Self { run: Some(run.to_owned()), ..self }
+    }
+
+    /// The run whose recording is wrong.
+    pub fn failed_run(&self) -> Option<&str> {
+        self.run.as_deref().filter(|_| matches!(self.outcome, Outcome::Failed(_)))
+    }
+
+    /// Says that it is of a run that had failed before.
+    pub fn at_second_try(&mut self) {
+        if let Outcome::Right(found, _) = &mut self.outcome {
+            *found = format!("at the second try: {found}");
+        }
+    }
+
+    /// Whether it is about this run.
+    pub fn is_of(&self, run: &str) -> bool {
+        self.run.as_deref() == Some(run)
     }
 
     pub fn not_run(kernel: &str, why: String) -> Self {
