@@ -257,8 +257,6 @@ pub struct Walk {
 pub enum Needs {
     /// This kernel version or a later one.
     Kernel(u32, u32),
-    /// A kernel before this version; why not a later one.
-    KernelBefore(u32, u32, &'static str),
     /// The kernel was built with this tracepoint.
     Tracepoint(&'static str, &'static str),
 }

@@ -327,12 +327,6 @@ fn missing(probe: &Probe, version: (u32, u32)) -> Option<String> {
         Needs::Kernel(major, minor) => (version < (major, minor)).then(|| {
             format!("needs kernel {major}.{minor} or later, this is {}.{}", version.0, version.1)
         }),
-        Needs::KernelBefore(major, minor, why) => (version >= (major, minor)).then(|| {
-            format!(
-                "needs kernel versions before {major}.{minor}, this is {}.{}: {why}",
-                version.0, version.1
-            )
-        }),
         Needs::Tracepoint(group, name) => {
             let path = format!("/sys/kernel/tracing/events/{group}/{name}");
             // Without tracefs nobody can tell: the attachment will.

@@ -247,4 +247,10 @@ struct pt_regs___h2 {
 #define H2_ARG3(r) ((r)->regs[3])
 #endif
 
+/* sock:inet_sock_set_state */
+struct trace_event_raw_inet_sock_set_state___h2 {
+	const void *skaddr;
+	int newstate;
+} CORE;
+
 #endif

@@ -267,11 +267,9 @@ int h2_recv(__u64 *ctx)
 	return h2_passed(ctx, false);
 }
 
-/* On older kernels: what a system call has passed, when it returns. */
-SEC("tp_btf/sys_exit")
-int h2_sys_exit(__u64 *ctx)
+/* Elsewhere: what a system call has passed, when it returns. */
+static __always_inline int h2_call_returned(struct pt_regs *regs, __s64 ret)
 {
-	struct pt_regs *regs = (void *)ctx[0];
 	enum h2_form sends = h2_sends(REGS_SYSCALL(regs));
 	enum h2_form form = sends ?: h2_receives(REGS_SYSCALL(regs));
 	__u32 flags = 0;
@@ -281,7 +279,6 @@ int h2_sys_exit(__u64 *ctx)
 	struct file___h2 *file;
 	struct h2_conn *conn;
 	struct sock___h2 *sk;
-	__s64 ret = ctx[1];
 	__u16 family;
 	__u64 id;
 
@@ -319,22 +316,35 @@ int h2_sys_exit(__u64 *ctx)
 	return 0;
 }
 
+SEC("tp_btf/sys_exit")
+int h2_sys_exit(__u64 *ctx)
+{
+	return h2_call_returned((struct pt_regs *)ctx[0], ctx[1]);
+}
+
+/* From 7.0 on, where those of typed tracepoints can be preempted. */
+SEC("tracepoint/raw_syscalls/sys_exit")
+int h2_exit_event(struct trace_event_raw_sys_exit *ctx)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(current_task());
+
+	return h2_call_returned(regs, ctx->ret);
+}
+
 /*
  * A TCP connection ends for its process when both directions are shut down
  * (close() does so before it changes the state), or is closed by a reset. Its
  * inode is known until the process has let go of it.
  */
-SEC("tp_btf/inet_sock_set_state")
-int h2_set_state(__u64 *ctx)
+static __always_inline int h2_state_changed(struct sock___h2 *sk, __u32 state)
 {
-	struct sock___h2 *sk = (void *)ctx[0];
 	struct file___h2 *file;
 	struct h2_key key = {};
 	struct h2_conn *conn;
 
 	if (stopped())
 		return 0;
-	if ((__u32)ctx[2] != H2_TCP_CLOSE &&
+	if (state != H2_TCP_CLOSE &&
 	    (BPF_CORE_READ(sk, sk_shutdown) & H2_SHUTDOWN_MASK) !=
 		    H2_SHUTDOWN_MASK)
 		return 0;
@@ -346,5 +356,17 @@ int h2_set_state(__u64 *ctx)
 	if (conn)
 		h2_end_connection(conn, KTAPE_H2_CONNECTION_END_REASON_CLOSED);
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int h2_set_state(__u64 *ctx)
+{
+	return h2_state_changed((void *)ctx[0], ctx[2]);
+}
+
+SEC("tracepoint/sock/inet_sock_set_state")
+int h2_set_state_event(struct trace_event_raw_inet_sock_set_state___h2 *ctx)
+{
+	return h2_state_changed((void *)ctx->skaddr, ctx->newstate);
 }
 #endif

@@ -66,7 +66,7 @@ const ALL_NAMES: [Attach; 3] = names(false);
 pub(super) const PROBE: Probe = Probe {
     name: "h2",
     about: "HTTP/2 and gRPC: every connection, stream, reset and GOAWAY, of any language",
-    cost: "0.2 us per call on a socket (before 6.3: 0.1 to 0.6 us per system call), 0.5 to 1.2 us with HTTP/2 in it, 3 us in the TLS of Go programs",
+    cost: "0.2 us per call on a socket (before 6.3 and from 7.0 on: 0.1 to 0.6 us per system call), 0.5 to 1.2 us with HTTP/2 in it, 3 us in the TLS of Go programs",
     default: false,
     always: false,
     records: &[H2Connection::DESC, H2Stream::DESC, H2Control::DESC],
@@ -74,19 +74,43 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "data passes through a socket",
             alternatives: &[
-                Attach::All(&[
-                    Attach::TpBtf { program: "h2_send", tracepoint: "sock_send_length" },
-                    Attach::TpBtf { program: "h2_recv", tracepoint: "sock_recv_length" },
-                ]),
-                Attach::TpBtf { program: "h2_sys_exit", tracepoint: "sys_exit" },
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::All(&[
+                        Attach::TpBtf { program: "h2_send", tracepoint: "sock_send_length" },
+                        Attach::TpBtf { program: "h2_recv", tracepoint: "sock_recv_length" },
+                    ]),
+                },
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf { program: "h2_sys_exit", tracepoint: "sys_exit" },
+                },
+                Attach::Tracepoint {
+                    program: "h2_exit_event",
+                    category: "raw_syscalls",
+                    name: "sys_exit",
+                },
             ],
         },
         AttachPoint {
             what: "a TCP connection ends",
-            alternatives: &[Attach::TpBtf {
-                program: "h2_set_state",
-                tracepoint: "inet_sock_set_state",
-            }],
+            alternatives: &[
+                Attach::Before {
+                    kernel: PREEMPTED.0,
+                    why: PREEMPTED.1,
+                    how: &Attach::TpBtf {
+                        program: "h2_set_state",
+                        tracepoint: "inet_sock_set_state",
+                    },
+                },
+                Attach::Tracepoint {
+                    program: "h2_set_state_event",
+                    category: "sock",
+                    name: "inet_sock_set_state",
+                },
+            ],
         },
     ],
     optional: &[
@@ -155,7 +179,7 @@ pub(super) const PROBE: Probe = Probe {
         "h2_go_conns",
         "h2_told",
     ],
-    needs: &[Needs::Kernel(5, 17), Needs::KernelBefore(PREEMPTED.0.0, PREEMPTED.0.1, PREEMPTED.1)],
+    needs: &[Needs::Kernel(5, 17)],
     knobs: &[
         Knob {
             name: "openssl",

@@ -55,7 +55,8 @@ fn report_info(trace: &Path) -> serde_json::Value {
     Ran::on(trace, &["info", "--format", "json"]).expect(0).json()
 }
 
-/// As in `waits`: one of so many runs must be exact, and none may miss more than one in 10^4.
+/// On the project's virtual machines a flood's switch now and then is seen by no program on the
+/// tracepoint: one of so many runs must be exact, and none may miss more than one in 10^4.
 const TRIES: usize = 3;
 
 pub(crate) fn switches() -> Result<(), NotRun> {

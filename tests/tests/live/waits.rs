@@ -2,7 +2,7 @@
 
 use ktape_format::Trace;
 use ktape_format::schema::{fact_flag, off_cpu_state};
-use ktape_tests::facts::{losses, number, off_by, report, rows, rows_where};
+use ktape_tests::facts::{number, off_by, report, rows, rows_where};
 use ktape_tests::live::{NotRun, say};
 use ktape_tests::ran::Ran;
 use ktape_tests::recorder::{Folder, Recorder, record};
@@ -60,18 +60,7 @@ fn window(trace: &Path, from: u64, to: u64) -> String {
     format!("{}ns,{}ns", from - start, to - start)
 }
 
-/// On the project's virtual machines, about one switch in 10^4 that /proc counts is seen by no program
-/// on the tracepoint (most that are not seen are told all the same, as `end_estimated`). So one of
-/// these recordings must be exact, and none may miss more than one wait of a thread.
-const TRIES: usize = 3;
-
 pub(crate) fn totals_and_counts() -> Result<(), NotRun> {
-    let exact = (0..TRIES).any(|_| totals_are_right_and_counts_exact());
-    assert!(exact, "none of {TRIES} recordings had as many waits as /proc has switches");
-    Ok(())
-}
-
-fn totals_are_right_and_counts_exact() -> bool {
     let folder = Folder::new();
     let (trace, threads) = recorded(&folder, &["-e", "sched"]);
     let whole = report(&trace, &["offcpu", "--by", "thread"]);
@@ -92,11 +81,6 @@ fn totals_are_right_and_counts_exact() -> bool {
             off_by(total, *waited),
             off_by(total, off_cpu)
         ));
-        if count + 1 == voluntary + involuntary {
-            let opened = Trace::open(&trace).expect("a trace");
-            say(format!("one is missing; produced, lost: {:?}", losses(&opened, "off_cpu")));
-            return false;
-        }
         assert_eq!(count, voluntary + involuntary, "{name}: waits of the whole");
         assert!(off_by(total, off_cpu) <= 2.0, "{name}: total against wall - CPU time");
         assert!(off_by(total, *waited) <= 2.0, "{name}: total against its own clock");
@@ -126,7 +110,7 @@ fn totals_are_right_and_counts_exact() -> bool {
         let share = number(found[0], class) as f64 / blocked as f64;
         assert!(share >= least, "{name}: {class} is {share:.3} of the blocked time");
     }
-    true
+    Ok(())
 }
 
 pub(crate) fn names() -> Result<(), NotRun> {

@@ -1,7 +1,7 @@
-//! `bench cost`: what all probes cost a database, and those of Go a program of many calls.
+//! `bench cost`: what all probes cost a database, and what HTTP/2 costs a gRPC-Go program.
 
 use super::go_load::{self, Calls};
-use super::pgbench_load::{Pgbench, TPCB};
+use super::pgbench_load::{Pgbench, TPCB, TPCB_OF_ONE};
 use super::postgres::Postgres;
 use super::recorder::{Programs, Recorder};
 use super::tools;
@@ -17,9 +17,11 @@ pub fn run() -> Result<()> {
     let calls = go_load::build();
     let ready = ready(&TPCB.plan, &programs);
     let postgres = Postgres::start()?;
-    turns::measure(&TPCB.plan, &ready, &programs, folder.path(), |seconds| {
-        Pgbench::start(&TPCB, &postgres, seconds)
-    })?;
+    for script in [&TPCB, &TPCB_OF_ONE] {
+        turns::measure(&script.plan, &ready, &programs, folder.path(), |seconds| {
+            Pgbench::start(script, &postgres, seconds)
+        })?;
+    }
     drop(postgres);
     match calls {
         Ok(program) => {

@@ -41,7 +41,7 @@ pub struct Args {
 enum What {
     /// What recording costs: slowdown, CPU, memory, bytes, losses, start and stop.
     Capture(capture::Args),
-    /// What all probes cost a database, beside perf with fewer events, and those of Go its calls.
+    /// What all probes cost a database, beside perf with fewer events, and what h2 costs a gRPC-Go program.
     Cost,
     /// What reporting costs: time and memory on recordings of the same load.
     Replay(replay::Args),

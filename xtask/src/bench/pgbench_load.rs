@@ -15,8 +15,19 @@ pub struct Script {
     pub plan: Plan,
     /// Its arguments.
     args: &'static [&'static str],
+    clients: Clients,
     /// The part of the transactions that is logged.
     sampled: f64,
+}
+
+/// Who wants transactions, again and again.
+#[derive(Clone, Copy)]
+enum Clients {
+    /// So many on each CPU, each with its server on its own CPU: which of them share one would else
+    /// change by the second, and the rate with it.
+    OnEachCpu(usize),
+    /// A single one, which with its server leaves the CPUs idle for most of the time.
+    One,
 }
 
 /// Reads of single rows. A start of ktape takes some 0.1 s of CPU time, and against eight clients that
@@ -32,6 +43,7 @@ pub const SELECT: Script = Script {
         measured: &[Recorder::KtapeCheap, Recorder::KtapeSched, Recorder::Perf],
     },
     args: &["-S"],
+    clients: Clients::OnEachCpu(4),
     sampled: 0.25,
 };
 
@@ -46,16 +58,25 @@ pub const TPCB: Script = Script {
         measured: &[Recorder::KtapeDefault, Recorder::KtapeAll, Recorder::PerfAll],
     },
     args: &[],
+    clients: Clients::OnEachCpu(4),
     sampled: 1.0,
+};
+
+/// The same where a transaction waits for the disk and not for a CPU.
+pub const TPCB_OF_ONE: Script = Script {
+    plan: Plan {
+        name: "pgbench-tpcb, one client",
+        measured: &[Recorder::KtapeDefault, Recorder::KtapeAll],
+        ..TPCB.plan
+    },
+    clients: Clients::One,
+    ..TPCB
 };
 
 /// For the clients to connect, and then to find their pace.
 const WARM: Duration = Duration::from_secs(1);
 
-/// Clients per CPU.
-const CLIENTS: usize = 4;
-
-/// The clients of all CPUs.
+/// The clients.
 pub struct Pgbench {
     running: Vec<Process>,
     log: tempfile::TempDir,
@@ -63,29 +84,40 @@ pub struct Pgbench {
 }
 
 impl Pgbench {
-    /// Starts the clients, as many on each CPU as the others, each with its server on its own CPU:
-    /// which of them share one would else change by the second, and the rate with it.
+    /// Starts the clients, and waits until they work.
     pub fn start(script: &Script, postgres: &Postgres, seconds: u64) -> Result<Self> {
         let log = tempfile::Builder::new().prefix("ktape-bench-log").tempdir()?;
         let mut running = Vec::new();
-        for cpu in 0..std::thread::available_parallelism()?.get() {
-            let name = format!("cpu{cpu}");
-            let folder = log.path().join(&name);
+        let mut start = |name: &str, clients: usize, cpu: Option<usize>| -> Result<()> {
+            let folder = log.path().join(name);
             std::fs::create_dir(&folder)?;
-            let mut pgbench = postgres.pgbench_named(&name, CLIENTS);
+            let mut pgbench = postgres.pgbench_named(name, clients);
             pgbench.args(["-n", "-l", "--sampling-rate", &script.sampled.to_string()]);
             pgbench.args(script.args);
             pgbench.args(["-T", &seconds.to_string()]);
             pgbench.arg("--log-prefix").arg(folder.join("log"));
             let pgbench = Process::start(pgbench.stdout(Stdio::null()), &folder)?;
-            process::keep_on_cpu(pgbench.id(), cpu)?;
+            if let Some(cpu) = cpu {
+                process::keep_on_cpu(pgbench.id(), cpu)?;
+            }
             sleep(WARM);
-            let servers = postgres.servers_of(&name)?;
-            ensure!(servers.len() == CLIENTS, "{} servers serve {CLIENTS} clients", servers.len());
+            let servers = postgres.servers_of(name)?;
+            ensure!(servers.len() == clients, "{} servers serve {clients} clients", servers.len());
             for server in servers {
-                process::keep_on_cpu(server, cpu)?;
+                if let Some(cpu) = cpu {
+                    process::keep_on_cpu(server, cpu)?;
+                }
             }
             running.push(pgbench);
+            Ok(())
+        };
+        match script.clients {
+            Clients::OnEachCpu(clients) => {
+                for cpu in 0..std::thread::available_parallelism()?.get() {
+                    start(&format!("cpu{cpu}"), clients, Some(cpu))?;
+                }
+            }
+            Clients::One => start("one", 1, None)?,
         }
         sleep(WARM);
         Ok(Self { running, log, sampled: script.sampled })

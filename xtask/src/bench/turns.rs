@@ -40,6 +40,9 @@ pub trait Load {
 /// Between the recorder's end and the next turn without one, and before the first turn.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Until what was done in the last turn is written: pgbench keeps some hundred lines of its log.
+const FLUSH: Duration = Duration::from_secs(2);
+
 /// The share of its work that each recorder costs a load, in percent, one value per turn.
 pub type Losses = Vec<(Recorder, Values)>;
 
@@ -82,8 +85,7 @@ pub fn measure<L: Load>(
             without.push(turn(plan.turn));
         }
     }
-    // By then what was done in the last turn is written; pgbench buffers some hundred lines.
-    sleep(PAUSE);
+    sleep(FLUSH);
     load.check_alive()?;
     let progress = load.end()?;
     let losses = measured.iter().map(|&recorder| {

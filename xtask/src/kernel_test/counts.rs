@@ -323,7 +323,7 @@ pub fn connections(recording: &Recording<'_>, tcp: &Value) -> Result<String> {
 pub fn streams(recording: &Recording<'_>, h2: &Value) -> Result<String> {
     let said = numbers(recording, "streams")?;
     let [client, server, count] = said.try_into().map_err(|said| anyhow!("{said:?}"))?;
-    let facts = recording.facts("h2_stream")?;
+    let (facts, connections) = (recording.facts("h2_stream")?, recording.facts("h2_connection")?);
     for (pid, role) in [(client, "client"), (server, "server")] {
         let of = facts.iter().filter(|fact| {
             let complete = fact["path_text"] == "/" && fact["status"] == 200;
@@ -331,6 +331,10 @@ pub fn streams(recording: &Recording<'_>, h2: &Value) -> Result<String> {
         });
         let found = of.count() as u64;
         ensure!(found == count, "{found} streams of the {role}, not {count}");
+        let connection = connections.iter().find(|fact| fact["tgid"] == pid);
+        let connection = connection.with_context(|| format!("no connection of the {role}"))?;
+        let ended = connection["role_name"] == role && connection["end_reason_name"] == "closed";
+        ensure!(ended, "not closed by the {role}: {connection}");
     }
     let all = (number(h2, "streams")?, number(h2, "streams_complete")?);
     ensure!(all == (2 * count, 2 * count), "{all:?} streams, not {count} on each side");

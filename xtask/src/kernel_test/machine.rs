@@ -51,6 +51,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Whether it was ended by us.
+    pub fn hung(&self) -> bool {
+        self.hung.is_some()
+    }
+
     /// Why it did not come to the end of its runs, when it did not.
     pub fn broken(&self, results: &Results) -> Option<String> {
         if results.ended() {
@@ -139,26 +144,35 @@ pub fn boot(parts: &Parts<'_>, folder: &Path) -> Result<Ended> {
 /// What qemu said, and the kernel's log: from where something went wrong, else its last lines.
 pub fn log_end(folder: &Path) -> String {
     const LINES: usize = 40;
-    let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
-    let log = [read(COMPLAINTS), read(LOG)].concat();
-    let log = String::from_utf8_lossy(&log);
+    let log = read(folder, LOG);
     let lines: Vec<&str> = log.lines().collect();
-    let wrong = lines.iter().position(|line| is_wrong(line));
-    let from = wrong.unwrap_or(lines.len()).min(lines.len().saturating_sub(LINES));
-    lines[from..lines.len().min(from + LINES)].join("\n")
+    let last = lines.len().saturating_sub(LINES);
+    let from = lines.iter().position(|line| is_wrong(line)).map_or(last, |wrong| wrong.min(last));
+    let shown = &lines[from..lines.len().min(from + LINES)];
+    read(folder, COMPLAINTS) + &shown.join("\n")
 }
 
 /// What the kernel says of itself being wrong. That it was held up for long (`soft lockup`, stalls) is
 /// no fault of its own on a machine that is busy with other things.
 pub fn complaints(folder: &Path) -> Vec<String> {
-    let log = std::fs::read(folder.join(LOG)).unwrap_or_default();
-    String::from_utf8_lossy(&log)
-        .lines()
-        .filter(|line| is_wrong(line) && !line.contains("soft lockup"))
-        .map(|line| line.trim().to_owned())
-        .collect()
+    let log = read(folder, LOG);
+    log.lines().filter(|line| is_wrong(line)).map(|line| line.trim().to_owned()).collect()
 }
 
 fn is_wrong(line: &str) -> bool {
-    ["BUG:", "kernel BUG", "Oops", "WARNING:"].iter().any(|wrong| line.contains(wrong))
+    let wrong = [
+        "BUG:",
+        "kernel BUG",
+        "Oops",
+        "WARNING:",
+        "Kernel panic",
+        "general protection fault",
+        "double fault",
+    ];
+    wrong.iter().any(|wrong| line.contains(wrong)) && !line.contains("soft lockup")
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -118,15 +118,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// Machines that run at a time: each has two processors, which most of the time wait for one.
 const MACHINES: usize = 2;
 
-/// Copies traces and logs to where they stay.
+/// Copies traces and logs of all boots to where they stay.
 fn keep(folder: &Path, kept: &Path) -> Result<()> {
-    std::fs::create_dir_all(kept).context("cannot make the folder to keep things in")?;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let text = name.to_string_lossy();
-        if text.ends_with(".ktape") || text.ends_with(".txt") || text.ends_with(".log") {
-            std::fs::copy(entry.path(), kept.join(&name)).context("cannot keep a file")?;
+    for boot in std::fs::read_dir(folder)? {
+        let boot = boot?;
+        let kept = kept.join(boot.file_name());
+        std::fs::create_dir_all(&kept).context("cannot make the folder to keep things in")?;
+        for entry in std::fs::read_dir(boot.path())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let text = name.to_string_lossy();
+            if text.ends_with(".ktape") || text.ends_with(".txt") || text.ends_with(".log") {
+                std::fs::copy(entry.path(), kept.join(&name)).context("cannot keep a file")?;
+            }
         }
     }
     Ok(())

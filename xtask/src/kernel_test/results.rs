@@ -33,14 +33,19 @@ impl Results {
         Self(files)
     }
 
-    /// Adds what came of runs that were made again, in place of what they had sent before.
-    pub fn replace(&mut self, newer: Self) {
-        let is_of = |run: &str, name: &str| name.split_once('/').is_some_and(|(of, _)| of == run);
-        let again = newer.0.keys().filter_map(|name| name.strip_suffix("/begun"));
-        for run in again {
-            self.0.retain(|name, _| !is_of(run, name));
-        }
-        self.0.extend(newer.0);
+    /// Forgets a run, which is made again.
+    pub fn forget(&mut self, run: &str) {
+        self.0.retain(|name, _| name.split_once('/').is_none_or(|(of, _)| of != run));
+    }
+
+    /// Adds what came of more runs.
+    pub fn add(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
+    /// Whether the guest came to its first process.
+    pub fn begun(&self) -> bool {
+        self.0.contains_key("begun")
     }
 
     /// Whether a run came to its end.
@@ -89,7 +94,8 @@ mod tests {
     #[test]
     fn a_run_that_is_made_again_leaves_nothing_of_before() {
         let mut results = Results::parse(b"@ a/trace 1\nx\n@ a/status 1\n1\n@ b/status 1\n1\n");
-        results.replace(Results::parse(b"@ a/begun 0\n\n@ a/status 1\n2\n"));
+        results.forget("a");
+        results.add(Results::parse(b"@ a/status 1\n2\n"));
         assert_eq!(results.text("a/status").as_deref(), Some("2"));
         assert_eq!(results.bytes("a/trace"), None);
         assert!(results.has("b") && !results.has("c"));

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 /// One line of the table.
+#[derive(Clone)]
 pub struct Verdict {
     kernel: String,
     probe: String,
@@ -12,6 +13,7 @@ pub struct Verdict {
 }
 
 /// What came of it.
+#[derive(Clone)]
 pub enum Outcome {
     /// All counts are right: what was counted, and how the probe was attached.
     Right(String, Vec<String>),
@@ -50,9 +52,9 @@ impl Verdict {
         }
     }
 
-    /// Whether it is about this run.
-    pub fn is_of(&self, run: &str) -> bool {
-        self.run.as_deref() == Some(run)
+    /// Whether it is about the same probe in the same run.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        (&self.probe, &self.run) == (&other.probe, &other.run)
     }
 
     pub fn not_run(kernel: &str, why: String) -> Self {
