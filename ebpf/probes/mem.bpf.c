@@ -42,6 +42,14 @@ struct {
 	__type(value, struct mem_sum);
 } mem_sums SEC(".maps");
 
+/* Those without their place, once there is no room for more places. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct mem_key);
+	__type(value, struct mem_sum);
+} mem_rests SEC(".maps");
+
 /* When a thread's last fault began. */
 #if defined(KTAPE_OLD_KERNEL)
 struct {
@@ -160,19 +168,36 @@ int mem_major(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
+static __always_inline struct mem_sum *mem_sum_in(void *map,
+						   struct mem_key *key)
+{
+	static const struct mem_sum none;
+	struct mem_sum *sum = bpf_map_lookup_elem(map, key);
+
+	if (sum)
+		return sum;
+	bpf_map_update_elem(map, key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}
+
+/*
+ * The sum of a key, counted as produced. A compilation faults at more places
+ * than there is room for: the key loses its place then, and not the count.
+ */
 static __always_inline struct mem_sum *mem_sum(struct cpu_state *cpu,
 					       struct mem_key *key,
 					       __u32 record)
 {
-	static const struct mem_sum none;
 	struct mem_sum *sum;
 
 	__sync_fetch_and_add(&cpu->counters[record].produced, 1);
-	sum = bpf_map_lookup_elem(&mem_sums, key);
+	sum = mem_sum_in(&mem_sums, key);
 	if (sum)
 		return sum;
-	bpf_map_update_elem(&mem_sums, key, &none, BPF_NOEXIST);
-	sum = bpf_map_lookup_elem(&mem_sums, key);
+	key->ustack = 0;
+	if (key->what != MINOR_FAULT)
+		key->site = 0;
+	sum = mem_sum_in(&mem_rests, key);
 	if (!sum)
 		__sync_fetch_and_add(&cpu->counters[record].lost, 1);
 	return sum;
@@ -226,7 +251,7 @@ static __always_inline int allocated(__u32 what, __u64 site, __u64 bytes)
 	/* Of a constant 0 clang makes an instruction of 5.12. */
 	if (bytes)
 		__sync_fetch_and_add(&sum->bytes, bytes);
-	if (sum->site || !site)
+	if (sum->site || !key.site)
 		return 0;
 	buf = stack_buffer(STACK_ALLOC);
 	if (!buf || !take_buffer(buf))

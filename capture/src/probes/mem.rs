@@ -80,7 +80,7 @@ pub(super) const PROBE: Probe = Probe {
         at_start: true,
         every: Some("every"),
     }],
-    maps: &["mem_sums", "heap_sums", "heap_blocks", "heap_callers"],
+    maps: &["mem_sums", "mem_rests", "heap_sums", "heap_blocks", "heap_callers"],
     needs: &[],
     knobs: &[
         Knob {
@@ -126,7 +126,7 @@ pub(super) const PROBE: Probe = Probe {
             default: 1_000_000_000,
         },
     ],
-    totals: &[Totals { maps: &["mem_sums"], collector }, heap::SUMS, heap::BLOCKS],
+    totals: &[Totals { maps: &["mem_sums", "mem_rests"], collector }, heap::SUMS, heap::BLOCKS],
 };
 
 /// Words of `struct mem_key`: the site (two) or process, stack, kind.
@@ -136,16 +136,18 @@ const KEY: usize = 4;
 type Row = [u64; 3];
 
 struct Sums {
-    table: Table<KEY, 3>,
-    seen: FxHashMap<[u32; KEY], Row>,
+    /// By place, and without it; each with what was read of it.
+    tables: [(Table<KEY, 3>, FxHashMap<[u32; KEY], Row>); 2],
     last: u64,
     departed: Departed,
 }
 
 fn collector(maps: &[Map]) -> Result<Box<dyn Collect>> {
     Ok(Box::new(Sums {
-        table: Table::new(&maps[0])?,
-        seen: FxHashMap::default(),
+        tables: [
+            (Table::new(&maps[0])?, FxHashMap::default()),
+            (Table::new(&maps[1])?, FxHashMap::default()),
+        ],
         last: crate::clock::monotonic(),
         departed: Departed::default(),
     }))
@@ -153,36 +155,38 @@ fn collector(maps: &[Map]) -> Result<Box<dyn Collect>> {
 
 impl Collect for Sums {
     fn collect(&mut self, now: u64, gone: &[u32], rows: &mut dyn FnMut(&'static Desc, &[u8])) {
-        let Self { table, seen, last, departed } = self;
+        let Self { tables, last, departed } = self;
         let ended = departed.turn(gone);
         let duration = now - *last;
-        table.each(|key, values| {
-            let mut sum: Row = [0; 3];
-            for value in values {
-                sum[0] += value[0];
-                sum[1] += value[1];
-                sum[2] = sum[2].max(value[2]);
-            }
-            let before = seen.insert(key, sum).unwrap_or_default();
-            let [tgid, _, ustack, what] = key;
-            let (count, bytes) = (sum[0] - before[0], sum[1] - before[1]);
-            if count > 0 && what == 0 {
-                let row = FaultTotal { end: now, duration, count, tgid, ustack };
-                rows(FaultTotal::DESC, &row.encode());
-            } else if count > 0 {
-                let site = sum[2] as u32;
-                let row = AllocTotal { end: now, duration, count, bytes, site, what };
-                rows(AllocTotal::DESC, &row.encode());
-            }
-            if what == 0 && ended.contains(&tgid) {
-                if count == 0 {
-                    table.remove(&key);
-                    seen.remove(&key);
-                } else {
-                    departed.keep(tgid);
+        for (table, seen) in tables {
+            table.each(|key, values| {
+                let mut sum: Row = [0; 3];
+                for value in values {
+                    sum[0] += value[0];
+                    sum[1] += value[1];
+                    sum[2] = sum[2].max(value[2]);
                 }
-            }
-        });
+                let before = seen.insert(key, sum).unwrap_or_default();
+                let [tgid, _, ustack, what] = key;
+                let (count, bytes) = (sum[0] - before[0], sum[1] - before[1]);
+                if count > 0 && what == 0 {
+                    let row = FaultTotal { end: now, duration, count, tgid, ustack };
+                    rows(FaultTotal::DESC, &row.encode());
+                } else if count > 0 {
+                    let site = sum[2] as u32;
+                    let row = AllocTotal { end: now, duration, count, bytes, site, what };
+                    rows(AllocTotal::DESC, &row.encode());
+                }
+                if what == 0 && ended.contains(&tgid) {
+                    if count == 0 {
+                        table.remove(&key);
+                        seen.remove(&key);
+                    } else {
+                        departed.keep(tgid);
+                    }
+                }
+            });
+        }
         *last = now;
     }
 }

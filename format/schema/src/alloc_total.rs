@@ -36,7 +36,7 @@ crate::record! {
         count: u64 [Count],
         /// Bytes that they took or gave back, as the allocator rounds them; 0 where the tracepoint does not tell (kfree, and kmem_cache_free before 6.1).
         bytes: u64 [Bytes],
-        /// The caller: a kernel stack of one frame. 0 for pages.
+        /// The caller: a kernel stack of one frame. 0 for pages, and where there was no room for more callers.
         site: u32 [StackId],
         /// What was done: the tracepoints kmem:kmalloc, kfree, kmem_cache_alloc, kmem_cache_free, mm_page_alloc, mm_page_free.
         what: u32 [Enum(alloc_what::NAMES)],

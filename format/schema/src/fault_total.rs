@@ -11,7 +11,7 @@ crate::record! {
         count: u64 [Count],
         /// The process.
         tgid: u32 [Tgid],
-        /// User stack; 0 when none was taken.
+        /// User stack; 0 when none was taken, or there was no room for more places than 16384 at a time.
         ustack: u32 [StackId],
     }
 }

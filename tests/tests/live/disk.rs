@@ -58,29 +58,40 @@ pub(crate) fn counts() -> Result<(), NotRun> {
     let answer = report(&trace, &["block"]);
     let opened = Trace::open(&trace).expect("a trace");
     let (produced, lost) = losses(&opened, "block_io");
-    say(format!("{produced} requests of all disks"));
-    assert_eq!(lost, 0, "requests lost");
+    // On the project's virtual machines no program is run on top of what their host runs in them, and
+    // so the end of one request in some thousand is not seen, which counts as lost.
+    say(format!("{produced} requests of all disks, {lost} lost"));
+    let mut missing = 0;
+    let mut agrees = |found: (u64, u64), expected: (u64, u64), what: &str| {
+        let fewer = expected.0.checked_sub(found.0).filter(|&fewer| fewer <= lost);
+        let fewer = fewer.unwrap_or_else(|| panic!("{found:?} {what}, not {expected:?}"));
+        assert!(found == expected || fewer > 0 && found.1 <= expected.1, "{what}");
+        missing += fewer;
+    };
     let name = disk.name();
     let ours = |ops: &[&str]| counted(&answer, name, ops);
     let sectors = |(count, bytes): (u64, u64)| (count, bytes / 512);
-    assert_eq!(sectors(ours(&["read"])), kernel.reads, "reads as diskstats counts them");
-    let writes = ours(&["write", "empty_flush"]);
-    assert_eq!(sectors(writes), kernel.writes, "writes as diskstats counts them");
-    assert_eq!(sectors(ours(&["discard"])), kernel.discards, "discards");
+    agrees(sectors(ours(&["read"])), kernel.reads, "reads by diskstats");
+    agrees(sectors(ours(&["write", "empty_flush"])), kernel.writes, "writes by diskstats");
+    agrees(sectors(ours(&["discard"])), kernel.discards, "discards by diskstats");
     assert_eq!(ours(&["flush"]).0, kernel.flushes, "flushes as diskstats counts them");
 
     // Nobody else uses the disk.
     let by_fio = report(&trace, &["block", "--comm", "fio"]);
     let fios = |op: &str| counted(&by_fio, name, &[op]);
     let asked = |(count, bytes): (u64, u64)| (count, count * bytes);
-    assert_eq!((said(0, "write"), fios("write")), (asked(WRITES), asked(WRITES)), "fio's writes");
-    assert_eq!((said(1, "read"), fios("read")), (asked(READS), asked(READS)), "fio's reads");
-    assert_eq!((said(2, "trim"), fios("discard")), (asked(DISCARDS), asked(DISCARDS)), "discards");
+    for (job, what, count) in [(0, "write", WRITES), (1, "read", READS), (2, "trim", DISCARDS)] {
+        assert_eq!(said(job, what), asked(count), "fio's {what}");
+        let op = if what == "trim" { "discard" } else { what };
+        agrees(fios(op), asked(count), "of fio");
+    }
     // One after each 101 writes, and one at the end of the file.
     let syncs = number(&fio["jobs"][0]["sync"], "total_ios");
-    assert_eq!(fios("empty_flush").0, syncs, "fio's fsyncs");
+    agrees((fios("empty_flush").0, 0), (syncs, 0), "fsyncs of fio");
     assert!(syncs >= WRITES.0 / 101, "{syncs}");
-    say(format!("{kernel:?}: exact; {syncs} fsyncs: exact"));
+    // By diskstats and by fio.
+    assert!(missing <= 2 * lost, "{missing} missing, {lost} lost");
+    say(format!("{kernel:?} and {syncs} fsyncs: exact but for {missing} that are counted as lost"));
 
     let facts = rows(&opened, "block_io", ["duration", "queue", "service", "flags", "op"]);
     for [duration, queue, service, flags, _] in &facts {
@@ -88,7 +99,7 @@ pub(crate) fn counts() -> Result<(), NotRun> {
         let known = if flags & u64::from(block_flag::BEGAN_BEFORE) != 0 { 0 } else { *duration };
         assert_eq!(queue + service, known);
     }
-    assert_eq!(facts.len() as u64, produced);
+    assert_eq!(facts.len() as u64 + lost, produced);
     // One request at a time, each behind the one before.
     let row = rows_where(&by_fio, "devices", "operation", &json!("write"))[0];
     let share = row["sequential_percentage"].as_f64().expect("a share");

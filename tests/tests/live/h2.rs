@@ -195,7 +195,9 @@ pub(crate) fn curl() -> Result<(), NotRun> {
         assert_eq!(number(method(&answer, &server.path, role), "streams"), 13, "{role}");
         let found = method(&answer, &server.path, role);
         assert_eq!(number(found, "response_bytes"), 13 * server.bytes, "{role}");
-        assert_eq!(number(method(&answer, &missing, role), "streams"), 3, "{role}");
+        assert_eq!(number(found, "http_4xx"), 0, "{role}");
+        let found = method(&answer, &missing, role);
+        assert_eq!([number(found, "streams"), number(found, "http_4xx")], [3; 2], "{role}");
     }
     let statuses = rows(&Trace::open(&trace).expect("a trace"), "h2_stream", ["status", "path"]);
     let with = |status| statuses.iter().filter(|row| row[0] == status).count();

@@ -64,6 +64,7 @@ const TESTS: &[Test] = &[
     ("a_wait_for_a_lock_from_before_shows_as_open", locks::hung_before),
     ("waits_for_a_lock_of_the_kernel_are_exact", locks::kernel),
     ("page_faults_are_those_of_getrusage", mem::faults),
+    ("page_faults_of_too_many_places_are_counted", mem::places),
     ("memory_of_a_process_is_that_of_proc", mem::memory),
     ("allocations_of_the_kernel_have_callers", mem::kernel),
     ("allocations_of_a_program_live_where_it_says", heap::exact),

@@ -64,6 +64,30 @@ pub(crate) fn faults() -> Result<(), NotRun> {
     Ok(())
 }
 
+/// Where faults come from more places than there is room for, they lose their place and not their count.
+pub(crate) fn places() -> Result<(), NotRun> {
+    let folder = Folder::new();
+    let trace = folder.file("places.ktape");
+    let program = workload("places");
+    let ran = record(&trace, &["-e", "mem"], &[program.to_str().expect("UTF-8")]).expect(0).text();
+    let opened = Trace::open(&trace).expect("a trace");
+    let facts = rows(&opened, "fault_total", ["tgid", "count", "ustack"]);
+    let all: u64 = facts.iter().map(|fact| fact[1]).sum();
+    assert_eq!(losses(&opened, "fault_total"), (all, 0));
+    let without: u64 = facts.iter().filter(|fact| fact[2] == 0).map(|fact| fact[1]).sum();
+    assert!(without > 0 && without < all, "{without} of {all} without a place");
+    let answer = report(&trace, &["mem", "--top", "0"]);
+    for words in lines(&ran, "places") {
+        let [pid, touched, minor] = [1, 2, 3].map(|at| parse(&words[at]));
+        let found = number(rows_where(&answer, "processes", "pid", &json!(pid))[0], "minor_faults");
+        assert!(found >= touched, "{found} faults of {touched} pages");
+        // Some come after the last look.
+        assert!(found.abs_diff(minor) <= 50, "{found} minor faults, {minor} of getrusage");
+    }
+    say(format!("{all} faults, {without} of them without a place"));
+    Ok(())
+}
+
 pub(crate) fn memory() -> Result<(), NotRun> {
     let folder = Folder::new();
     let (trace, said) = recorded(&folder, "mem/every=100ms/");

@@ -64,6 +64,8 @@ fn summary(window: u64, all: &Totals, control: &Control) -> Facts {
             ("streams_reset", "  reset", Cell::Count(streams.resets)),
             ("streams_cut", "  cut by the connection's end", Cell::Count(streams.cut)),
             ("grpc_failed", "  gRPC status not OK", Cell::Count(streams.failed())),
+            ("http_4xx", "  HTTP status 4xx", Cell::Count(streams.http_errors[0])),
+            ("http_5xx", "  HTTP status 5xx", Cell::Count(streams.http_errors[1])),
             ("p50_ns", "p50", Cell::DurNs(streams.times.percentile(500))),
             ("p99_ns", "p99", Cell::DurNs(streams.times.percentile(990))),
             ("max_ns", "max", Cell::DurNs(streams.times.max())),
@@ -81,13 +83,15 @@ fn summary(window: u64, all: &Totals, control: &Control) -> Facts {
 }
 
 /// What is told of a group's streams: keys, labels.
-const COLUMNS: [(&str, &str); 16] = [
+const COLUMNS: [(&str, &str); 18] = [
     ("streams", "streams"),
     ("rate_per_s", "rate"),
     ("open", "open"),
     ("resets", "reset"),
     ("cut", ""),
     ("grpc_failed", "not OK"),
+    ("http_4xx", "4xx"),
+    ("http_5xx", "5xx"),
     ("avg_ns", "average"),
     ("p50_ns", "p50"),
     ("p90_ns", "p90"),
@@ -114,6 +118,8 @@ fn cells(window: u64, sums: &Sums) -> Vec<Cell> {
         Cell::Count(sums.resets),
         Cell::Count(sums.cut),
         Cell::Count(sums.failed()),
+        Cell::Count(sums.http_errors[0]),
+        Cell::Count(sums.http_errors[1]),
         time(sums.total.checked_div(times.count()).unwrap_or(0)),
         time(times.percentile(500)),
         time(times.percentile(900)),

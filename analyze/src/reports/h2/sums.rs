@@ -28,10 +28,12 @@ pub(super) struct Sums {
     pub(super) first_answers: LogHistogram,
     pub(super) reset_codes: [u64; ERROR_PLACES],
     pub(super) statuses: [u64; STATUS_PLACES],
+    /// Those whose `:status` was 400 to 499, and from 500 on.
+    pub(super) http_errors: [u64; 2],
 }
 
 impl Sums {
-    pub(super) const COLUMNS: [&'static str; 15] = [
+    pub(super) const COLUMNS: [&'static str; 16] = [
         "end",
         "duration",
         "first_answer",
@@ -47,6 +49,7 @@ impl Sums {
         "end_reason",
         "reset_by",
         "grpc_status",
+        "status",
     ];
 
     pub(super) fn add(&mut self, batch: &Batch, row: usize) {
@@ -80,6 +83,11 @@ impl Sums {
         if status != NO_GRPC_STATUS {
             self.statuses[status_place(status)] += 1;
         }
+        match batch.u16("status")[row] {
+            400..500 => self.http_errors[0] += 1,
+            500.. => self.http_errors[1] += 1,
+            _ => {}
+        }
     }
 
     /// Those with a status of gRPC that is not OK.
@@ -110,6 +118,8 @@ impl Fold for Sums {
         codes.for_each(|(into, from)| *into += from);
         let statuses = self.statuses.iter_mut().zip(from.statuses);
         statuses.for_each(|(into, from)| *into += from);
+        let errors = self.http_errors.iter_mut().zip(from.http_errors);
+        errors.for_each(|(into, from)| *into += from);
     }
 
     fn weight(&self) -> usize {
