@@ -42,6 +42,17 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     // What a trace says may be in it.
     let text = ktape_analyze::render::escape_text(text.as_bytes());
     let _ = writeln!(std::io::stderr(), "ktape: error: {text}");
+    // Behind one that is cut off there is nothing.
+    let header = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(ktape_format::Error::Header { what, .. }) => !what.contains("cut off"),
+        _ => false,
+    };
+    if error.chain().any(header) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "ktape: `ktape recover` makes a trace of what can be read behind it"
+        );
+    }
     let usage = error.is::<cmd::usage::Usage>()
         || error.downcast_ref::<ktape_analyze::Error>().is_some_and(ktape_analyze::Error::is_usage)
         || error.downcast_ref::<ktape_capture::Error>().is_some_and(ktape_capture::Error::is_usage);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs::OpenOptions;
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,12 +31,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         bail!("recover reads files only: save standard input to a file first");
     }
     let path = &args.output;
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("creating {}", path.display()))?;
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let file = match opened {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} is there already: name another file, or remove it", path.display())
+        }
+        opened => opened.with_context(|| format!("creating {}", path.display()))?,
+    };
     let saved = match recover(input.path(), BufWriter::new(file)) {
         Ok(saved) => saved,
         Err(error) => {

@@ -57,6 +57,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let whole = problems.is_empty() && *trace.state() == State::Complete;
     let found = if whole { "nothing is wrong".to_owned() } else { found };
     let _ = writeln!(out, "{state}; {} chunks, {rows} rows; {found}", trace.chunks().len());
+    if *trace.state() != State::Complete {
+        let _ = writeln!(out, "`ktape recover` makes a complete trace of what is there");
+    }
     output::write(out.as_bytes())?;
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

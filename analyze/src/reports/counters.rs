@@ -17,7 +17,9 @@ use counts::Counts;
 ///
 /// Counts of processes and threads are exact, and those of the kernel are always there; those of the CPU
 /// only where its counters can be seen, which virtual machines often hide. By function and by stack they
-/// are estimates from samples, each of which stands for the events since the one before.
+/// are estimates from samples, each of which stands for the events since the one before. Page faults are
+/// those of getrusage(2), with pages that were provided in advance (`MAP_POPULATE`), which the event of
+/// perf and `report mem` leave out.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Counters {
     /// What one row is.
