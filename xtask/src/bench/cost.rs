@@ -8,28 +8,57 @@ use super::tools;
 use super::turns::{self, Plan};
 use anyhow::Result;
 
-pub fn run() -> Result<()> {
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only these loads; may be repeated
+    #[arg(long, value_enum, value_delimiter = ',')]
+    load: Vec<Load>,
+    /// Turns of each recorder [default: 12]
+    #[arg(long)]
+    turns: Option<usize>,
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Load {
+    /// pgbench with 4 clients per CPU: both want the CPUs all the time
+    BusyDatabase,
+    /// pgbench with one client: it waits for the disk
+    OneClient,
+    /// gRPC-Go over TLS, 16 calls at a time
+    GrpcGo,
+}
+
+pub fn run(args: &Args) -> Result<()> {
     tools::need_root()?;
     let programs = Programs::find(tools::ktape()?);
     let folder = tempfile::Builder::new().prefix("ktape-bench").tempdir()?;
     println!("# bench cost: {}", tools::machine());
     println!("{}", programs.versions());
-    let calls = go_load::build();
-    let ready = ready(&TPCB.plan, &programs);
-    let postgres = Postgres::start()?;
-    for script in [&TPCB, &TPCB_OF_ONE] {
-        turns::measure(&script.plan, &ready, &programs, folder.path(), |seconds| {
-            Pgbench::start(script, &postgres, seconds)
-        })?;
-    }
-    drop(postgres);
-    match calls {
-        Ok(program) => {
-            let plan = &go_load::CALLS;
-            let ready = self::ready(plan, &programs);
-            turns::measure(plan, &ready, &programs, folder.path(), |_| Calls::start(&program))?;
+    let wanted = |load| args.load.is_empty() || args.load.contains(&load);
+    let plan = |plan: &Plan| Plan { turns: args.turns.unwrap_or(plan.turns), ..*plan };
+    let scripts = [(Load::BusyDatabase, &TPCB), (Load::OneClient, &TPCB_OF_ONE)];
+    let scripts: Vec<_> = scripts.into_iter().filter(|(load, _)| wanted(*load)).collect();
+    if !scripts.is_empty() {
+        let postgres = Postgres::start()?;
+        for (_, script) in scripts {
+            let plan = plan(&script.plan);
+            let ready = ready(&plan, &programs);
+            turns::measure(&plan, &ready, &programs, folder.path(), |seconds| {
+                Pgbench::start(script, &postgres, seconds)
+            })?;
         }
-        Err(why) => println!("{} LEFT OUT: {why:#}", go_load::CALLS.name),
+    }
+    if wanted(Load::GrpcGo) {
+        match go_load::build() {
+            Ok(program) => {
+                let plan = plan(&go_load::CALLS);
+                let ready = ready(&plan, &programs);
+                let start = |_| Calls::start(&program);
+                turns::measure(&plan, &ready, &programs, folder.path(), start)?;
+            }
+            Err(why) => println!("{} LEFT OUT: {why:#}", go_load::CALLS.name),
+        }
     }
     Ok(())
 }

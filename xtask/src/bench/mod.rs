@@ -42,7 +42,7 @@ enum What {
     /// What recording costs: slowdown, CPU, memory, bytes, losses, start and stop.
     Capture(capture::Args),
     /// What all probes cost a database, beside perf with fewer events, and what h2 costs a gRPC-Go program.
-    Cost,
+    Cost(cost::Args),
     /// What reporting costs: time and memory on recordings of the same load.
     Replay(replay::Args),
 }
@@ -50,7 +50,7 @@ enum What {
 pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Capture(args) => capture::run(args),
-        What::Cost => cost::run(),
+        What::Cost(args) => cost::run(args),
         What::Replay(args) => replay::run(args),
     }
 }

@@ -14,6 +14,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 /// In which turns recorders are measured.
+#[derive(Clone, Copy)]
 pub struct Plan {
     /// What it is called in the tables.
     pub name: &'static str,
