@@ -157,11 +157,13 @@ pub enum Attach {
     },
 }
 
-/// Since when programs of typed tracepoints are preempted where the kernel itself has preemption on:
-/// "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast". A preempted program is
-/// run for no other thread of its CPU.
-pub(crate) const PREEMPTED: ((u32, u32), &str) =
-    ((7, 0), "it can be preempted, and misses what others do meanwhile");
+/// A way by typed tracepoints, on kernels before 7.0: since then their programs are preempted where the
+/// kernel itself has preemption on ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with
+/// SRCU-fast"), and a preempted program is run for no other thread of its CPU.
+pub(crate) const fn not_preempted(how: &'static Attach) -> Attach {
+    let why = "it can be preempted, and misses what others do meanwhile";
+    Attach::Before { kernel: (7, 0), why, how }
+}
 
 /// Of a larger group only the first two parts are named.
 const MOST_SHOWN: usize = 6;

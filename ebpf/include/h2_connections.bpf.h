@@ -75,4 +75,23 @@ static __always_inline void h2_fed(struct h2_feed *feed)
 		h2_miss(feed->conn);
 }
 
+/*
+ * The process closes an encrypted connection: another one may come to lie at
+ * its address.
+ */
+static __always_inline void h2_let_go(__u64 id, __u32 kind, __u8 reason)
+{
+	struct h2_key key = {
+		.id = id,
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.kind = kind,
+	};
+	struct h2_conn *conn;
+
+	bpf_map_delete_elem(&h2_misses, &key);
+	conn = bpf_map_lookup_elem(&h2_conns, &key);
+	if (conn)
+		h2_end_connection(conn, reason);
+}
+
 #endif

@@ -219,23 +219,13 @@ int h2_go_copy(struct pt_regs *regs)
 			  false);
 }
 
-/* func (c *Conn) Close() error. Another one may come to lie at its address. */
+/* func (c *Conn) Close() error */
 SEC("uprobe")
 int h2_go_close(struct pt_regs *regs)
 {
-	struct h2_key key = {
-		.id = H2_GO_ARG0(regs),
-		.tgid = bpf_get_current_pid_tgid() >> 32,
-		.kind = H2_GO,
-	};
-	struct h2_conn *conn;
-
-	if (H2_GO_GROWS_STACK(regs) || stopped())
-		return 0;
-	bpf_map_delete_elem(&h2_misses, &key);
-	conn = bpf_map_lookup_elem(&h2_conns, &key);
-	if (conn)
-		h2_end_connection(conn, KTAPE_H2_CONNECTION_END_REASON_CLOSED);
+	if (!H2_GO_GROWS_STACK(regs) && !stopped())
+		h2_let_go(H2_GO_ARG0(regs), H2_GO,
+			  KTAPE_H2_CONNECTION_END_REASON_CLOSED);
 	return 0;
 }
 

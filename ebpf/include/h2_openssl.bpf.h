@@ -122,23 +122,12 @@ int h2_ssl_got_ex(struct pt_regs *regs)
 	return h2_ssl_return(H2_USER_RETURN(regs), true, false);
 }
 
-/* Another connection may come to lie at its address. */
 SEC("uprobe")
 int h2_ssl_free(struct pt_regs *regs)
 {
-	struct h2_key key = {
-		.id = H2_USER_ARG0(regs),
-		.tgid = bpf_get_current_pid_tgid() >> 32,
-		.kind = H2_OPENSSL,
-	};
-	struct h2_conn *conn;
-
-	if (stopped())
-		return 0;
-	bpf_map_delete_elem(&h2_misses, &key);
-	conn = bpf_map_lookup_elem(&h2_conns, &key);
-	if (conn)
-		h2_end_connection(conn, KTAPE_H2_CONNECTION_END_REASON_FREED);
+	if (!stopped())
+		h2_let_go(H2_USER_ARG0(regs), H2_OPENSSL,
+			  KTAPE_H2_CONNECTION_END_REASON_FREED);
 	return 0;
 }
 #endif

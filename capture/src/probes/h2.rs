@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::probe::{
-    Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Optional, PREEMPTED, Probe, Totals,
+    Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Optional, not_preempted, Probe, Totals,
 };
 use crate::table::Table;
 use aya::maps::Map;
@@ -74,19 +74,11 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "data passes through a socket",
             alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::All(&[
+                not_preempted(&Attach::All(&[
                         Attach::TpBtf { program: "h2_send", tracepoint: "sock_send_length" },
                         Attach::TpBtf { program: "h2_recv", tracepoint: "sock_recv_length" },
-                    ]),
-                },
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf { program: "h2_sys_exit", tracepoint: "sys_exit" },
-                },
+                    ])),
+                not_preempted(&Attach::TpBtf { program: "h2_sys_exit", tracepoint: "sys_exit" }),
                 Attach::Tracepoint {
                     program: "h2_exit_event",
                     category: "raw_syscalls",
@@ -97,14 +89,10 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a TCP connection ends",
             alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf {
+                not_preempted(&Attach::TpBtf {
                         program: "h2_set_state",
                         tracepoint: "inet_sock_set_state",
-                    },
-                },
+                    }),
                 Attach::Tracepoint {
                     program: "h2_set_state_event",
                     category: "sock",

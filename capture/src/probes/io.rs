@@ -1,6 +1,6 @@
 //! The probe `io`: slow system calls on files.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Needs, PREEMPTED, Probe, Walk};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Needs, not_preempted, Probe, Walk};
 use ktape_format::schema::Io;
 
 pub(super) const PROBE: Probe = Probe {
@@ -15,14 +15,10 @@ pub(super) const PROBE: Probe = Probe {
         what: "a system call begins and returns",
         alternatives: &[
             super::syscalls::TOGETHER,
-            Attach::Before {
-                kernel: PREEMPTED.0,
-                why: PREEMPTED.1,
-                how: &Attach::All(&[
+            not_preempted(&Attach::All(&[
                     Attach::TpBtf { program: "io_sys_exit", tracepoint: "sys_exit" },
                     Attach::TpBtf { program: "io_sys_enter", tracepoint: "sys_enter" },
-                ]),
-            },
+                ])),
             Attach::All(&[
                 Attach::Tracepoint {
                     program: "io_exit_event",

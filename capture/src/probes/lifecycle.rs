@@ -1,6 +1,6 @@
 //! The probe `lifecycle`: threads come, take other names, run other programs, go.
 
-use crate::probe::{Attach, AttachPoint, PREEMPTED, Probe};
+use crate::probe::{Attach, AttachPoint, not_preempted, Probe};
 
 pub(super) const PROBE: Probe = Probe {
     name: "lifecycle",
@@ -13,11 +13,7 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a thread is created",
             alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf { program: "lifecycle_fork", tracepoint: "sched_process_fork" },
-                },
+                not_preempted(&Attach::TpBtf { program: "lifecycle_fork", tracepoint: "sched_process_fork" }),
                 Attach::TpBtf { program: "lifecycle_fork_woken", tracepoint: "sched_wakeup_new" },
                 Attach::TpBtf { program: "lifecycle_fork", tracepoint: "sched_process_fork" },
             ],
@@ -25,11 +21,7 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a process runs another program",
             alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf { program: "lifecycle_exec", tracepoint: "sched_process_exec" },
-                },
+                not_preempted(&Attach::TpBtf { program: "lifecycle_exec", tracepoint: "sched_process_exec" }),
                 Attach::Tracepoint { program: "lifecycle_exec_event", category: "sched", name: "sched_process_exec" },
                 Attach::TpBtf { program: "lifecycle_exec", tracepoint: "sched_process_exec" },
             ],
@@ -37,11 +29,7 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a thread ends",
             alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
-                },
+                not_preempted(&Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" }),
                 Attach::All(&[
                     Attach::TpBtf { program: "lifecycle_exit", tracepoint: "sched_process_exit" },
                     Attach::Tracepoint { program: "lifecycle_exit_event", category: "sched", name: "sched_process_exit" },

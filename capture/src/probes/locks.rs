@@ -1,6 +1,6 @@
 //! The probe `locks`: waits for locks, those of programs and those of the kernel.
 
-use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Optional, PREEMPTED, Probe, Walk};
+use crate::probe::{Attach, AttachPoint, Knob, KnobKind, Optional, not_preempted, Probe, Walk};
 use ktape_format::schema::{FutexWait, LockContention};
 
 /// `locks/kernel=all/`.
@@ -49,14 +49,10 @@ pub(super) const PROBE: Probe = Probe {
                     enter("sys_enter_futex_waitv"),
                 ]),
                 Attach::All(&[exit("sys_exit_futex"), enter("sys_enter_futex")]),
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::All(&[
+                not_preempted(&Attach::All(&[
                         Attach::TpBtf { program: "futex_exit_any", tracepoint: "sys_exit" },
                         Attach::TpBtf { program: "futex_enter_any", tracepoint: "sys_enter" },
-                    ]),
-                },
+                    ])),
                 Attach::All(&[
                     Attach::Tracepoint {
                         program: "futex_exit",

@@ -2,7 +2,7 @@
 
 use crate::departed::Departed;
 use crate::error::Result;
-use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, PREEMPTED, Probe, Totals, Walk};
+use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, not_preempted, Probe, Totals, Walk};
 use crate::table::Table;
 use aya::maps::Map;
 use ktape_format::schema::{Desc, SyscallCount, SyscallLatency, SyscallSlow};
@@ -13,14 +13,10 @@ use std::collections::BTreeMap;
 /// and one what they do when it returns.
 pub(super) const TOGETHER: Attach = Attach::Together {
     probes: &["io", "locks", "syscalls", "tcp"],
-    how: &Attach::Before {
-        kernel: PREEMPTED.0,
-        why: PREEMPTED.1,
-        how: &Attach::All(&[
+    how: &not_preempted(&Attach::All(&[
             Attach::TpBtf { program: "calls_exit", tracepoint: "sys_exit" },
             Attach::TpBtf { program: "calls_enter", tracepoint: "sys_enter" },
-        ]),
-    },
+        ])),
 };
 
 pub(super) const PROBE: Probe = Probe {
@@ -35,14 +31,10 @@ pub(super) const PROBE: Probe = Probe {
         what: "a system call begins and returns",
         alternatives: &[
             TOGETHER,
-            Attach::Before {
-                kernel: PREEMPTED.0,
-                why: PREEMPTED.1,
-                how: &Attach::All(&[
+            not_preempted(&Attach::All(&[
                     Attach::TpBtf { program: "sys_exit", tracepoint: "sys_exit" },
                     Attach::TpBtf { program: "sys_enter", tracepoint: "sys_enter" },
-                ]),
-            },
+                ])),
             Attach::All(&[
                 Attach::Tracepoint {
                     program: "sys_exit_event",

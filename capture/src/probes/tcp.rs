@@ -1,7 +1,7 @@
 //! The probe `tcp`: connections, their states, retransmits, resets, samples, counters.
 
 use crate::error::Result;
-use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Optional, PREEMPTED, Probe, Totals, Walk};
+use crate::probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Optional, not_preempted, Probe, Totals, Walk};
 use crate::proc::TcpCounts;
 use crate::table::Table;
 use aya::maps::Map;
@@ -31,14 +31,10 @@ pub(super) const PROBE: Probe = Probe {
         AttachPoint {
             what: "a TCP socket changes its state",
             alternatives: &[
-                Attach::Before {
-                    kernel: PREEMPTED.0,
-                    why: PREEMPTED.1,
-                    how: &Attach::TpBtf {
+                not_preempted(&Attach::TpBtf {
                         program: "tcp_set_state",
                         tracepoint: "inet_sock_set_state",
-                    },
-                },
+                    }),
                 Attach::Tracepoint {
                     program: "tcp_set_state_event",
                     category: "sock",
