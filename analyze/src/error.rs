@@ -34,6 +34,14 @@ pub enum Error {
     /// The trace could not be given other names.
     #[error("symbolizing: {0}")]
     Symbolize(String),
+    /// A file of an export could not be written.
+    #[error("writing {}", path.display())]
+    Export {
+        /// Which one.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),

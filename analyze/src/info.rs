@@ -1,5 +1,7 @@
 //! `ktape info`: what is in a trace.
 
+mod sizes;
+
 use std::collections::BTreeMap;
 
 use ktape_format::Trace;
@@ -9,9 +11,21 @@ use crate::answer::{Answer, Block, Cell, Facts, Note, NoteKind, Show, Table};
 use crate::capture_facts::{self, RecordUse};
 use crate::context::{Context, Needs};
 
+/// What is told of a trace.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct InfoOptions {
+    /// Show where the bytes are instead: per record and column, with the codecs chosen.
+    #[arg(long)]
+    pub sizes: bool,
+}
+
 /// Tells what a trace is: header, probes, records with rows, bytes and losses, quality of stacks.
 /// Reads definitions only; the facts stay unread.
-pub fn info(trace: &Trace) -> Answer {
+pub fn info(trace: &Trace, options: InfoOptions) -> Answer {
+    if options.sizes {
+        let blocks = vec![Block::Table(sizes::sizes(trace))];
+        return Answer { report: "info", window: None, blocks, notes: Vec::new() };
+    }
     let cx = Context::load(trace, Needs::CODE);
     let uses = capture_facts::records(&cx);
     let mut blocks = vec![Block::Heading("Capture".to_owned())];

@@ -26,6 +26,7 @@ mod latencies;
 pub mod query;
 pub mod render;
 pub mod reports;
+mod row_layout;
 pub mod run;
 pub mod script;
 pub mod stack_names;

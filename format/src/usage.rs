@@ -9,6 +9,8 @@ use crate::reader::Trace;
 /// What one column of a record takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnUsage {
+    /// Rows of the chunks that have it.
+    pub rows: u64,
     /// Bytes of its blocks.
     pub bytes: u64,
     /// How many chunks encode it how.
@@ -34,6 +36,7 @@ impl Trace {
             }
             for entry in &entries {
                 let Some(usage) = usage.get_mut(usize::from(entry.field)) else { continue };
+                usage.rows += u64::from(info.rows);
                 usage.bytes += entry.stored() as u64;
                 let codec = Codec::from_id(entry.codec)
                     .map_or_else(|| entry.codec.to_string(), |codec| format!("{codec:?}"));

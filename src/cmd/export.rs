@@ -1,25 +1,28 @@
 //! `ktape export`: a trace in the forms of other programs.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use ktape_analyze::answer::{Answer, NoteKind};
-use ktape_analyze::export::{StackExport, flamegraph};
+use ktape_analyze::answer::{Note, NoteKind};
+use ktape_analyze::export::{ParquetExport, StackExport, flamegraph, parquet};
 use ktape_analyze::{render, run};
+use ktape_format::Trace;
 
 use super::input::{Input, Scan};
 use super::output;
+use super::usage::Usage;
 
-/// Export stacks for other programs.
+/// Export a trace for other programs.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     scan: Scan,
-    /// Write to this file; - is standard output.
+    /// Write to this file, - is standard output; of Parquet: to this folder.
     #[arg(short, long, global = true, value_name = "FILE", default_value = "-")]
     output: PathBuf,
     #[command(subcommand)]
@@ -32,31 +35,56 @@ enum Form {
     Folded(StackExport),
     /// A flame graph as SVG.
     Flamegraph(StackExport),
+    /// One Parquet file per record in the folder -o, for DuckDB, Spark, Polars and their like.
+    ///
+    /// Fields have the names and numbers that EVENTS.md tells, and beside them what they stand for:
+    /// host, comm, process, FIELD_utc, FIELD_name, FIELD_text, FIELD_folded (stacks).
+    Parquet(ParquetExport),
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let trace = args.input.open()?;
-    let (Form::Folded(stacks) | Form::Flamegraph(stacks)) = &args.form;
-    let answer = run::run(stacks, &trace, &args.scan.query())?;
-    warn(&answer);
-    let folded = render::folded(&answer);
-    let bytes = match args.form {
-        Form::Folded(_) => folded,
-        Form::Flamegraph(_) => flamegraph(&folded, stacks.of)?,
-    };
-    if args.output.as_os_str() == "-" {
-        output::write(&bytes)?;
-    } else {
-        std::fs::write(&args.output, &bytes)
-            .with_context(|| format!("writing {}", args.output.display()))?;
+    match &args.form {
+        Form::Folded(of) => write(args, &stacks(args, &trace, of)?)?,
+        Form::Flamegraph(of) => {
+            let folded = stacks(args, &trace, of)?;
+            write(args, &flamegraph(&folded, of.of)?)?;
+        }
+        Form::Parquet(options) => {
+            if args.output.as_os_str() == "-" {
+                let why = "export parquet writes files: name a folder with -o";
+                return Err(Usage(why.to_owned()).into());
+            }
+            let filter = &args.scan.query().filter;
+            let (files, notes) = parquet(&trace, filter, options, &args.output)?;
+            warn(&notes);
+            for (path, rows) in files {
+                let path = render::escape_text(path.as_os_str().as_encoded_bytes());
+                let _ = writeln!(std::io::stderr(), "{path}: {rows} rows");
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The stacks as folded lines.
+fn stacks(args: &Args, trace: &Trace, of: &StackExport) -> anyhow::Result<Vec<u8>> {
+    let answer = run::run(of, trace, &args.scan.query())?;
+    warn(&answer.notes);
+    Ok(render::folded(&answer))
+}
+
+fn write(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {
+    if args.output.as_os_str() == "-" {
+        return output::write(bytes);
+    }
+    std::fs::write(&args.output, bytes)
+        .with_context(|| format!("writing {}", args.output.display()))
+}
+
 /// The forms have no place for notes; what the reader must know goes to standard error.
-fn warn(answer: &Answer) {
-    use std::io::Write;
-    for note in answer.notes.iter().filter(|note| note.kind != NoteKind::About) {
+fn warn(notes: &[Note]) {
+    for note in notes.iter().filter(|note| note.kind != NoteKind::About) {
         let text = render::escape_text(note.text.as_bytes());
         let _ = writeln!(std::io::stderr(), "ktape: warning: {text}");
     }

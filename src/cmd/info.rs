@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use ktape_analyze::info::{InfoOptions, info};
+
 use super::input::InputOrFile;
 use super::output::Output;
 
@@ -11,11 +13,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     trace: InputOrFile,
     #[command(flatten)]
+    info: InfoOptions,
+    #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let trace = args.trace.open()?;
-    args.output.write(ktape_analyze::info::info(&trace))?;
+    args.output.write(info(&trace, args.info))?;
     Ok(ExitCode::SUCCESS)
 }

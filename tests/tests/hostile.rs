@@ -76,7 +76,10 @@ fn ask_all(path: &Path) -> usize {
             }
         }
     }
-    rendered("info", &ktape_analyze::info::info(&trace));
+    rendered(
+        "info",
+        &ktape_analyze::info::info(&trace, ktape_analyze::info::InfoOptions::default()),
+    );
     for format in [Form::Text, Form::Json] {
         let mut lines = Vec::new();
         let how = Script { record: Vec::new(), format, stacks: true };
@@ -254,7 +257,7 @@ fn survive(bomb: &[u8], path: &Path) {
         }
     }
     run(&StackExport { of: Of::Offcpu }, &trace, &Query::default()).expect("stacks");
-    ktape_analyze::info::info(&trace);
+    ktape_analyze::info::info(&trace, ktape_analyze::info::InfoOptions::default());
     ktape_analyze::dangling::dangling(&trace);
 }
 

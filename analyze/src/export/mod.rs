@@ -1,7 +1,9 @@
-//! Stacks of a trace in the forms of other programs.
+//! A trace in the forms of other programs.
 
 mod flamegraph;
+mod parquet;
 mod stacks;
 
 pub use flamegraph::flamegraph;
+pub use parquet::{ParquetExport, parquet};
 pub use stacks::{Of, StackExport};

@@ -112,7 +112,8 @@ fn frame(out: &mut String, kind: FrameKind, name: &str) {
     out.push_str(suffix(kind));
 }
 
-fn suffix(kind: FrameKind) -> &'static str {
+/// What tells the kinds of frames apart in a folded line.
+pub(crate) fn suffix(kind: FrameKind) -> &'static str {
     match kind {
         FrameKind::Kernel => "_[k]",
         FrameKind::Inlined => "_[i]",

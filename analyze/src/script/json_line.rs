@@ -5,11 +5,11 @@ use std::fmt::Write;
 use ktape_format::{Batch, FieldSchema, Value};
 
 use super::frames::{Frames, Place};
-use super::layout::{bits_of, name_of, number};
 use super::merge::Job;
 use crate::answer::FrameKind;
 use crate::context::Context;
 use crate::render::json_string;
+use crate::row_layout::{bits_of, name_of, number};
 use crate::syscall_table::NO_SYSCALL;
 
 /// Appends `{"record": .., "comm": .., "start": .., field: value, ..}` and a line break.

@@ -6,10 +6,10 @@ use std::collections::BinaryHeap;
 use ktape_format::{Batch, ChunkInfo, Decoder, RecordSchema};
 use ktape_schema::Type;
 
-use super::layout::Layout;
 use crate::context::{Context, Damage, what};
 use crate::error::Result;
 use crate::query::RowFilter;
+use crate::row_layout::Layout;
 
 /// A record whose rows are wanted.
 pub(super) struct Job<'a> {

@@ -4,7 +4,6 @@
 
 mod frames;
 mod json_line;
-mod layout;
 mod merge;
 mod options;
 mod text_line;
@@ -12,3 +11,4 @@ mod write;
 
 pub use options::{Form, Script};
 pub use write::script;
+pub(crate) use write::wanted;

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use ktape_format::{Batch, FieldSchema, Value};
 
 use super::frames::{Frames, Place};
-use super::layout::{bits_of, name_of, number};
 use super::merge::Job;
 use crate::answer::FrameKind;
 use crate::context::Context;
 use crate::render::escape_text;
+use crate::row_layout::{bits_of, name_of, number};
 
 /// Appends `thread pid/tid [cpu] seconds: record: field=value ..` and, when asked for, the stacks below
 /// it, innermost frame first. Every text of the trace is escaped, and quoted where it is a value.

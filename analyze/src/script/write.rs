@@ -7,7 +7,6 @@ use ktape_schema::Class;
 
 use super::frames::Frames;
 use super::json_line::json_line;
-use super::layout::Layout;
 use super::merge::{Job, merge};
 use super::options::{Form, Script};
 use super::text_line::text_line;
@@ -15,6 +14,7 @@ use crate::answer::{Note, NoteKind};
 use crate::context::{Context, Needs};
 use crate::error::{Error, Result};
 use crate::query::{FilterArgs, RowFilter};
+use crate::row_layout::Layout;
 use crate::run::{definitions, gaps, loss};
 
 /// Text is handed on in pieces of this many bytes.
@@ -35,7 +35,7 @@ pub fn script(
     let cx = Context::load(trace, Needs::CODE);
     let filter = filter.resolve(&cx)?;
     let mut jobs = Vec::new();
-    for schema in wanted(trace, options)? {
+    for schema in wanted(trace, &options.record)? {
         let rows = RowFilter::new(&cx, &filter, schema);
         jobs.push(Job { schema, layout: Layout::of(schema), filter: rows });
     }
@@ -80,14 +80,16 @@ pub fn script(
     Ok(notes)
 }
 
-/// The records to write: those named, or all facts.
-fn wanted<'t>(trace: &'t Trace, options: &Script) -> Result<Vec<&'t ktape_format::RecordSchema>> {
+/// The records that are asked for: those named, or all facts.
+pub(crate) fn wanted<'t>(
+    trace: &'t Trace,
+    record: &[String],
+) -> Result<Vec<&'t ktape_format::RecordSchema>> {
     let schema = &trace.meta().schema;
-    if options.record.is_empty() {
+    if record.is_empty() {
         return Ok(schema.iter().filter(|record| record.class == Class::Fact as u8).collect());
     }
-    options
-        .record
+    record
         .iter()
         .map(|name| {
             trace.record(name).ok_or_else(|| {

@@ -82,7 +82,7 @@ fn mutated_traces_never_panic() {
         for entry in REPORTS {
             report(entry, &trace);
         }
-        crate::info::info(&trace);
+        crate::info::info(&trace, crate::info::InfoOptions::default());
         crate::dangling::dangling(&trace);
     }
 }
@@ -127,7 +127,7 @@ fn definitions_that_make_no_sense_are_harmless() {
     for entry in REPORTS {
         report(entry, &trace);
     }
-    crate::info::info(&trace);
+    crate::info::info(&trace, crate::info::InfoOptions::default());
     let found = crate::dangling::dangling(&trace);
     assert!(found.iter().any(|dangling| dangling.column == "frame"), "{found:?}");
 }

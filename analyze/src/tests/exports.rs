@@ -1,6 +1,7 @@
 use ktape_schema::{CpuSample, OffCpu, stack_end, stack_side};
 
-use crate::export::{Of, StackExport, flamegraph};
+use crate::export::{Of, ParquetExport, StackExport, flamegraph, parquet};
+use crate::query::FilterArgs;
 use crate::render::folded;
 use crate::run::{Query, run};
 use crate::testing::{START, Tape};
@@ -78,4 +79,62 @@ fn flame_graphs_are_escaped_and_the_same_every_time() {
     assert!(!svg.contains('\u{1b}'));
     assert_eq!(draw(), svg.into_bytes());
     assert!(flamegraph(b"", Of::Cpu).is_err());
+}
+
+/// A Parquet file as its rows, each a JSON object.
+fn rows(path: &std::path::Path) -> Vec<serde_json::Value> {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    use serde_json::Value;
+    let json = |field: &Field| match field {
+        Field::Int(value) => Value::from(*value),
+        Field::Long(value) | Field::TimestampMicros(value) => Value::from(*value),
+        Field::Str(text) => Value::from(text.as_str()),
+        Field::Null => Value::Null,
+        other => panic!("{other:?}"),
+    };
+    let file = std::fs::File::open(path).expect("a file");
+    let reader = SerializedFileReader::new(file).expect("a Parquet file");
+    let rows = reader.get_row_iter(None).expect("rows");
+    rows.map(|row| {
+        let row = row.expect("a row");
+        row.get_column_iter().map(|(name, field)| (name.clone(), json(field))).collect()
+    })
+    .collect()
+}
+
+#[test]
+fn parquet_has_numbers_and_what_they_stand_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = tape().trace();
+    let export = |options: &ParquetExport| {
+        parquet(&trace, &FilterArgs::default(), options, folder.path()).map(|(files, _)| {
+            let name = |path: &std::path::PathBuf| {
+                path.file_name().expect("a name").to_string_lossy().into_owned()
+            };
+            files.iter().map(|(path, rows)| (name(path), *rows)).collect::<Vec<_>>()
+        })
+    };
+    let mut options = ParquetExport { record: Vec::new(), level: 3 };
+    let expected = [("off_cpu.parquet".to_owned(), 7), ("cpu_sample.parquet".to_owned(), 3)];
+    assert_eq!(export(&options).expect("files"), expected);
+    let waits = rows(&folder.path().join("off_cpu.parquet"));
+    assert_eq!(waits.len(), 7);
+    let first = &waits[0];
+    assert_eq!(first["duration"], 1_000_000);
+    assert_eq!(first["start"].as_u64(), Some(START - 1_000_000));
+    assert_eq!(first["tid"], 10);
+    assert_eq!(first["comm"], "my;app\x1b");
+    assert_eq!(first["kstack_folded"], "entry_[k];schedule_[k]");
+    assert_eq!(first["ustack_folded"], "_start;main;outer;inlined_[i];<T as U>::go");
+    assert_eq!(first["waker_comm"], serde_json::Value::Null);
+    assert_eq!(first["state_name"], "preempted");
+    // Again: Parquet files are replaced, others are not.
+    options.record = vec!["off_cpu".to_owned()];
+    assert_eq!(export(&options).expect("files"), expected[..1]);
+    std::fs::write(folder.path().join("off_cpu.parquet"), "my notes").expect("a file");
+    let refused = export(&options).expect_err("an error");
+    assert!(refused.to_string().contains("off_cpu.parquet"), "{refused}");
+    options.record = vec!["nonsense".to_owned()];
+    assert!(export(&options).expect_err("an error").is_usage());
 }

@@ -1,13 +1,14 @@
 use serde_json::json;
 
-use crate::info::info;
+use crate::info::{InfoOptions, info};
 use crate::testing::{Tape, busy};
 
 #[test]
 fn info_counts_rows_losses_and_stacks() {
     let tape = busy(1, 130);
     let found: serde_json::Value =
-        serde_json::from_slice(&crate::render::json(&info(&tape.trace()))).expect("JSON");
+        serde_json::from_slice(&crate::render::json(&info(&tape.trace(), InfoOptions::default())))
+            .expect("JSON");
     assert_eq!(found["capture"]["hostname"], "host");
     assert_eq!(found["capture"]["state"], "complete");
     let rows = found["records"].as_array().expect("records");
@@ -26,7 +27,8 @@ fn info_counts_rows_losses_and_stacks() {
 fn an_empty_trace_has_an_info_and_reports() {
     let trace = Tape::new().trace();
     let found: serde_json::Value =
-        serde_json::from_slice(&crate::render::json(&info(&trace))).expect("JSON");
+        serde_json::from_slice(&crate::render::json(&info(&trace, InfoOptions::default())))
+            .expect("JSON");
     assert_eq!(found["file"]["facts"], 0);
     for entry in crate::reports::REPORTS {
         let matches = entry.augment(clap::Command::new("report")).get_matches_from(["report"]);

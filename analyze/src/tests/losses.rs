@@ -1,6 +1,6 @@
 use ktape_schema::{CpuSample, OffCpu, SyscallCount, WireFork, WireStack};
 
-use crate::info::info;
+use crate::info::{InfoOptions, info};
 use crate::query::FilterArgs;
 use crate::render::{Style, text};
 use crate::reports::offcpu::OffCpu as Report;
@@ -81,7 +81,8 @@ fn lost_messages_are_told_everywhere() {
     let notes = script(&trace, &filter, &Script::default(), &mut Vec::new()).expect("rows");
     assert!(notes.iter().any(|found| found.text == note), "{notes:?}");
 
-    let page = String::from_utf8(text(&info(&trace), Style::Plain)).expect("UTF-8");
+    let page = String::from_utf8(text(&info(&trace, InfoOptions::default()), Style::Plain))
+        .expect("UTF-8");
     for (record, numbers) in
         [("wire_stack", ["3000", "10"]), ("wire_fork", ["400", "2"]), ("record 99", ["5", "1"])]
     {

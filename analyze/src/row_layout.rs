@@ -8,16 +8,16 @@ use crate::context::{Context, ThreadKey};
 /// Where a record keeps what every line begins with, by position of the field. The first field of a
 /// kind counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Layout {
-    pub(super) time: Option<usize>,
-    pub(super) duration: Option<usize>,
-    pub(super) tid: Option<usize>,
-    pub(super) tgid: Option<usize>,
-    pub(super) cpu: Option<usize>,
+pub(crate) struct Layout {
+    pub(crate) time: Option<usize>,
+    pub(crate) duration: Option<usize>,
+    pub(crate) tid: Option<usize>,
+    pub(crate) tgid: Option<usize>,
+    pub(crate) cpu: Option<usize>,
 }
 
 impl Layout {
-    pub(super) fn of(schema: &RecordSchema) -> Self {
+    pub(crate) fn of(schema: &RecordSchema) -> Self {
         let first = |kind: Kind| schema.fields.iter().position(|field| field.kind == kind.name());
         Self {
             time: first(Kind::TimeNs),
@@ -29,17 +29,17 @@ impl Layout {
     }
 
     /// Whether a field stands at the head of a text line.
-    pub(super) fn is_head(&self, field: usize) -> bool {
+    pub(crate) fn is_head(&self, field: usize) -> bool {
         [self.time, self.tid, self.tgid, self.cpu].contains(&Some(field))
     }
 
     /// When the row happened; 0 when its record has no time.
-    pub(super) fn time(&self, batch: &Batch, row: usize) -> u64 {
+    pub(crate) fn time(&self, batch: &Batch, row: usize) -> u64 {
         self.time.map_or(0, |field| number(batch, field, row))
     }
 
     /// The thread of a row; of a row about a process its first thread.
-    pub(super) fn thread(&self, cx: &Context<'_>, batch: &Batch, row: usize) -> Option<ThreadKey> {
+    pub(crate) fn thread(&self, cx: &Context<'_>, batch: &Batch, row: usize) -> Option<ThreadKey> {
         let pid = self.tgid.map(|field| number(batch, field, row) as u32);
         let tid = self.tid.map(|field| number(batch, field, row) as u32).or(pid)?;
         Some(cx.tasks().thread_key(tid, pid.unwrap_or(tid), self.time(batch, row)))
@@ -47,7 +47,7 @@ impl Layout {
 }
 
 /// A number of a row; 0 for a text.
-pub(super) fn number(batch: &Batch, field: usize, row: usize) -> u64 {
+pub(crate) fn number(batch: &Batch, field: usize, row: usize) -> u64 {
     match batch.value(field, row) {
         Value::U64(value) => value,
         Value::I64(value) => value as u64,
@@ -56,12 +56,12 @@ pub(super) fn number(batch: &Batch, field: usize, row: usize) -> u64 {
 }
 
 /// The name of an enumeration's value.
-pub(super) fn name_of(names: &[(u64, String)], value: u64) -> Option<&str> {
+pub(crate) fn name_of(names: &[(u64, String)], value: u64) -> Option<&str> {
     names.iter().find(|entry| entry.0 == value).map(|entry| entry.1.as_str())
 }
 
 /// The names of the bits that are set, and the bits that have none.
-pub(super) fn bits_of(names: &[(u64, String)], value: u64) -> (Vec<&str>, u64) {
+pub(crate) fn bits_of(names: &[(u64, String)], value: u64) -> (Vec<&str>, u64) {
     let mut rest = value;
     let mut found = Vec::new();
     for (bit, name) in names {
