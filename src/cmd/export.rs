@@ -56,9 +56,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 return Err(Usage(why.to_owned()).into());
             }
             let filter = &args.scan.query().filter;
-            let (files, notes) = parquet(&trace, filter, options, &args.output)?;
-            warn(&notes);
-            for (path, rows) in files {
+            let exported = parquet(&trace, filter, options, &args.output)?;
+            warn(&exported.notes);
+            for (path, rows) in exported.files {
                 let path = render::escape_text(path.as_os_str().as_encoded_bytes());
                 let _ = writeln!(std::io::stderr(), "{path}: {rows} rows");
             }

@@ -5,5 +5,5 @@ mod parquet;
 mod stacks;
 
 pub use flamegraph::flamegraph;
-pub use parquet::{ParquetExport, parquet};
+pub use parquet::{Exported, ParquetExport, parquet};
 pub use stacks::{Of, StackExport};

@@ -108,11 +108,11 @@ fn parquet_has_numbers_and_what_they_stand_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = tape().trace();
     let export = |options: &ParquetExport| {
-        parquet(&trace, &FilterArgs::default(), options, folder.path()).map(|(files, _)| {
+        parquet(&trace, &FilterArgs::default(), options, folder.path()).map(|exported| {
             let name = |path: &std::path::PathBuf| {
                 path.file_name().expect("a name").to_string_lossy().into_owned()
             };
-            files.iter().map(|(path, rows)| (name(path), *rows)).collect::<Vec<_>>()
+            exported.files.iter().map(|(path, rows)| (name(path), *rows)).collect::<Vec<_>>()
         })
     };
     let mut options = ParquetExport { record: Vec::new(), level: 3 };

@@ -8,4 +8,4 @@ mod values;
 mod write;
 
 pub use options::ParquetExport;
-pub use write::parquet;
+pub use write::{Exported, parquet};

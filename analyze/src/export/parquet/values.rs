@@ -140,7 +140,7 @@ impl Rows<'_> {
                 }
             }
             Source::Syscall(at) => {
-                let number = Some(id(at)).filter(|&number| number != u32::from(NO_SYSCALL))?;
+                let number = Some(id(at)).filter(|&number| number != NO_SYSCALL)?;
                 names.text(cx.syscalls().name(number).as_bytes())
             }
             Source::StringText(at) => {

@@ -28,9 +28,17 @@ const GROUP_BYTES: usize = 64 << 20;
 /// First and last bytes of a Parquet file.
 const MAGIC: &[u8] = b"PAR1";
 
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Exported {
+    /// The files, with their rows.
+    pub files: Vec<(PathBuf, u64)>,
+    /// What the reader must know besides: losses, damage.
+    pub notes: Vec<Note>,
+}
+
 /// Writes the rows that pass the filters into `folder`, one file per record that has any:
-/// `RECORD.parquet`. Rows stand in the order of the trace, which is that of time on each CPU. Returns
-/// the files with their rows, and what the reader must know besides.
+/// `RECORD.parquet`. Rows stand in the order of the trace, which is that of time on each CPU.
 ///
 /// A file takes its name when it is whole; a Parquet file of that name is replaced, anything else is
 /// an error.
@@ -44,28 +52,27 @@ pub fn parquet(
     filter: &FilterArgs,
     options: &ParquetExport,
     folder: &Path,
-) -> Result<(Vec<(PathBuf, u64)>, Vec<Note>)> {
+) -> Result<Exported> {
     let cx = Context::load(trace, Needs::CODE);
     let filter = filter.resolve(&cx)?;
     let mut names = Names::new(&cx);
     let mut damages = cx.damages().to_vec();
-    let mut files = Vec::new();
-    let mut notes = Vec::new();
+    let mut exported = Exported::default();
     fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
     for schema in wanted(trace, &options.record)? {
         let rows = RowFilter::new(&cx, &filter, schema);
         let one = One { cx: &cx, schema, layout: Layout::of(schema), filter: rows };
         let path = folder.join(file_name(&schema.name));
         if let Some(count) = one.write(&path, options.level, &mut names, &mut damages)? {
-            files.push((path, count));
+            exported.files.push((path, count));
         }
-        notes.extend(loss(&cx, &filter, &schema.name));
+        exported.notes.extend(loss(&cx, &filter, &schema.name));
     }
     damages.sort();
     damages.dedup();
-    notes.extend(definitions(&cx));
-    notes.extend(gaps(&cx, &damages));
-    Ok((files, notes))
+    exported.notes.extend(definitions(&cx));
+    exported.notes.extend(gaps(&cx, &damages));
+    Ok(exported)
 }
 
 /// A record that is exported.
