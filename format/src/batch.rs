@@ -2,6 +2,7 @@
 
 use ktape_schema::Type;
 
+use crate::codec::keys::Keys;
 use crate::column::{Column, Texts, Value};
 
 /// Rows of one record from one ring, as typed columns.
@@ -22,6 +23,24 @@ pub(crate) struct Slot {
     pub(crate) name: String,
     pub(crate) present: bool,
     pub(crate) column: Column,
+    /// Whether the column is in `keys` instead.
+    pub(crate) is_keyed: bool,
+    pub(crate) keys: Keys,
+}
+
+/// A column as positions in the list of its distinct values.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyColumn<'a> {
+    /// Per row: which value. All are below the number of values.
+    pub codes: &'a [u16],
+    /// The distinct values, ascending; at most 4096. Not all of them need have a row.
+    pub values: &'a [u64],
+}
+
+impl Slot {
+    pub(crate) fn new(name: String, column: Column) -> Slot {
+        Slot { name, present: false, column, is_keyed: false, keys: Keys::default() }
+    }
 }
 
 macro_rules! accessors {
@@ -54,7 +73,7 @@ impl Batch {
         );
         let slots = columns
             .into_iter()
-            .map(|(name, column)| Slot { name, present: true, column })
+            .map(|(name, column)| Slot { present: true, ..Slot::new(name, column) })
             .collect();
         Batch { record, ring, rows, slots }
     }
@@ -120,6 +139,13 @@ impl Batch {
         bytes.sum()
     }
 
+    /// A column as keys; `None` when it was not asked for so, or the chunk does not store it so: then
+    /// its values are there.
+    pub fn keys(&self, name: &str) -> Option<KeyColumn<'_>> {
+        let slot = self.slots.iter().find(|slot| slot.name == name && slot.is_keyed)?;
+        Some(KeyColumn { codes: &slot.keys.codes, values: &slot.keys.values })
+    }
+
     /// One value, by position of the column among those asked for.
     pub fn value(&self, column: usize, row: usize) -> Value<'_> {
         self.slots[column].column.value(row)
@@ -139,7 +165,11 @@ impl Batch {
     pub fn retain(&mut self, keep: &[bool]) {
         assert_eq!(keep.len(), self.rows, "one flag per row");
         for slot in &mut self.slots {
-            slot.column.retain(keep);
+            if slot.is_keyed {
+                crate::column::retain(&mut slot.keys.codes, keep);
+            } else {
+                slot.column.retain(keep);
+            }
         }
         self.rows = keep.iter().filter(|&&keep| keep).count();
     }
@@ -149,7 +179,10 @@ impl Batch {
         let slots = self
             .slots
             .iter()
-            .map(|slot| Slot { column: slot.column.slice(from, to), ..slot.clone_name() })
+            .map(|slot| Slot {
+                present: slot.present,
+                ..Slot::new(slot.name.clone(), slot.column.slice(from, to))
+            })
             .collect();
         Batch { record: self.record, ring: self.ring, rows: to - from, slots }
     }
@@ -168,26 +201,12 @@ impl Batch {
                         slot.column = Column::new(ty);
                     }
                     slot.present = false;
+                    slot.is_keyed = false;
                 }
-                None => self.slots.push(Slot {
-                    name: name.to_owned(),
-                    present: false,
-                    column: Column::new(ty),
-                }),
+                None => self.slots.push(Slot::new(name.to_owned(), Column::new(ty))),
             }
             count += 1;
         }
         self.slots.truncate(count);
-    }
-}
-
-impl Slot {
-    /// Its name and presence without its rows.
-    fn clone_name(&self) -> Slot {
-        Slot {
-            name: self.name.clone(),
-            present: self.present,
-            column: Column::new(self.column.ty()),
-        }
     }
 }

@@ -164,15 +164,7 @@ impl Column {
     /// Keeps the rows that `keep` says.
     pub(crate) fn retain(&mut self, keep: &[bool]) {
         each!(self,
-        values => {
-            let mut to = 0;
-            for (row, &keep) in keep.iter().enumerate() {
-                // Always written, advanced only when kept: no branch to mispredict.
-                values[to] = values[row];
-                to += usize::from(keep);
-            }
-            values.truncate(to);
-        },
+        values => retain(values, keep),
         text => {
             let mut kept = TextColumn::default();
             for (row, _) in keep.iter().enumerate().filter(|(_, keep)| **keep) {
@@ -198,4 +190,15 @@ impl Column {
             }
         }
     }
+}
+
+/// Keeps the values that `keep` says.
+pub(crate) fn retain<T: Copy>(values: &mut Vec<T>, keep: &[bool]) {
+    let mut to = 0;
+    for (row, &keep) in keep.iter().enumerate() {
+        // Always written, advanced only when kept: no branch to mispredict.
+        values[to] = values[row];
+        to += usize::from(keep);
+    }
+    values.truncate(to);
 }

@@ -3,13 +3,14 @@
 use ktape_schema::Type;
 
 use crate::batch::Batch;
-use crate::chunk::{self, ChunkInfo, Entry, NO_DEP, ZSTD};
+use crate::chunk::{self, ChunkInfo, Entry, NO_DEP};
 use crate::codec::keys::{Key, Keys, pair};
-use crate::codec::{self, Block, Codec, Int, unzigzag};
+use crate::codec::{self, Codec, Int, unzigzag};
 use crate::column::Column;
 use crate::error::{Bad, Error, Result};
 use crate::frame::Unpacker;
 use crate::limits::{MAX_DEPTH, MAX_TEXT_COLUMN, max_soft};
+use crate::load::{Buffers, Reading};
 use crate::reader::Trace;
 
 /// Decodes chunks. One per thread; keeps its buffers.
@@ -32,13 +33,6 @@ struct Shared {
     wanted: bool,
     keys: Keys,
     has_keys: bool,
-}
-
-/// Where the bytes of a block lie while it is decoded.
-struct Buffers {
-    unpacker: Unpacker,
-    block: Vec<u8>,
-    soft: Vec<u8>,
 }
 
 impl Default for Decoder {
@@ -72,6 +66,19 @@ impl Decoder {
         columns: &[&str],
         batch: &mut Batch,
     ) -> Result<()> {
+        self.read_keyed(trace, chunk, columns, &[], batch)
+    }
+
+    /// As [`Decoder::read`]; those of the columns that `keyed` names, too, come as keys
+    /// ([`Batch::keys`]) where the chunk stores them so, which saves looking each row's value up.
+    pub fn read_keyed(
+        &mut self,
+        trace: &Trace,
+        chunk: usize,
+        columns: &[&str],
+        keyed: &[&str],
+        batch: &mut Batch,
+    ) -> Result<()> {
         let info = trace.chunks().get(chunk).ok_or_else(|| Error::Chunk {
             path: trace.path.clone(),
             offset: trace.size(),
@@ -79,10 +86,13 @@ impl Decoder {
             column: String::new(),
             what: format!("there is no chunk {chunk}"),
         })?;
-        let done = self.read_chunk(trace, info, columns, batch);
+        let done = self.read_chunk(trace, info, columns, keyed, batch);
         done.map_err(|(column, bad)| {
             batch.rows = 0;
-            batch.slots.iter_mut().for_each(|slot| slot.column.zero(0));
+            for slot in &mut batch.slots {
+                slot.is_keyed = false;
+                slot.column.zero(0);
+            }
             Error::Chunk {
                 path: trace.path.clone(),
                 offset: info.offset,
@@ -100,6 +110,7 @@ impl Decoder {
         trace: &Trace,
         info: &ChunkInfo,
         columns: &[&str],
+        keyed: &[&str],
         batch: &mut Batch,
     ) -> std::result::Result<(), (String, Bad)> {
         let head = |bad| (String::new(), bad);
@@ -130,11 +141,17 @@ impl Decoder {
                 converts(ty, slot.column.ty()).then_some((place, ty))
             });
             slot.present = place.is_some();
+            let reading = Reading { trace, info, head_len };
             let done = match place {
-                Some((place, ty)) => {
-                    let reading = Reading { trace, info, head_len };
-                    self.column(&reading, place, ty, &mut slot.column)
+                Some((place, ty)) if self.has_keys(place, ty) && keyed.contains(&&*slot.name) => {
+                    slot.is_keyed = true;
+                    let done = self.keys(&reading, place, 0);
+                    let keys = &self.shared[place].keys;
+                    slot.keys.codes.clone_from(&keys.codes);
+                    slot.keys.values.clone_from(&keys.values);
+                    done
                 }
+                Some((place, ty)) => self.column(&reading, place, ty, &mut slot.column),
                 None => {
                     slot.column.zero(info.rows as usize);
                     Ok(())
@@ -143,6 +160,12 @@ impl Decoder {
             done.map_err(|bad| (slot.name.clone(), bad))?;
         }
         Ok(())
+    }
+
+    /// Whether a column can be had as keys.
+    fn has_keys(&self, place: usize, ty: Type) -> bool {
+        let coded = matches!(self.entries[place].codec(), Ok(Codec::Dictionary | Codec::Keyed));
+        coded && !matches!(ty, Type::I32 | Type::I64)
     }
 
     /// What is wrong with the directory of the chunk read last: a column that no field of the
@@ -417,55 +440,6 @@ fn dependency(place: usize, dep: u8, depth: usize) -> std::result::Result<usize,
         return Err("columns depend on each other too deeply".into());
     }
     Ok(usize::from(dep))
-}
-
-/// The chunk that is being read.
-struct Reading<'a> {
-    trace: &'a Trace,
-    info: &'a ChunkInfo,
-    head_len: usize,
-}
-
-impl Reading<'_> {
-    fn rows(&self) -> usize {
-        self.info.rows as usize
-    }
-}
-
-impl Buffers {
-    /// The block of a column, checked and decompressed.
-    fn load<'a>(
-        &'a mut self,
-        reading: &Reading<'a>,
-        entries: &[Entry],
-        place: usize,
-        most: usize,
-    ) -> std::result::Result<Block<'a>, Bad> {
-        let entry = &entries[place];
-        let before: usize = entries[..place].iter().map(Entry::stored).sum();
-        let offset = reading.info.offset + (reading.head_len + before) as u64;
-        let bytes = reading
-            .trace
-            .source
-            .bytes(offset, entry.stored(), &mut self.block)
-            .map_err(|error| Bad(format!("block cannot be read: {error}")))?;
-        if crc32c::crc32c(bytes) != entry.crc {
-            return Err("checksum is wrong".into());
-        }
-        let (soft, hard) = bytes.split_at(entry.soft_stored as usize);
-        let len = entry.soft as usize;
-        if len > most {
-            return Err(Bad(format!("claims {len} bytes, more than {most}")));
-        }
-        match entry.flags {
-            0 if len == soft.len() => Ok(Block { soft, hard }),
-            ZSTD => {
-                self.unpacker.unpack(soft, len, &mut self.soft)?;
-                Ok(Block { soft: &self.soft, hard })
-            }
-            _ => Err("flags and lengths do not fit".into()),
-        }
-    }
 }
 
 /// Whether every value of a file's type is one of the program's.

@@ -22,6 +22,7 @@ mod gather;
 mod header;
 mod index;
 pub mod limits;
+mod load;
 mod map;
 mod meta;
 mod plan;
@@ -33,7 +34,7 @@ mod usage;
 mod verify;
 mod writer;
 
-pub use batch::Batch;
+pub use batch::{Batch, KeyColumn};
 pub use chunk::{ChunkInfo, Tgids};
 pub use column::{Column, TextColumn, Texts, Value};
 pub use decode::Decoder;

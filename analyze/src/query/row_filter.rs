@@ -1,6 +1,6 @@
 //! `RowFilter`: applies a [`Filter`] to the rows of one record.
 
-use ktape_format::{Batch, ChunkInfo, Column, RecordSchema, Tgids};
+use ktape_format::{Batch, ChunkInfo, Column, KeyColumn, RecordSchema, Tgids, Value};
 use ktape_schema::Kind;
 
 use super::Filter;
@@ -70,6 +70,16 @@ impl<'a> RowFilter<'a> {
         self.missing.is_empty() && self.filter.passes_chunk(chunk, self.fields.time.is_some())
     }
 
+    /// Whether every row of a chunk passes, as far as its head tells.
+    pub(crate) fn passes_whole(&self, chunk: &ChunkInfo) -> bool {
+        let filter = self.filter;
+        let other = !filter.tids.is_empty()
+            || !filter.cpus.is_empty()
+            || !filter.globs.is_empty()
+            || filter.min_duration > 0;
+        !(other || self.cuts_time(chunk) || self.cuts_tgids(chunk))
+    }
+
     /// Adds to `columns` what deciding about the rows of this chunk takes.
     pub(crate) fn columns(&self, chunk: &ChunkInfo, columns: &mut Vec<&'a str>) {
         let names = !self.filter.globs.is_empty();
@@ -120,12 +130,12 @@ impl<'a> RowFilter<'a> {
     fn names(&self, batch: &Batch, keep: &mut [bool]) {
         let tasks = self.cx.tasks();
         let [time, tid, tgid] = [self.fields.time, self.fields.tid, self.fields.tgid]
-            .map(|name| name.and_then(|name| column(batch, name)));
+            .map(|name| name.and_then(|name| Numbers::of(batch, name)));
         for (row, keep) in keep.iter_mut().enumerate().filter(|(_, keep)| **keep) {
-            let time = time.map_or(u64::MAX, |column| number(column, row));
-            let pid = tgid.map_or(0, |column| number(column, row) as u32);
-            let key = match tid {
-                Some(column) => tasks.thread_key(number(column, row) as u32, pid, time),
+            let time = time.as_ref().map_or(u64::MAX, |numbers| numbers.at(row));
+            let pid = tgid.as_ref().map_or(0, |numbers| numbers.at(row) as u32);
+            let key = match &tid {
+                Some(numbers) => tasks.thread_key(numbers.at(row) as u32, pid, time),
                 None => tasks.thread_key(pid, pid, time),
             };
             *keep = self.filter.passes_name(self.cx, key, time);
@@ -152,15 +162,27 @@ fn column<'b>(batch: &'b Batch, name: &str) -> Option<&'b Column> {
     Some(batch.column(at))
 }
 
-fn number(column: &Column, row: usize) -> u64 {
-    match column {
-        Column::U8(values) => values[row].into(),
-        Column::U16(values) => values[row].into(),
-        Column::U32(values) => values[row].into(),
-        Column::U64(values) => values[row],
-        Column::I32(values) => values[row] as u64,
-        Column::I64(values) => values[row] as u64,
-        Column::Text(_) => 0,
+/// The numbers of a column, however it was decoded.
+enum Numbers<'b> {
+    Keys(KeyColumn<'b>),
+    Values(&'b Column),
+}
+
+impl<'b> Numbers<'b> {
+    fn of(batch: &'b Batch, name: &str) -> Option<Self> {
+        let keys = batch.keys(name).map(Numbers::Keys);
+        keys.or_else(|| column(batch, name).map(Numbers::Values))
+    }
+
+    fn at(&self, row: usize) -> u64 {
+        match self {
+            Numbers::Keys(keys) => keys.values[usize::from(keys.codes[row])],
+            Numbers::Values(column) => match column.value(row) {
+                Value::U64(value) => value,
+                Value::I64(value) => value as u64,
+                Value::Text(_) => 0,
+            },
+        }
     }
 }
 
@@ -170,6 +192,13 @@ fn each(batch: &Batch, name: Option<&str>, keep: &mut [bool], pass: impl Fn(u64)
         for (keep, &value) in keep.iter_mut().zip(values) {
             *keep &= pass(value.into());
         }
+    }
+    if let Some(keys) = name.and_then(|name| batch.keys(name)) {
+        let passing: Vec<bool> = keys.values.iter().map(|&value| pass(value)).collect();
+        for (keep, &code) in keep.iter_mut().zip(keys.codes) {
+            *keep &= passing[usize::from(code)];
+        }
+        return;
     }
     match name.and_then(|name| column(batch, name)) {
         Some(Column::U8(values)) => over(values, keep, pass),

@@ -32,4 +32,5 @@ reports! {
     mem::Mem,
     counters::Counters,
     tree::Tree,
+    facts::Facts,
 }

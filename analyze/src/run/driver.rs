@@ -21,6 +21,7 @@ pub struct Query {
 
 /// Runs a report over a trace.
 pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer> {
+    report.check()?;
     let mut cx = Context::load(trace, report.needs());
     let filter = query.filter.resolve(&cx)?;
     cx.narrow_to(&filter);
@@ -115,10 +116,15 @@ impl<'a> Plan<'a> {
         let (mut state, mut damages) = (R::State::default(), Vec::new());
         while let Some(&(job, index)) = self.chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (job, chunk) = (&self.jobs[job], &trace.chunks()[index]);
+            if job.rows.passes_whole(chunk) && report.skim(self.cx, chunk, &mut state) {
+                continue;
+            }
             columns.clear();
             columns.extend_from_slice(&job.read.columns);
             job.rows.columns(chunk, &mut columns);
-            if let Err(error) = decoder.read(trace, index, &columns, &mut batch) {
+            if let Err(error) =
+                decoder.read_keyed(trace, index, &columns, &job.read.keyed, &mut batch)
+            {
                 damages.push(Damage { offset: chunk.offset, what: what(&error) });
                 continue;
             }

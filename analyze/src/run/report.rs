@@ -1,9 +1,10 @@
 //! `Report`: the extension point. One file per report implements it.
 
-use ktape_format::Batch;
+use ktape_format::{Batch, ChunkInfo};
 
 use crate::answer::Answer;
 use crate::context::{Context, Needs};
+use crate::error::Result;
 use crate::query::Filter;
 
 /// A record that a report reads, with the columns of it that it looks at. Nothing else is decoded.
@@ -16,12 +17,15 @@ pub struct Read {
     /// Whether the report still answers something when the trace has none of it: then its absence
     /// is no news.
     pub optional: bool,
+    /// Those of the columns that the report takes as keys where it can have them so
+    /// ([`Batch::keys`]).
+    pub keyed: Vec<&'static str>,
 }
 
 impl Read {
     /// A record that the report lives on.
     pub fn of(record: &'static str, columns: &[&'static str]) -> Self {
-        Self { record, columns: columns.to_vec(), optional: false }
+        Self { record, columns: columns.to_vec(), optional: false, keyed: Vec::new() }
     }
 
     /// A record that the report can do without.
@@ -44,6 +48,11 @@ pub trait Report: clap::Args + Send + Sync + 'static {
     /// What one thread has folded so far.
     type State: Default + Send;
 
+    /// Refuses flags that do not fit together, or do not fit the records that there are.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Which definitions it needs.
     fn needs(&self) -> Needs {
         Needs::TASKS
@@ -52,6 +61,12 @@ pub trait Report: clap::Args + Send + Sync + 'static {
     /// Which facts it needs. May depend on its flags, and on the trace (see
     /// [`crate::context::Tasks::reused`]).
     fn reads(&self, cx: &Context<'_>) -> Vec<Read>;
+
+    /// Folds a chunk by what its head says, when that is all that the report needs of it: then its rows
+    /// stay unread, and `scan` does not see them. Asked only for chunks all of whose rows pass.
+    fn skim(&self, _cx: &Context<'_>, _chunk: &ChunkInfo, _state: &mut Self::State) -> bool {
+        false
+    }
 
     /// Folds the rows of one batch. `batch.record()` tells which of the records it is; rows that the
     /// filters exclude are gone already.

@@ -1,0 +1,335 @@
+//! `Groups`: counts and sums by group.
+//!
+//! A chunk is first added up in a dense table, whose index is made of the codes that the chunk's own
+//! dictionaries give to values: one lookup per row without hashing. Only its groups go into the map of
+//! all groups.
+
+use ktape_format::Batch;
+use ktape_schema::Type;
+use rustc_hash::FxHashMap;
+
+use crate::run::{Bounded, BoundedKey, Fold};
+
+/// Most groups that are told apart.
+const MOST: usize = 1 << 18;
+/// Most groups of one chunk that are added up in a table.
+const DENSE: usize = 1 << 16;
+/// Most values of one field that a chunk without codes is searched for.
+const VALUES: usize = 1 << 12;
+/// Powers of two of a number, 0 counting as the first.
+const BUCKETS: usize = 64;
+
+/// Interval, first field, second field; 0 for what is not asked for.
+pub(super) type Key = [u64; 3];
+
+impl BoundedKey for Key {
+    const OTHERS: Self = [u64::MAX; 3];
+}
+
+/// What is known of one group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sum {
+    pub(super) count: u64,
+    pub(super) total: u64,
+    pub(super) max: u64,
+    /// Numbers by floor(log2), when asked for.
+    pub(super) buckets: Vec<u64>,
+}
+
+impl Fold for Sum {
+    fn fold(&mut self, from: Sum) {
+        self.count += from.count;
+        self.total = self.total.saturating_add(from.total);
+        self.max = self.max.max(from.max);
+        if self.buckets.is_empty() {
+            self.buckets = from.buckets;
+        } else {
+            let counts = self.buckets.iter_mut().zip(from.buckets);
+            counts.for_each(|(count, more)| *count += more);
+        }
+    }
+
+    fn weight(&self) -> usize {
+        self.buckets.capacity() * size_of::<u64>()
+    }
+}
+
+impl Sum {
+    #[inline(always)]
+    fn add(&mut self, value: u64) {
+        self.count += 1;
+        self.total = self.total.saturating_add(value);
+        self.max = self.max.max(value);
+    }
+
+    fn bucket(&mut self, value: u64) {
+        self.buckets.resize(BUCKETS, 0);
+        self.buckets[bucket(value)] += 1;
+    }
+}
+
+#[inline(always)]
+fn bucket(value: u64) -> usize {
+    (63 - (value | 1).leading_zeros()) as usize
+}
+
+/// What is asked of a batch.
+pub(super) struct Part {
+    /// At most two fields.
+    pub(super) by: Vec<(&'static str, Type)>,
+    pub(super) of: Option<(&'static str, Type)>,
+    /// Length of an interval, and the field that tells the time.
+    pub(super) every: Option<(u64, &'static str)>,
+    pub(super) start: u64,
+    pub(super) histogram: bool,
+}
+
+/// Sums by group; keeps buffers.
+#[derive(Default)]
+pub struct Groups {
+    sums: Bounded<Key, Sum, MOST>,
+    codes: [Codes; 2],
+    pairs: Vec<u16>,
+    numbers: Vec<u64>,
+    dense: Vec<[u64; 3]>,
+    buckets: Vec<[u32; BUCKETS]>,
+}
+
+/// A field as positions in a list of its values.
+#[derive(Default)]
+struct Codes {
+    codes: Vec<u16>,
+    values: Vec<u64>,
+}
+
+impl Groups {
+    /// Counts rows of an interval, without more.
+    pub(super) fn count(&mut self, interval: u64, rows: u64) {
+        self.sums.at([interval, 0, 0]).count += rows;
+    }
+
+    pub(super) fn merge(&mut self, from: Groups) {
+        self.sums.merge(from.sums);
+    }
+
+    /// All groups, by key.
+    pub(super) fn into_sorted(self) -> Vec<(Key, Sum)> {
+        self.sums.into_sorted()
+    }
+
+    /// Adds the rows of a batch.
+    pub(super) fn add(&mut self, part: &Part, batch: &Batch) {
+        let rows = batch.rows();
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.clear();
+        let values: &[u64] = match part.of {
+            Some((name, Type::U64)) => &batch.u64(name)[..rows],
+            Some((name, ty)) => {
+                take_numbers(batch, name, ty, &mut numbers);
+                &numbers
+            }
+            None => &[],
+        };
+        let mut found = [0, 0];
+        let mut coded = true;
+        for (at, &(name, ty)) in part.by.iter().enumerate() {
+            coded = coded && self.codes[at].take(batch, name, ty);
+            found[at] = self.codes[at].values.len();
+        }
+        let groups = found.iter().map(|&count| count.max(1)).product::<usize>();
+        let mut row = 0;
+        let mut times = Intervals::of(part, batch);
+        while row < rows {
+            let (interval, end) = times.next(row, rows);
+            if coded && groups <= DENSE.min(8 * (end - row) + 64) {
+                self.dense(part, interval, row..end, values, found, groups);
+            } else {
+                self.one_by_one(part, batch, interval, row..end, values);
+            }
+            row = end;
+        }
+        self.numbers = numbers;
+    }
+
+    fn dense(
+        &mut self,
+        part: &Part,
+        interval: u64,
+        rows: std::ops::Range<usize>,
+        values: &[u64],
+        found: [usize; 2],
+        groups: usize,
+    ) {
+        let Groups { sums, codes, pairs, dense, buckets, .. } = self;
+        dense.clear();
+        dense.resize(groups, [0; 3]);
+        let [first, second] = [&codes[0], &codes[1]];
+        let codes: &[u16] = match part.by.len() {
+            0 => &[],
+            1 => &first.codes[rows.clone()],
+            _ => {
+                pairs.clear();
+                let codes = first.codes[rows.clone()].iter().zip(&second.codes[rows.clone()]);
+                pairs.extend(codes.map(|(&one, &two)| one * found[1] as u16 + two));
+                pairs
+            }
+        };
+        let values = if part.of.is_some() { &values[rows.clone()] } else { &[] };
+        match (codes, values) {
+            ([], []) => dense[0][0] = rows.len() as u64,
+            ([], values) => {
+                for &value in values {
+                    add(&mut dense[0], value);
+                }
+            }
+            (codes, []) => codes.iter().for_each(|&code| dense[usize::from(code)][0] += 1),
+            (codes, values) => {
+                for (&code, &value) in codes.iter().zip(values) {
+                    add(&mut dense[usize::from(code)], value);
+                }
+            }
+        }
+        if part.histogram {
+            buckets.clear();
+            buckets.resize(groups, [0; BUCKETS]);
+            match codes {
+                [] => values.iter().for_each(|&value| buckets[0][bucket(value)] += 1),
+                codes => {
+                    for (&code, &value) in codes.iter().zip(values) {
+                        buckets[usize::from(code)][bucket(value)] += 1;
+                    }
+                }
+            }
+        }
+        for (group, &[count, total, max]) in dense.iter().enumerate() {
+            if count == 0 {
+                continue;
+            }
+            let key = match part.by.len() {
+                0 => [interval, 0, 0],
+                1 => [interval, first.values[group], 0],
+                _ => [interval, first.values[group / found[1]], second.values[group % found[1]]],
+            };
+            let counts = buckets.get(group).filter(|_| part.histogram);
+            let buckets = counts.map_or(Vec::new(), |counts| {
+                counts.iter().map(|&count| count.into()).collect()
+            });
+            sums.at(key).fold(Sum { count, total, max, buckets });
+        }
+    }
+
+    /// For groups that are too many for a table.
+    fn one_by_one(
+        &mut self,
+        part: &Part,
+        batch: &Batch,
+        interval: u64,
+        rows: std::ops::Range<usize>,
+        values: &[u64],
+    ) {
+        let mut fields: [Vec<u64>; 2] = Default::default();
+        for (field, &(name, ty)) in fields.iter_mut().zip(&part.by) {
+            take_numbers(batch, name, ty, field);
+        }
+        for row in rows {
+            let [first, second] = [&fields[0], &fields[1]]
+                .map(|numbers| numbers.get(row).copied().unwrap_or(0));
+            let sum = self.sums.at([interval, first, second]);
+            let value = values.get(row).copied().unwrap_or(0);
+            sum.add(value);
+            if part.histogram {
+                sum.bucket(value);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add(sum: &mut [u64; 3], value: u64) {
+    *sum = [sum[0] + 1, sum[1].saturating_add(value), sum[2].max(value)];
+}
+
+/// Which rows are of which interval.
+struct Intervals<'a> {
+    times: &'a [u64],
+    every: u64,
+    start: u64,
+    ascending: bool,
+}
+
+impl<'a> Intervals<'a> {
+    fn of(part: &Part, batch: &'a Batch) -> Self {
+        let (every, times) = match part.every {
+            Some((every, time)) => (every.max(1), batch.u64(time)),
+            None => (1, &[][..]),
+        };
+        Self { times, every, start: part.start, ascending: times.is_sorted() }
+    }
+
+    /// The interval of a row, and the row after its last neighbour of the same one.
+    fn next(&mut self, row: usize, rows: usize) -> (u64, usize) {
+        let Some(&time) = self.times.get(row) else { return (0, rows) };
+        let interval = time.saturating_sub(self.start) / self.every;
+        let end = interval.saturating_add(1).saturating_mul(self.every);
+        let end = self.start.saturating_add(end);
+        let inside = |time: &u64| *time < end && (interval == 0 || *time >= end - self.every);
+        let rest = &self.times[row..rows];
+        let same = match self.ascending {
+            true => rest.partition_point(|time| *time < end),
+            false => rest.iter().take_while(|time| inside(time)).count(),
+        };
+        (interval, row + same.max(1))
+    }
+}
+
+impl Codes {
+    /// Takes a field; false when it has too many values.
+    fn take(&mut self, batch: &Batch, name: &str, ty: Type) -> bool {
+        self.codes.clear();
+        self.values.clear();
+        if let Some(keys) = batch.keys(name) {
+            self.codes.extend_from_slice(keys.codes);
+            self.values.extend_from_slice(keys.values);
+            return true;
+        }
+        let mut numbers = Vec::new();
+        take_numbers(batch, name, ty, &mut numbers);
+        let mut known: FxHashMap<u64, u16> = FxHashMap::default();
+        let mut last = (u64::MAX, None);
+        for value in numbers {
+            let code = match last {
+                (before, Some(code)) if before == value => code,
+                _ => {
+                    let next = self.values.len() as u16;
+                    let code = *known.entry(value).or_insert(next);
+                    if code == next {
+                        if self.values.len() == VALUES {
+                            return false;
+                        }
+                        self.values.push(value);
+                    }
+                    code
+                }
+            };
+            last = (value, Some(code));
+            self.codes.push(code);
+        }
+        true
+    }
+}
+
+/// Appends the numbers of a column; signed ones keep their bits.
+fn take_numbers(batch: &Batch, name: &str, ty: Type, out: &mut Vec<u64>) {
+    if let Some(keys) = batch.keys(name) {
+        return out.extend(keys.codes.iter().map(|&code| keys.values[usize::from(code)]));
+    }
+    match ty {
+        Type::U8 => out.extend(batch.u8(name).iter().map(|&value| u64::from(value))),
+        Type::U16 => out.extend(batch.u16(name).iter().map(|&value| u64::from(value))),
+        Type::U32 => out.extend(batch.u32(name).iter().map(|&value| u64::from(value))),
+        Type::U64 => out.extend_from_slice(batch.u64(name)),
+        Type::I32 => out.extend(batch.i32(name).iter().map(|&value| i64::from(value) as u64)),
+        Type::I64 => out.extend(batch.i64(name).iter().map(|&value| value as u64)),
+        Type::Text => {}
+    }
+}
