@@ -27,6 +27,7 @@ pub fn info(trace: &Trace, options: InfoOptions) -> Answer {
         return Answer { report: "info", window: None, blocks, notes: Vec::new() };
     }
     let cx = Context::load(trace, Needs::CODE);
+    cx.load_all();
     let uses = capture_facts::records(&cx);
     let mut blocks = vec![Block::Heading("Capture".to_owned())];
     blocks.push(Block::Facts(capture_facts::host(&cx)));
@@ -227,6 +228,6 @@ fn notes(cx: &Context<'_>, uses: &[RecordUse]) -> Vec<Note> {
         let text = format!("LOST {lost} rows in all; the table of records says of which");
         notes.push(Note { kind: NoteKind::Loss, text, facts: vec![("lost", Cell::Count(lost))] });
     }
-    notes.extend(crate::run::gaps(cx, cx.damages()));
+    notes.extend(crate::run::gaps(cx, &cx.damages()));
     notes
 }

@@ -1,9 +1,8 @@
 //! The decoded rows of one chunk.
 
-use ktape_schema::Type;
-
+use crate::asked::AskedColumn;
 use crate::codec::keys::Keys;
-use crate::column::{Column, Texts, Value};
+use crate::column::{Column, TextColumn, Texts, Value};
 
 /// Rows of one record from one ring, as typed columns.
 ///
@@ -130,13 +129,14 @@ impl Batch {
         }
     }
 
-    /// Bytes of the texts of all columns.
-    pub fn text_bytes(&self) -> u64 {
-        let bytes = self.slots.iter().map(|slot| match &slot.column {
-            Column::Text(text) => text.bytes.len() as u64,
-            _ => 0,
-        });
-        bytes.sum()
+    /// Takes a column of texts out, which leaves it without rows. Panics as [`Batch::text`].
+    #[track_caller]
+    pub fn take_text(&mut self, name: &str) -> TextColumn {
+        let slot = self.slots.iter_mut().find(|slot| slot.name == name);
+        match slot.map(|slot| &mut slot.column) {
+            Some(Column::Text(text)) => std::mem::take(text),
+            _ => panic!("column {name} of texts was not asked for"),
+        }
     }
 
     /// A column as keys; `None` when it was not asked for so, or the chunk does not store it so: then
@@ -188,25 +188,22 @@ impl Batch {
     }
 
     /// Makes room for these columns, keeping what memory can be kept.
-    pub(crate) fn shape(&mut self, columns: impl Iterator<Item = (impl AsRef<str>, Type)>) {
-        let mut count = 0;
-        for (name, ty) in columns {
-            let name = name.as_ref();
+    pub(crate) fn shape(&mut self, columns: &[AskedColumn]) {
+        self.slots.truncate(columns.len());
+        for (count, AskedColumn { name, ty, .. }) in columns.iter().enumerate() {
             match self.slots.get_mut(count) {
                 Some(slot) => {
-                    if slot.name != name {
-                        name.clone_into(&mut slot.name);
+                    if slot.name != *name {
+                        slot.name.clone_from(name);
                     }
-                    if slot.column.ty() != ty {
-                        slot.column = Column::new(ty);
+                    if slot.column.ty() != *ty {
+                        slot.column = Column::new(*ty);
                     }
                     slot.present = false;
                     slot.is_keyed = false;
                 }
-                None => self.slots.push(Slot::new(name.to_owned(), Column::new(ty))),
+                None => self.slots.push(Slot::new(name.clone(), Column::new(*ty))),
             }
-            count += 1;
         }
-        self.slots.truncate(count);
     }
 }

@@ -44,6 +44,9 @@ const NEARLY: usize = 256;
 /// How much larger an estimate may be for the sake of a codec that decodes faster: 1/32.
 const FASTER: u64 = 32;
 
+/// How much larger times may be for the sake of that: 1/8.
+const TIMES: u64 = 8;
+
 /// How many distinct values there must be for recency ranks to pay: of fewer, the codes are short,
 /// of more, looking for a rank takes long.
 const RANKED: RangeInclusive<usize> = 32..=recency::MOST;
@@ -256,6 +259,9 @@ impl Chooser {
         self.add(Codec::Delta2, [None; 2], costs.delta2 - costs.delta2 / FASTER);
         self.add(Codec::Tokens, [None; 2], costs.tokens);
         self.add(Codec::DeltaTokens, [None; 2], costs.delta_tokens);
+        // Nearly every question needs the times.
+        let worth = if role == Role::Time { costs.delta_patched / TIMES } else { 0 };
+        self.add(Codec::DeltaPatched, [None; 2], costs.delta_patched - worth);
         self.add(Codec::Planes, [None; 2], costs.planes);
     }
 
@@ -283,6 +289,7 @@ impl Chooser {
             Codec::Dictionary => codec::dictionary::encode_recent(keys, &self.ranks, out),
             Codec::Tokens => codec::tokens::encode(values.iter().copied(), out),
             Codec::DeltaTokens => codec::delta_tokens::encode(values, &mut self.scratch[0], out),
+            Codec::DeltaPatched => codec::delta_patched::encode(values, &mut self.scratch[0], out),
             Codec::Keyed => {
                 let misses = &self.keyed[usize::from(choice.needs[1].is_some())];
                 codec::keyed::encode(misses, self.numbered[field].then_some(keys), out);

@@ -2,13 +2,13 @@
 
 use ktape_schema::Type;
 
+use crate::asked::{Asked, AskedColumn};
 use crate::batch::Batch;
 use crate::chunk::{self, ChunkInfo, Entry, NO_DEP};
 use crate::codec::keys::{Key, Keys, pair};
 use crate::codec::{self, Codec, Int, unzigzag};
 use crate::column::Column;
 use crate::error::{Bad, Error, Result};
-use crate::frame::Unpacker;
 use crate::limits::{MAX_DEPTH, MAX_TEXT_COLUMN, max_soft};
 use crate::load::{Buffers, Reading};
 use crate::reader::Trace;
@@ -17,6 +17,7 @@ use crate::reader::Trace;
 pub struct Decoder {
     entries: Vec<Entry>,
     buffers: Buffers,
+    asked: Asked,
     numbers: Vec<u64>,
     /// Per column of the directory: what others need of it.
     shared: Vec<Shared>,
@@ -46,7 +47,8 @@ impl Decoder {
     pub fn new() -> Decoder {
         Decoder {
             entries: Vec::new(),
-            buffers: Buffers { unpacker: Unpacker::new(), block: Vec::new(), soft: Vec::new() },
+            buffers: Buffers::new(),
+            asked: Asked::default(),
             numbers: Vec::new(),
             shared: Vec::new(),
             pair: Vec::new(),
@@ -115,51 +117,64 @@ impl Decoder {
     ) -> std::result::Result<(), (String, Bad)> {
         let head = |bad| (String::new(), bad);
         let head_len = self.head(trace, info).map_err(head)?;
-        let schema = trace
-            .record_by_id(info.record)
-            .ok_or_else(|| head("the schema does not have this record".into()))?;
-        let own = ktape_schema::by_name(&schema.name);
-        let types = columns.iter().map(|name| {
-            let own = own.and_then(|own| Some(own.fields[own.field(name)?].ty));
-            let file =
-                schema.field(name).and_then(|field| Type::from_code(schema.fields[field].ty));
-            (name, own.or(file).unwrap_or(Type::U64))
-        });
-        batch.shape(types);
+        if !self.asked.is(trace, info.record, columns, keyed) {
+            self.asked = Asked::new(trace, info.record, columns, keyed)
+                .ok_or_else(|| head("the schema does not have this record".into()))?;
+        }
+        let asked = std::mem::take(&mut self.asked);
+        batch.shape(&asked.columns);
         batch.record = info.record;
         batch.ring = info.ring;
         batch.rows = info.rows as usize;
-        for slot in &batch.slots {
-            let field = schema.field(&slot.name);
-            let place = self.entries.iter().position(|e| Some(usize::from(e.field)) == field);
-            place.into_iter().for_each(|place| self.want(place));
+        let done = self.read_columns(&Reading { trace, info, head_len }, &asked, batch);
+        self.asked = asked;
+        done
+    }
+
+    fn read_columns(
+        &mut self,
+        reading: &Reading<'_>,
+        asked: &Asked,
+        batch: &mut Batch,
+    ) -> std::result::Result<(), (String, Bad)> {
+        let place = |entries: &[Entry], column: &AskedColumn| {
+            let field = column.field?;
+            entries.iter().position(|entry| usize::from(entry.field) == field.0)
+        };
+        for column in &asked.columns {
+            if let Some(place) = place(&self.entries, column) {
+                self.want(place);
+            }
         }
-        for slot in &mut batch.slots {
-            let place = schema.field(&slot.name).and_then(|field| {
-                let ty = Type::from_code(schema.fields[field].ty)?;
-                let place = self.entries.iter().position(|e| usize::from(e.field) == field)?;
-                converts(ty, slot.column.ty()).then_some((place, ty))
-            });
-            slot.present = place.is_some();
-            let reading = Reading { trace, info, head_len };
-            let done = match place {
-                Some((place, ty)) if self.has_keys(place, ty) && keyed.contains(&&*slot.name) => {
+        for (column, slot) in asked.columns.iter().zip(&mut batch.slots) {
+            let found = place(&self.entries, column).zip(column.field);
+            let found = found.filter(|(_, (_, ty))| converts(*ty, column.ty));
+            slot.present = found.is_some();
+            let done = match found {
+                Some((place, (_, ty))) if column.keyed && self.has_keys(place, ty) => {
                     slot.is_keyed = true;
-                    let done = self.keys(&reading, place, 0);
+                    let done = self.keys(reading, place, 0);
                     let keys = &self.shared[place].keys;
                     slot.keys.codes.clone_from(&keys.codes);
                     slot.keys.values.clone_from(&keys.values);
                     done
                 }
-                Some((place, ty)) => self.column(&reading, place, ty, &mut slot.column),
+                Some((place, (_, ty))) => self.column(reading, place, ty, &mut slot.column),
                 None => {
-                    slot.column.zero(info.rows as usize);
+                    slot.column.zero(reading.rows());
                     Ok(())
                 }
             };
             done.map_err(|bad| (slot.name.clone(), bad))?;
         }
         Ok(())
+    }
+
+    /// Bytes that the texts of the chunk read last take, read or not, as its directory says; they take
+    /// no more.
+    pub fn claimed_text(&self) -> u64 {
+        let texts = self.entries.iter().filter(|entry| entry.codec == Codec::Text as u8);
+        texts.map(|entry| u64::from(entry.soft)).sum()
     }
 
     /// Whether a column can be had as keys.
@@ -201,11 +216,8 @@ impl Decoder {
 
     /// Reads and checks the head; leaves the directory in `entries`.
     fn head(&mut self, trace: &Trace, info: &ChunkInfo) -> std::result::Result<usize, Bad> {
-        let read = |error: std::io::Error| Bad(format!("head cannot be read: {error}"));
-        let buffer = &mut self.buffers.block;
-        let fixed = trace.source.bytes(info.offset, chunk::FIXED, buffer).map_err(read)?;
-        let len = chunk::head_len(fixed)?;
-        let bytes = trace.source.bytes(info.offset, len, buffer).map_err(read)?;
+        let bytes = self.buffers.head(trace, info)?;
+        let len = bytes.len();
         let found = chunk::decode(bytes, info.offset, &mut self.entries)?;
         if found != *info {
             return Err("head differs from the index".into());
@@ -322,6 +334,7 @@ impl Decoder {
             Codec::Delta2 => codec::delta2::decode(block, rows, out),
             Codec::Tokens => codec::tokens::decode(block, rows, out),
             Codec::DeltaTokens => codec::delta_tokens::decode(block, rows, out),
+            Codec::DeltaPatched => codec::delta_patched::decode(block, rows, out),
             Codec::Keyed => {
                 let key = keyed_by(&self.shared, [first, second], &mut self.pair)?;
                 codec::keyed::decode(block, rows, key, out)

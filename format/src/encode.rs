@@ -4,7 +4,7 @@ use crate::choose::{Choice, Chooser};
 use crate::chunk::{self, ChunkInfo, Entry, NO_DEP, Tgids, ZSTD};
 use crate::codec::{self, Codec, Parts};
 use crate::column::Texts;
-use crate::frame::Packer;
+use crate::frame::{Content, Packer};
 use crate::limits::MAX_TGIDS;
 use crate::plan::Plan;
 
@@ -32,6 +32,8 @@ pub(crate) struct Encoder {
 
 /// Soft parts shorter than this are not worth a zstd frame.
 const MIN_ZSTD: usize = 48;
+/// What a frame has to gain at least: reading its tables takes as long as reading a kilobyte.
+const MIN_GAIN: usize = 16;
 /// Up to this many rows, every codec is tried instead of estimated.
 pub(crate) const TRY_ALL: usize = 512;
 
@@ -175,9 +177,11 @@ impl Encoder {
         let mut flags = 0;
         let mut stored = soft;
         if soft >= MIN_ZSTD {
-            // Decompression costs time: it has to gain 3 %.
-            let limit = soft - soft / 32;
-            if let Some(len) = self.packer.pack(&self.parts.soft, limit, &mut self.body) {
+            // Decompression costs time: it has to gain 3 %, and what its tables cost.
+            let limit = soft - (soft / 32).max(MIN_GAIN);
+            let content = if codec == Codec::Text { Content::Text } else { Content::Codes };
+            let packed = self.packer.pack(&self.parts.soft, content, limit, &mut self.body);
+            if let Some(len) = packed {
                 flags = ZSTD;
                 stored = len;
             }

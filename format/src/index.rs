@@ -3,7 +3,7 @@
 use crate::bytes::{Cursor, put_varint};
 use crate::chunk::{self, ChunkInfo, Tgids};
 use crate::codec::{unzigzag, zigzag};
-use crate::frame::{Packer, Unpacker};
+use crate::frame::{Content, Packer, Unpacker};
 use crate::limits::{END, INDEX, MAX_CHUNK, MAX_CHUNKS};
 
 /// Bytes of the footer.
@@ -55,7 +55,7 @@ pub(crate) fn encode(
     let flags_at = out.len();
     out.extend_from_slice(&0u32.to_le_bytes());
     out.extend_from_slice(&(soft.len() as u64).to_le_bytes());
-    if packer.pack(&soft, soft.len(), &mut out).is_some() {
+    if packer.pack(&soft, Content::Text, soft.len(), &mut out).is_some() {
         out[flags_at] = 1;
     } else {
         out.extend_from_slice(&soft);

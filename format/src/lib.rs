@@ -8,6 +8,7 @@
 //! a [`Batch`]. A trace is hostile input: reading never panics, hangs, or allocates by a number that
 //! was not checked against [`limits`].
 
+mod asked;
 mod batch;
 mod bytes;
 mod choose;
@@ -23,7 +24,6 @@ mod header;
 mod index;
 pub mod limits;
 mod load;
-mod map;
 mod meta;
 mod plan;
 mod reader;

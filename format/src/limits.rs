@@ -5,7 +5,7 @@ pub const MAGIC: [u8; 8] = *b"\x89KTAPE\r\n";
 /// Major version of the format: readers of another one refuse the file.
 pub const MAJOR: u16 = 1;
 /// Minor version: later ones may add codecs, records and columns.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 /// First bytes of a chunk.
 pub const SYNC: [u8; 8] = *b"\xf7ktCHNK\x1a";
 /// First bytes of the index.

@@ -1,16 +1,23 @@
 //! The blocks of a chunk: read, checked and decompressed.
 
-use crate::chunk::{ChunkInfo, Entry, ZSTD};
+use crate::chunk::{self, ChunkInfo, Entry, ZSTD};
 use crate::codec::Block;
 use crate::error::Bad;
 use crate::frame::Unpacker;
 use crate::reader::Trace;
 
-/// Where the bytes of a block lie while it is decoded.
+/// Chunks of up to so many bytes are read at once: further calls would take longer than the bytes.
+const SMALL: usize = 16 << 10;
+/// Of others this much is read first, which contains the head of most.
+const FIRST: usize = 1 << 10;
+
+/// Where the bytes of a chunk lie while it is decoded.
 pub(crate) struct Buffers {
-    pub(crate) unpacker: Unpacker,
-    pub(crate) block: Vec<u8>,
-    pub(crate) soft: Vec<u8>,
+    unpacker: Unpacker,
+    /// The beginning of the chunk, or all of it.
+    chunk: Vec<u8>,
+    block: Vec<u8>,
+    soft: Vec<u8>,
 }
 
 /// The chunk that is being read.
@@ -27,22 +34,47 @@ impl Reading<'_> {
 }
 
 impl Buffers {
+    pub(crate) fn new() -> Buffers {
+        Buffers {
+            unpacker: Unpacker::new(),
+            chunk: Vec::new(),
+            block: Vec::new(),
+            soft: Vec::new(),
+        }
+    }
+
+    /// The head of a chunk, directory included, unchecked.
+    pub(crate) fn head(&mut self, trace: &Trace, info: &ChunkInfo) -> Result<&[u8], Bad> {
+        let read = |error: std::io::Error| Bad(format!("head cannot be read: {error}"));
+        let whole = info.len as usize;
+        let first = if whole <= SMALL { whole } else { FIRST };
+        trace.source.bytes(info.offset, first, &mut self.chunk).map_err(read)?;
+        let len = chunk::head_len(&self.chunk)?;
+        if len > self.chunk.len() {
+            trace.source.bytes(info.offset, len, &mut self.chunk).map_err(read)?;
+        }
+        Ok(&self.chunk[..len])
+    }
+
     /// The block of a column, checked and decompressed.
     pub(crate) fn load<'a>(
         &'a mut self,
-        reading: &Reading<'a>,
+        reading: &Reading<'_>,
         entries: &[Entry],
         place: usize,
         most: usize,
-    ) -> std::result::Result<Block<'a>, Bad> {
+    ) -> Result<Block<'a>, Bad> {
         let entry = &entries[place];
         let before: usize = entries[..place].iter().map(Entry::stored).sum();
-        let offset = reading.info.offset + (reading.head_len + before) as u64;
-        let bytes = reading
-            .trace
-            .source
-            .bytes(offset, entry.stored(), &mut self.block)
-            .map_err(|error| Bad(format!("block cannot be read: {error}")))?;
+        let at = reading.head_len + before;
+        let bytes = match self.chunk.get(at..at + entry.stored()) {
+            Some(bytes) => bytes,
+            None => reading
+                .trace
+                .source
+                .bytes(reading.info.offset + at as u64, entry.stored(), &mut self.block)
+                .map_err(|error| Bad(format!("block cannot be read: {error}")))?,
+        };
         if crc32c::crc32c(bytes) != entry.crc {
             return Err("checksum is wrong".into());
         }
@@ -55,7 +87,7 @@ impl Buffers {
             0 if len == soft.len() => Ok(Block { soft, hard }),
             ZSTD => {
                 self.unpacker.unpack(soft, len, &mut self.soft)?;
-                Ok(Block { soft: &self.soft, hard })
+                Ok(Block { soft: &self.soft[..len], hard })
             }
             _ => Err("flags and lengths do not fit".into()),
         }

@@ -4,25 +4,27 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::chunk::ChunkInfo;
 use crate::error::{Error, Result};
 use crate::frame::Unpacker;
 use crate::header::{self, Refusal};
 use crate::index::{self, Footer};
-use crate::map::map;
 use crate::meta::{Meta, RecordSchema};
 use crate::scan::{Damage, State, scan};
 use crate::source::Source;
 
 /// An open trace: its metadata, and where its chunks are.
 ///
-/// A complete trace is mapped; any other is read with positioned reads, so that memory does not
-/// depend on its size, and it may grow meanwhile: what was there when it was opened is what is read.
+/// It is read with positioned reads, so that memory does not depend on its size, and it may grow
+/// meanwhile: what was there when it was opened is what is read.
 /// Shared between threads; each of them has a [`crate::Decoder`].
 pub struct Trace {
     pub(crate) path: PathBuf,
     pub(crate) source: Source,
+    /// Tells it from all other traces of this process.
+    pub(crate) serial: u64,
     meta: Meta,
     state: State,
     /// Whether the recorder wrote its trailer, whatever has become of the rest.
@@ -74,9 +76,19 @@ impl Trace {
         if let Some(footer) = footer {
             match read_index(&file, &footer).map_err(failed(footer.offset))? {
                 Ok(chunks) if footer.chunks == start => {
-                    let source = Source::Map(map(&file).map_err(failed(0))?);
+                    let source = Source(file);
                     let state = State::Complete;
-                    return Ok(Trace { path, source, meta, state, trailer, chunks, start, size });
+                    return Ok(Trace {
+                        path,
+                        source,
+                        serial: serial(),
+                        meta,
+                        state,
+                        trailer,
+                        chunks,
+                        start,
+                        size,
+                    });
                 }
                 Ok(_) => damages.push(damage(&footer, "index begins elsewhere than the chunks")),
                 Err(what) => damages.push(damage(&footer, &what)),
@@ -89,8 +101,8 @@ impl Trace {
             let found = state.damages().iter().cloned();
             state = State::Damaged(found.chain(damages).collect());
         }
-        let source = Source::File(file);
-        Ok(Trace { path, source, meta, state, trailer, chunks, start, size })
+        let source = Source(file);
+        Ok(Trace { path, source, serial: serial(), meta, state, trailer, chunks, start, size })
     }
 
     /// A trace whose header is damaged: all chunks that a search finds, with the metadata given.
@@ -108,8 +120,8 @@ impl Trace {
             what.clone_into(&mut first.what);
         }
         let state = State::Damaged(damages);
-        let source = Source::File(file);
-        Ok(Trace { path, source, meta, state, trailer, chunks, start: 0, size })
+        let source = Source(file);
+        Ok(Trace { path, source, serial: serial(), meta, state, trailer, chunks, start: 0, size })
     }
 
     /// What the trace says of itself.
@@ -163,6 +175,12 @@ impl Trace {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A number that no trace has had before.
+fn serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn damage(footer: &Footer, what: &str) -> Damage {

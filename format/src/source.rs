@@ -1,38 +1,27 @@
-//! Where the bytes of a trace come from: a map, or positioned reads.
+//! Where the bytes of a trace come from: positioned reads.
+//!
+//! Not a map: the memory of a reader then does not depend on the size of the file, a file that somebody
+//! truncates meanwhile gives an error and not a signal, and small chunks, of which a window of a large
+//! trace has to look at hundreds, cost one call each instead of a page fault.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::map::Map;
-
 /// The bytes of a trace.
-pub(crate) enum Source {
-    /// A finished file.
-    Map(Map),
-    /// A file that is still being written, or damaged.
-    File(File),
-}
+pub(crate) struct Source(pub(crate) File);
 
 impl Source {
-    /// `len` bytes at `offset`, in place when mapped, else read into `buffer`.
-    /// The caller has bounded `len`.
+    /// Reads `len` bytes at `offset` into `buffer`, in place of what it held. The caller has bounded
+    /// `len`.
     pub(crate) fn bytes<'a>(
-        &'a self,
+        &self,
         offset: u64,
         len: usize,
         buffer: &'a mut Vec<u8>,
     ) -> io::Result<&'a [u8]> {
-        match self {
-            Source::Map(map) => usize::try_from(offset)
-                .ok()
-                .and_then(|start| map.get(start..start.checked_add(len)?))
-                .ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
-            Source::File(file) => {
-                buffer.resize(len, 0);
-                file.read_exact_at(buffer, offset)?;
-                Ok(buffer)
-            }
-        }
+        buffer.resize(len, 0);
+        self.0.read_exact_at(buffer, offset)?;
+        Ok(buffer)
     }
 }

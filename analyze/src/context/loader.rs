@@ -1,6 +1,6 @@
 //! `Loader`: reads the definition chunks of a trace.
 
-use ktape_format::{Batch, Decoder, Trace};
+use ktape_format::{Batch, ChunkInfo, Decoder, Trace};
 
 /// A chunk that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,8 +21,13 @@ const TEXT: u64 = 64 << 20;
 /// Definitions stay in memory, and in a hostile trace millions of them take some bytes. A real one
 /// takes four bytes and more of the file, and texts do not shrink to a sixteenth: so there is a limit
 /// that grows with the file, and chunks beyond it count as damaged.
-pub(crate) struct Loader<'t> {
-    trace: &'t Trace,
+pub(crate) struct Loader<'a> {
+    trace: &'a Trace,
+    state: &'a mut LoaderState,
+}
+
+/// What a loader keeps from one record to the next.
+pub(crate) struct LoaderState {
     decoder: Decoder,
     batch: Batch,
     /// How many definitions may still come.
@@ -32,11 +37,10 @@ pub(crate) struct Loader<'t> {
     pub(crate) damages: Vec<Damage>,
 }
 
-impl<'t> Loader<'t> {
-    pub(crate) fn new(trace: &'t Trace) -> Self {
+impl LoaderState {
+    pub(crate) fn new(trace: &Trace) -> Self {
         let file = trace.size();
         Self {
-            trace,
             decoder: Decoder::new(),
             batch: Batch::new(),
             rows: ROWS + file / 4,
@@ -44,32 +48,72 @@ impl<'t> Loader<'t> {
             damages: Vec::new(),
         }
     }
+}
+
+impl<'a> Loader<'a> {
+    pub(crate) fn new(trace: &'a Trace, state: &'a mut LoaderState) -> Self {
+        Self { trace, state }
+    }
 
     /// Calls `take` with every chunk of a record, in file order. A damaged chunk is skipped and noted.
     pub(crate) fn each(&mut self, record: &str, columns: &[&str], mut take: impl FnMut(&Batch)) {
+        self.chunks(record, columns, |_| true, |_, batch| take(batch));
+    }
+
+    /// As [`Loader::each`], of the chunks that `wanted` accepts by their heads.
+    pub(crate) fn each_of(
+        &mut self,
+        record: &str,
+        columns: &[&str],
+        wanted: impl Fn(&ChunkInfo) -> bool,
+        mut take: impl FnMut(&Batch),
+    ) {
+        self.chunks(record, columns, wanted, |_, batch| take(batch));
+    }
+
+    /// As [`Loader::each`], with the number of each chunk, for a record whose texts are read later: what
+    /// they claim to take counts.
+    pub(crate) fn each_text(
+        &mut self,
+        record: &str,
+        columns: &[&str],
+        take: impl FnMut(usize, &Batch),
+    ) {
+        self.chunks(record, columns, |_| true, take);
+    }
+
+    fn chunks(
+        &mut self,
+        record: &str,
+        columns: &[&str],
+        wanted: impl Fn(&ChunkInfo) -> bool,
+        mut take: impl FnMut(usize, &Batch),
+    ) {
         let Some(id) = record_id(self.trace, record) else { return };
         for (index, chunk) in self.trace.chunks().iter().enumerate() {
-            if chunk.record != id {
+            if chunk.record != id || !wanted(chunk) {
                 continue;
             }
             let rows = u64::from(chunk.rows);
-            let read = match rows <= self.rows {
-                true => self.decoder.read(self.trace, index, columns, &mut self.batch),
+            let state = &mut *self.state;
+            let read = match rows <= state.rows {
+                true => state.decoder.read(self.trace, index, columns, &mut state.batch),
                 false => Ok(()),
             };
+            let texts = state.decoder.claimed_text();
             let damage = match read {
                 Err(error) => what(&error),
-                Ok(()) if rows > self.rows || self.batch.text_bytes() > self.text => {
+                Ok(()) if rows > state.rows || texts > state.text => {
                     format!("record {record}: more definitions than a trace of this size has")
                 }
                 Ok(()) => {
-                    self.rows -= rows;
-                    self.text -= self.batch.text_bytes();
-                    take(&self.batch);
+                    state.rows -= rows;
+                    state.text -= texts;
+                    take(index, &state.batch);
                     continue;
                 }
             };
-            self.damages.push(Damage { offset: chunk.offset, what: damage });
+            state.damages.push(Damage { offset: chunk.offset, what: damage });
         }
     }
 }

@@ -44,6 +44,20 @@ impl Losses {
         Self { samples }
     }
 
+    /// Whether a trace lost anything: cheaper than to load all counters.
+    pub(crate) fn any(loader: &mut Loader<'_>) -> bool {
+        let mut any = false;
+        loader.each("loss", &["lost"], |batch| {
+            any |= batch.u64("lost").iter().any(|&lost| lost > 0);
+        });
+        any
+    }
+
+    /// Whether anything was lost.
+    pub fn lost_any(&self) -> bool {
+        self.samples.iter().any(|sample| sample.lost > 0)
+    }
+
     /// What was produced and lost of a record from `from` to `to` (monotonic ns, both inside), on
     /// the CPUs that `cpu` accepts.
     ///

@@ -18,7 +18,7 @@ pub use code::{Code, Frame, MAX_FRAMES, Module, Stack, Symbol};
 pub use coverage::{Coverage, Coverages};
 pub use devices::Devices;
 pub use loader::Damage;
-pub(crate) use loader::{Loader, record_id, what};
+pub(crate) use loader::{Loader, LoaderState, record_id, what};
 pub use losses::{Loss, Losses};
 pub use strings::{Strings, UNKNOWN};
 pub use tasks::{Exec, Process, ProcessKey, Tasks, Thread, ThreadKey, Usage};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ktape_schema::task_flag;
 
+use ktape_format::{ChunkInfo, Tgids};
+
 use super::loader::Loader;
 use super::tasks::{Exec, Process, SEVERAL, TID_LIMIT, Tasks, Thread, Usage};
 
@@ -43,8 +45,9 @@ struct Rows {
     runs: Vec<(u32, u32, Usage)>,
 }
 
-pub(super) fn load(loader: &mut Loader<'_>) -> Tasks {
-    let mut rows = read(loader);
+/// Loads the tasks; where `pids` names processes, at least those of these.
+pub(super) fn load(loader: &mut Loader<'_>, pids: &[u32]) -> Tasks {
+    let mut rows = read(loader, pids);
     imply_starts(&mut rows);
     let (threads, births) = threads(&mut rows.starts);
     let mut tasks = Tasks { threads, ..Tasks::default() };
@@ -54,11 +57,15 @@ pub(super) fn load(loader: &mut Loader<'_>) -> Tasks {
     tasks
 }
 
-fn read(loader: &mut Loader<'_>) -> Rows {
+fn read(loader: &mut Loader<'_>, pids: &[u32]) -> Rows {
+    let wanted = |chunk: &ChunkInfo| match &chunk.tgids {
+        Tgids::Few(tgids) => pids.is_empty() || pids.iter().any(|pid| tgids.contains(pid)),
+        _ => true,
+    };
     let mut starts = Vec::new();
     let columns =
         ["time", "seen", "tid", "tgid", "parent", "uid", "comm", "cmdline", "exe", "flags"];
-    loader.each("task_start", &columns, |batch| {
+    loader.each_of("task_start", &columns, wanted, |batch| {
         starts.extend((0..batch.rows()).map(|row| Start {
             time: batch.u64("time")[row],
             seen: batch.u64("seen")[row],
@@ -75,7 +82,7 @@ fn read(loader: &mut Loader<'_>) -> Rows {
     let mut execs = Vec::new();
     let mut takeovers = Vec::new();
     let columns = ["time", "tgid", "old_tid", "comm", "cmdline", "exe", "uid"];
-    loader.each("task_exec", &columns, |batch| {
+    loader.each_of("task_exec", &columns, wanted, |batch| {
         let (times, tgids, tids) = (batch.u64("time"), batch.u32("tgid"), batch.u32("old_tid"));
         takeovers.extend(
             (0..batch.rows())
@@ -94,34 +101,44 @@ fn read(loader: &mut Loader<'_>) -> Rows {
         }));
     });
     let mut comms = Vec::new();
-    loader.each("task_comm", &["time", "tid", "tgid", "comm"], |batch| {
+    loader.each_of("task_comm", &["time", "tid", "tgid", "comm"], wanted, |batch| {
         let (times, tids) = (batch.u64("time"), batch.u32("tid"));
         let (tgids, names) = (batch.u32("tgid"), batch.u32("comm"));
         comms.extend((0..batch.rows()).map(|row| (times[row], tids[row], tgids[row], names[row])));
     });
     let mut exits = Vec::new();
-    loader.each("task_exit", &["time", "start", "run", "tid", "tgid", "code"], |batch| {
-        exits.extend((0..batch.rows()).map(|row| Exit {
-            time: batch.u64("time")[row],
-            start: batch.u64("start")[row],
-            run: batch.u64("run")[row],
-            tid: batch.u32("tid")[row],
-            tgid: batch.u32("tgid")[row],
-            code: batch.u32("code")[row],
-        }));
-    });
-    let mut runs = Vec::new();
-    loader.each("task_run", &["time", "run", "wait", "slices", "tid", "tgid"], |batch| {
-        runs.extend((0..batch.rows()).map(|row| {
-            let usage = Usage {
+    loader.each_of(
+        "task_exit",
+        &["time", "start", "run", "tid", "tgid", "code"],
+        wanted,
+        |batch| {
+            exits.extend((0..batch.rows()).map(|row| Exit {
                 time: batch.u64("time")[row],
+                start: batch.u64("start")[row],
                 run: batch.u64("run")[row],
-                wait: batch.u64("wait")[row],
-                slices: batch.u64("slices")[row],
-            };
-            (batch.u32("tid")[row], batch.u32("tgid")[row], usage)
-        }));
-    });
+                tid: batch.u32("tid")[row],
+                tgid: batch.u32("tgid")[row],
+                code: batch.u32("code")[row],
+            }));
+        },
+    );
+    let mut runs = Vec::new();
+    loader.each_of(
+        "task_run",
+        &["time", "run", "wait", "slices", "tid", "tgid"],
+        wanted,
+        |batch| {
+            runs.extend((0..batch.rows()).map(|row| {
+                let usage = Usage {
+                    time: batch.u64("time")[row],
+                    run: batch.u64("run")[row],
+                    wait: batch.u64("wait")[row],
+                    slices: batch.u64("slices")[row],
+                };
+                (batch.u32("tid")[row], batch.u32("tgid")[row], usage)
+            }));
+        },
+    );
     execs.sort_by_key(|(tgid, exec)| (exec.time, *tgid, exec.comm));
     comms.sort_unstable();
     takeovers.sort_unstable();

@@ -265,6 +265,6 @@ impl Tasks {
 }
 
 /// The text of an optional string id.
-pub(crate) fn text_or_unknown(strings: &super::Strings, id: Option<u32>) -> &[u8] {
+pub(crate) fn text_or_unknown<'a>(strings: super::Strings<'a>, id: Option<u32>) -> &'a [u8] {
     id.map_or(UNKNOWN, |id| strings.get(id))
 }

@@ -1,44 +1,57 @@
 //! `Context`: the definitions of one trace.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use ktape_format::{Meta, ProbeMeta, ProbeState, Trace, filter_name};
 use ktape_schema::{Class, ProgramRun};
 
+use super::strings::StringTable;
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, ProcessKey, Strings, Tasks,
-    ThreadKey, program_runs, record_id, task_rows,
+    Clocks, Code, Coverages, Damage, Devices, Loader, LoaderState, Losses, ProcessKey, Strings,
+    Tasks, ThreadKey, program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
 use crate::syscall_table::SyscallTable;
 use crate::wait_class::WaitClasses;
 
-/// Which definitions a report needs beyond the ones that are always loaded (strings, tasks, losses,
-/// clocks, coverage).
+/// Which definitions a report looks at while it scans facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
+    /// Threads and processes.
+    pub tasks: bool,
     /// Modules, frames, stacks and symbols.
     pub code: bool,
+    /// Other tasks than those whose facts pass `--pid`.
+    pub others: bool,
 }
 
 impl Needs {
-    /// Nothing more.
-    pub const TASKS: Needs = Needs { code: false };
-    /// Stacks and what they are made of.
-    pub const CODE: Needs = Needs { code: true };
+    /// None: what the facts say is named in the end.
+    pub const NAMES: Needs = Needs { tasks: false, code: false, others: true };
+    /// Threads and processes.
+    pub const TASKS: Needs = Needs { tasks: true, code: false, others: true };
+    /// Stacks and what they are made of, too.
+    pub const CODE: Needs = Needs { tasks: true, code: true, others: true };
 }
 
-/// All that a report may ask about a trace besides its facts.
+/// All that a report may ask about a trace besides its facts. What only some answers need is read when
+/// it is first asked for.
 pub struct Context<'t> {
     trace: &'t Trace,
-    strings: Strings,
-    tasks: Tasks,
+    needs: Needs,
+    loader: Mutex<LoaderState>,
+    strings: OnceLock<StringTable>,
+    tasks: OnceLock<Tasks>,
     code: Code,
-    losses: Losses,
-    clocks: Clocks,
-    coverages: Coverages,
-    program_runs: Vec<ProgramRun>,
-    devices: Devices,
-    damages: Vec<Damage>,
+    losses: OnceLock<Losses>,
+    lost_any: OnceLock<bool>,
+    clocks: OnceLock<Clocks>,
+    coverages: OnceLock<Coverages>,
+    program_runs: OnceLock<Vec<ProgramRun>>,
+    devices: OnceLock<Devices>,
+    /// Sorted; only tasks of these processes are needed. Empty for all.
+    pids: Vec<u32>,
     end: u64,
     window: (u64, u64),
     least_duration: u64,
@@ -48,33 +61,30 @@ pub struct Context<'t> {
 }
 
 impl<'t> Context<'t> {
-    /// Loads the definitions of a trace. Never fails: what is damaged or missing is unknown, and
-    /// [`Context::damages`] names it.
+    /// Loads the definitions of a trace that are needed from the start. Never fails: what is damaged or
+    /// missing is unknown, and [`Context::damages`] names it.
     pub fn load(trace: &'t Trace, needs: Needs) -> Self {
-        let mut loader = Loader::new(trace);
-        let strings = Strings::load(&mut loader);
-        let tasks = task_rows::load(&mut loader);
-        let code = if needs.code { Code::load(&mut loader) } else { Code::default() };
-        let losses = Losses::load(&mut loader);
-        let clocks = Clocks::load(&mut loader, trace.meta());
-        let coverages = Coverages::load(&mut loader);
-        let program_runs = program_runs::load(&mut loader);
-        let devices = Devices::load(&mut loader);
-        let mut damages = loader.damages;
-        damages.sort();
+        let mut state = LoaderState::new(trace);
+        let code = match needs.code {
+            true => Code::load(&mut Loader::new(trace, &mut state)),
+            false => Code::default(),
+        };
         let arch = &trace.meta().host.arch;
         let filters = &trace.meta().filters;
-        Self {
+        let cx = Self {
             trace,
-            strings,
-            tasks,
+            needs,
+            loader: Mutex::new(state),
+            strings: OnceLock::new(),
+            tasks: OnceLock::new(),
             code,
-            losses,
-            clocks,
-            coverages,
-            program_runs,
-            devices,
-            damages,
+            losses: OnceLock::new(),
+            lost_any: OnceLock::new(),
+            clocks: OnceLock::new(),
+            coverages: OnceLock::new(),
+            program_runs: OnceLock::new(),
+            devices: OnceLock::new(),
+            pids: Vec::new(),
             end: end_of(trace),
             window: (0, u64::MAX),
             least_duration: 0,
@@ -83,7 +93,31 @@ impl<'t> Context<'t> {
                 .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str())),
             syscalls: SyscallTable::of(arch),
             wait_classes: WaitClasses::of(arch),
+        };
+        if needs.tasks {
+            // Before threads scan: in which order definitions are read is then always the same.
+            cx.tasks();
+            cx.strings();
         }
+        cx
+    }
+
+    /// Reads all definitions, so that [`Context::damages`] names all that cannot be.
+    pub(crate) fn load_all(&self) {
+        self.tasks();
+        self.strings().read_all();
+        self.losses();
+        self.clocks();
+        self.coverages();
+        self.program_runs();
+        self.devices();
+    }
+
+    fn part<'a, T>(&self, part: &'a OnceLock<T>, load: impl FnOnce(&mut Loader<'_>) -> T) -> &'a T {
+        part.get_or_init(|| {
+            let mut state = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+            load(&mut Loader::new(self.trace, &mut state))
+        })
     }
 
     /// The shortest duration that is asked for (--min-duration), ns. Facts with shorter ones are
@@ -102,6 +136,9 @@ impl<'t> Context<'t> {
         self.window = filter.window(self);
         self.least_duration = filter.min_duration;
         self.chose_threads |= filter.picks_tasks();
+        if !self.needs.others && filter.tids.is_empty() && filter.globs.is_empty() {
+            self.pids.clone_from(&filter.pids);
+        }
     }
 
     /// Whether the recording was of threads of interest, or is asked about some: then one that hangs
@@ -136,13 +173,13 @@ impl<'t> Context<'t> {
     }
 
     /// Texts.
-    pub fn strings(&self) -> &Strings {
-        &self.strings
+    pub fn strings(&self) -> Strings<'_> {
+        Strings { trace: self.trace, table: self.part(&self.strings, StringTable::load) }
     }
 
     /// Threads and processes.
     pub fn tasks(&self) -> &Tasks {
-        &self.tasks
+        self.part(&self.tasks, |loader| task_rows::load(loader, &self.pids))
     }
 
     /// Modules, frames, stacks, symbols. Empty unless [`Needs::CODE`] was asked for.
@@ -152,33 +189,42 @@ impl<'t> Context<'t> {
 
     /// Loss counters.
     pub fn losses(&self) -> &Losses {
-        &self.losses
+        self.part(&self.losses, Losses::load)
+    }
+
+    /// Whether anything was lost at all; [`Context::losses`] tells what.
+    pub fn lost_any(&self) -> bool {
+        match self.losses.get() {
+            Some(losses) => losses.lost_any(),
+            None => *self.part(&self.lost_any, Losses::any),
+        }
     }
 
     /// Clock pairs.
     pub fn clocks(&self) -> &Clocks {
-        &self.clocks
+        self.part(&self.clocks, |loader| Clocks::load(loader, self.trace.meta()))
     }
 
     /// How much long waiting time has stacks.
     pub fn coverages(&self) -> &Coverages {
-        &self.coverages
+        self.part(&self.coverages, Coverages::load)
     }
 
     /// What each kernel program cost, the most expensive first.
     pub fn program_runs(&self) -> &[ProgramRun] {
-        &self.program_runs
+        let rows: &Vec<ProgramRun> = self.part(&self.program_runs, program_runs::load);
+        rows
     }
 
     /// Names of device numbers.
     pub fn devices(&self) -> &Devices {
-        &self.devices
+        self.part(&self.devices, Devices::load)
     }
 
     /// The name of a device: its number, major:minor, when the trace has none; empty for 0.
     pub fn device_name(&self, id: u32) -> Vec<u8> {
-        match self.devices.name(id) {
-            Some(name) => self.strings.get(name).to_vec(),
+        match self.devices().name(id) {
+            Some(name) => self.strings().get(name).to_vec(),
             None if id == 0 => Vec::new(),
             None => Devices::number(id).into_bytes(),
         }
@@ -194,9 +240,15 @@ impl<'t> Context<'t> {
         &self.wait_classes
     }
 
-    /// Definition chunks that could not be read, by offset.
-    pub fn damages(&self) -> &[Damage] {
-        &self.damages
+    /// Definition chunks that could not be read so far, by offset.
+    pub fn damages(&self) -> Vec<Damage> {
+        let loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut damages = loader.damages.clone();
+        drop(loader);
+        damages.extend(self.strings.get().map(StringTable::damages).unwrap_or_default());
+        damages.sort();
+        damages.dedup();
+        damages
     }
 
     /// When the recording started, monotonic ns.
@@ -221,17 +273,17 @@ impl<'t> Context<'t> {
 
     /// A thread's last name, `[unknown]` when it has none.
     pub fn thread_comm(&self, key: ThreadKey) -> &[u8] {
-        text_or_unknown(&self.strings, self.tasks.thread_comm(key))
+        text_or_unknown(self.strings(), self.tasks().thread_comm(key))
     }
 
     /// The name that a thread had at a time.
     pub fn thread_comm_at(&self, key: ThreadKey, time: u64) -> &[u8] {
-        text_or_unknown(&self.strings, self.tasks.thread_comm_at(key, time))
+        text_or_unknown(self.strings(), self.tasks().thread_comm_at(key, time))
     }
 
     /// A process's last name, `[unknown]` when it has none.
     pub fn process_comm(&self, key: ProcessKey) -> &[u8] {
-        text_or_unknown(&self.strings, self.tasks.process_comm(key))
+        text_or_unknown(self.strings(), self.tasks().process_comm(key))
     }
 }
 

@@ -101,6 +101,9 @@ impl<'a> RowFilter<'a> {
     /// Drops the rows that do not pass. `keep` is scratch memory.
     pub(crate) fn apply(&self, chunk: &ChunkInfo, batch: &mut Batch, keep: &mut Vec<bool>) {
         let filter = self.filter;
+        if self.passes_whole(chunk) {
+            return;
+        }
         keep.clear();
         keep.resize(batch.rows(), true);
         if self.cuts_time(chunk) {

@@ -56,7 +56,7 @@ impl Report for Block {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { code: self.by == By::Stack }
+        Needs { code: self.by == By::Stack, ..Needs::TASKS }
     }
 
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {

@@ -106,7 +106,9 @@ impl Report for Facts {
     }
 
     fn needs(&self) -> Needs {
-        Needs::TASKS
+        // By others than the facts' own threads and processes: by wakers, owners ..
+        let own = |name: &String| matches!(name.as_str(), "tid" | "tgid");
+        Needs { others: !self.by.iter().all(own), ..Needs::NAMES }
     }
 
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {

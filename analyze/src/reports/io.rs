@@ -91,7 +91,7 @@ impl Report for Io {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { code: matches!(self.by, By::Call | By::Stack) }
+        Needs { code: matches!(self.by, By::Call | By::Stack), ..Needs::TASKS }
     }
 
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {

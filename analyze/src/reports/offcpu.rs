@@ -59,7 +59,7 @@ impl Report for OffCpu {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { code: self.by == By::Stack }
+        Needs { code: self.by == By::Stack, ..Needs::TASKS }
     }
 
     fn reads(&self, cx: &Context<'_>) -> Vec<Read> {

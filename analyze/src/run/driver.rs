@@ -28,12 +28,14 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     let reads = report.reads(&cx);
     let plan = Plan::new(&cx, &filter, &reads);
     let (state, mut damages) = plan.scan(report, threads(query.threads, &plan))?;
-    damages.extend_from_slice(cx.damages());
-    damages.sort();
-    damages.dedup();
     let mut answer = report.finish(&cx, &filter, state);
     answer.report = R::NAME;
     answer.window = Some((cx.offset(filter.window(&cx).0), cx.offset(filter.window(&cx).1)));
+    // Last: what an answer names is read for it.
+    cx.lost_any();
+    damages.extend(cx.damages());
+    damages.sort();
+    damages.dedup();
     let dropped: Vec<_> = plan.jobs.iter().map(|job| (job.read, &job.rows)).collect();
     answer.notes.splice(0..0, notes::of(&cx, &filter, &reads, &dropped, &damages));
     Ok(answer)

@@ -54,9 +54,8 @@ pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
 
 /// What is asked for and not in the trace: a time, processes, threads.
 fn strangers(cx: &Context<'_>, filter: &Filter) -> impl Iterator<Item = Note> {
-    let (processes, threads) = (cx.tasks().processes(), cx.tasks().threads());
-    let no_process = |pid: &&u32| !processes.iter().any(|process| process.pid == **pid);
-    let no_thread = |tid: &&u32| !threads.iter().any(|thread| thread.tid == **tid);
+    let no_process = |pid: &&u32| !cx.tasks().processes().iter().any(|known| known.pid == **pid);
+    let no_thread = |tid: &&u32| !cx.tasks().threads().iter().any(|known| known.tid == **tid);
     let mut unknown: Vec<String> = Vec::new();
     unknown.extend(filter.pids.iter().filter(no_process).map(|pid| format!("process {pid}")));
     unknown.extend(filter.tids.iter().filter(no_thread).map(|tid| format!("thread {tid}")));
@@ -70,6 +69,9 @@ fn strangers(cx: &Context<'_>, filter: &Filter) -> impl Iterator<Item = Note> {
 
 /// What was lost of a record in the window, on the CPUs that are asked for.
 pub(crate) fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<Note> {
+    if !cx.lost_any() {
+        return None;
+    }
     let id = record_id(cx.trace(), record)?;
     let loss = cx.losses().within(id, filter.from, filter.to, |cpu| filter.passes_cpu(cpu));
     if loss.lost == 0 {
@@ -102,6 +104,9 @@ pub(crate) fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<No
 /// What was lost of that which gives facts their meaning. It may have been lost before the window
 /// and be missing in it, so this counts the whole recording.
 pub(crate) fn definitions(cx: &Context<'_>) -> Option<Note> {
+    if !cx.lost_any() {
+        return None;
+    }
     let mut sum = Loss::default();
     let mut kinds = Vec::new();
     for (id, loss) in cx.losses().totals() {

@@ -58,7 +58,7 @@ pub fn script(
     let mut notes: Vec<Note> =
         jobs.iter().filter_map(|job| loss(&cx, &filter, &job.schema.name)).collect();
     let mut damages = merged.damages;
-    damages.extend_from_slice(cx.damages());
+    damages.extend(cx.damages());
     damages.sort();
     damages.dedup();
     notes.extend(definitions(&cx));

@@ -67,7 +67,7 @@ pub fn symbolize(trace: &Trace, options: &Symbolize, out: impl Write) -> Result<
     }
     change.texts = texts.into_added();
     let mut damages = rewrite(trace, &change, out)?;
-    damages.extend_from_slice(cx.damages());
+    damages.extend(cx.damages());
     damages.sort();
     damages.dedup();
     Ok(answer(outcomes, gaps(&cx, &damages)))

@@ -3,7 +3,7 @@
 use ktape_format::Trace;
 use rustc_hash::FxHashMap;
 
-use crate::context::Loader;
+use crate::context::{Loader, LoaderState};
 use crate::error::{Error, Result};
 
 /// Ids of texts, old and new.
@@ -18,7 +18,7 @@ impl Texts {
     /// Those of a trace. Of texts that read the same, the lowest id is used.
     pub(super) fn of(trace: &Trace) -> Self {
         let mut texts = Self::default();
-        Loader::new(trace).each("string", &["id", "text"], |batch| {
+        Loader::new(trace, &mut LoaderState::new(trace)).each("string", &["id", "text"], |batch| {
             let rows = batch.text("text");
             for (row, &id) in batch.u32("id").iter().enumerate() {
                 texts.last = texts.last.max(id);

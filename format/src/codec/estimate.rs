@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::bits::{BLOCK, stored_width, width};
 use super::keys::Key;
 use super::tokens::{EXTRA, token};
-use super::{equal, step, zigzag};
+use super::{equal, patched, step, zigzag};
 
 /// One block in this many is looked at, when there are more than [`ALL`] rows.
 const EVERY: usize = 8;
@@ -88,6 +88,7 @@ pub(crate) struct Costs {
     pub(crate) delta2: u64,
     pub(crate) tokens: u64,
     pub(crate) delta_tokens: u64,
+    pub(crate) delta_patched: u64,
     pub(crate) planes: u64,
 }
 
@@ -106,7 +107,8 @@ pub(crate) fn general(values: &[u64], ascending: bool, planes: bool) -> Costs {
         let mut bits = [0u64; 2];
         let mut extra = [0u64; 2];
         let mut before = [block[0], 0];
-        for &value in block {
+        let mut steps = [0u64; BLOCK];
+        for (&value, to) in block.iter().zip(&mut steps) {
             low = low.min(value);
             high = high.max(value);
             let step = value.wrapping_sub(before[0]);
@@ -116,6 +118,7 @@ pub(crate) fn general(values: &[u64], ascending: bool, planes: bool) -> Costs {
             let counted = if ascending { step >> short } else { zigzag(step as i64 >> short) };
             bits[0] |= folded;
             bits[1] |= change;
+            *to = counted;
             let tokens = [token(value), token(counted)];
             raw.add(tokens[0]);
             differences.add(tokens[1]);
@@ -126,6 +129,7 @@ pub(crate) fn general(values: &[u64], ascending: bool, planes: bool) -> Costs {
         costs.packed += len * u64::from(stored_width(high - low)) + BLOCK_HEAD;
         costs.delta += len * u64::from(stored_width(bits[0])) + BLOCK_HEAD;
         costs.delta2 += len * u64::from(stored_width(bits[1])) + BLOCK_HEAD;
+        costs.delta_patched += patched::cost(&steps[..block.len()]);
         costs.tokens += extra[0];
         costs.delta_tokens += extra[1];
         if planes {
@@ -140,7 +144,9 @@ pub(crate) fn general(values: &[u64], ascending: bool, planes: bool) -> Costs {
     costs.planes = if planes { bytes.iter().map(Counts::bits).sum() } else { u64::MAX / 64 };
     let scale = |cost: &mut u64| *cost = whole(*cost, seen, values.len());
     [&mut costs.packed, &mut costs.delta, &mut costs.delta2].into_iter().for_each(scale);
-    [&mut costs.tokens, &mut costs.delta_tokens].into_iter().for_each(scale);
+    [&mut costs.tokens, &mut costs.delta_tokens, &mut costs.delta_patched]
+        .into_iter()
+        .for_each(scale);
     if planes {
         scale(&mut costs.planes);
     }

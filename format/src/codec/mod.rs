@@ -8,6 +8,7 @@ mod bits;
 pub(crate) mod constant;
 pub(crate) mod delta;
 pub(crate) mod delta2;
+pub(crate) mod delta_patched;
 pub(crate) mod delta_tokens;
 pub(crate) mod dictionary;
 pub(crate) mod equal;
@@ -16,6 +17,7 @@ mod exceptions;
 pub(crate) mod keyed;
 pub(crate) mod keys;
 pub(crate) mod packed;
+pub(crate) mod patched;
 pub(crate) mod planes;
 pub(crate) mod recency;
 pub(crate) mod runs;
@@ -54,13 +56,15 @@ pub(crate) enum Codec {
     Since = 10,
     /// Equal to another column, or a token.
     Equal = 11,
+    /// Differences in patched blocks.
+    DeltaPatched = 12,
     /// Texts.
     Text = 32,
 }
 
 impl Codec {
     /// All of them.
-    pub(crate) const ALL: [Codec; 13] = [
+    pub(crate) const ALL: [Codec; 14] = [
         Codec::Planes,
         Codec::Constant,
         Codec::Runs,
@@ -73,6 +77,7 @@ impl Codec {
         Codec::Keyed,
         Codec::Since,
         Codec::Equal,
+        Codec::DeltaPatched,
         Codec::Text,
     ];
 

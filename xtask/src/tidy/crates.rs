@@ -33,7 +33,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("bincode", &["ktape-format"]),
     ("zstd", &["ktape-format"]),
-    ("memmap2", &["ktape-format"]),
     ("aya", &["ktape-capture"]),
     ("rayon", &["ktape-analyze"]),
     ("inferno", &["ktape-analyze"]),

@@ -56,7 +56,7 @@ pub fn parquet(
     let cx = Context::load(trace, Needs::CODE);
     let filter = filter.resolve(&cx)?;
     let mut names = Names::new(&cx);
-    let mut damages = cx.damages().to_vec();
+    let mut damages = Vec::new();
     let mut exported = Exported::default();
     fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
     for schema in wanted(trace, &options.record)? {
@@ -68,6 +68,7 @@ pub fn parquet(
         }
         exported.notes.extend(loss(&cx, &filter, &schema.name));
     }
+    damages.extend(cx.damages());
     damages.sort();
     damages.dedup();
     exported.notes.extend(definitions(&cx));

@@ -1,0 +1,53 @@
+//! Delta patched: the differences between neighbours in patched blocks. What times of one ring take
+//! where they are read often.
+
+use super::{Block, Int, Parts, patched, step, unzigzag, zigzag};
+use crate::bytes::{Cursor, put_varint};
+use crate::error::Bad;
+
+/// The differences are zigzagged; else none of them is negative.
+const ZIGZAG: u8 = 1;
+
+/// Writes values; `scratch` is overwritten. There must be at least one.
+pub(crate) fn encode(values: &[u64], scratch: &mut Vec<u64>, out: &mut Parts) {
+    let step = step::of(values.iter().copied());
+    let ascending = super::delta_tokens::ascending(values);
+    scratch.clear();
+    let steps = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]) as i64 >> step);
+    if ascending {
+        scratch.extend(values.windows(2).map(|pair| (pair[1] - pair[0]) >> step));
+    } else {
+        scratch.extend(steps.map(zigzag));
+    }
+    out.soft.extend([if ascending { 0 } else { ZIGZAG }, step]);
+    put_varint(&mut out.soft, values[0]);
+    patched::encode(scratch, out);
+}
+
+/// Reads values.
+pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) -> Result<(), Bad> {
+    const CUT: &str = "patched differences are cut off";
+    let mut cursor = Cursor(block.soft);
+    let mode = cursor.u8().ok_or(CUT)?;
+    let step = step::take(&mut cursor)?;
+    let mut sum = cursor.varint().ok_or(CUT)?;
+    let count = rows.checked_sub(1).ok_or(CUT)?;
+    out.clear();
+    out.reserve(rows);
+    out.push(T::from_u64(sum));
+    match mode {
+        0 => patched::blocks(cursor, block, count, |values| {
+            out.extend(values.iter().map(|&value| {
+                sum = sum.wrapping_add(value << step);
+                T::from_u64(sum)
+            }));
+        }),
+        ZIGZAG => patched::blocks(cursor, block, count, |values| {
+            out.extend(values.iter().map(|&value| {
+                sum = sum.wrapping_add((unzigzag(value) << step) as u64);
+                T::from_u64(sum)
+            }));
+        }),
+        _ => Err("patched differences have an unknown mode".into()),
+    }
+}
