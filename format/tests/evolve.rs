@@ -112,7 +112,7 @@ fn a_later_major_version_is_refused_a_later_minor_one_is_not() {
         Trace::from_stream(&bytes[..])
     };
     let Err(error) = changed(8) else { panic!("opened") };
-    assert!(matches!(error, Error::TooNew { major: 2, minor: 0, .. }));
+    assert!(matches!(error, Error::TooNew { major: 2, minor: 1, .. }));
     assert!(error.to_string().contains("use a newer ktape"));
     assert_eq!(verify(&changed(10).unwrap()), []);
 }
