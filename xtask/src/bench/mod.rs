@@ -9,6 +9,7 @@ mod capture;
 mod capture_bars;
 mod cost;
 mod count;
+mod file;
 mod first_event;
 mod go_load;
 mod idle;
@@ -43,6 +44,8 @@ enum What {
     Capture(capture::Args),
     /// What all probes cost a database, beside perf with fewer events, and what h2 costs a gRPC-Go program.
     Cost(cost::Args),
+    /// The trace file beside Parquet, pcodec, DuckDB, Polars and DataFusion: bytes, speed, memory.
+    File(file::Args),
     /// What reporting costs: time and memory on recordings of the same load.
     Replay(replay::Args),
 }
@@ -51,6 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Capture(args) => capture::run(args),
         What::Cost(args) => cost::run(args),
+        What::File(args) => file::run(args),
         What::Replay(args) => replay::run(args),
     }
 }

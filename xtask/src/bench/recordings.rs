@@ -99,7 +99,8 @@ pub fn record(programs: &Programs, folder: &Path, facts: u64) -> Result<Vec<Reco
     Ok(all)
 }
 
-fn one(
+/// Records a load with one of them.
+pub fn one(
     kind: Kind,
     programs: &Programs,
     folder: &Path,
