@@ -16,6 +16,10 @@ pub(crate) struct Choice {
     pub(crate) needs: [Option<usize>; 2],
     /// Estimated bits.
     cost: u64,
+    /// Whether the field's own values are numbered for it.
+    numbered: bool,
+    /// Whether its codes are ranked by recency.
+    ranked: bool,
 }
 
 /// What the columns of a chunk offer each other while it is encoded.
@@ -266,7 +270,69 @@ impl Chooser {
     }
 
     fn add(&mut self, codec: Codec, needs: [Option<usize>; 2], cost: u64) {
-        self.choices.push(Choice { codec, needs, cost });
+        self.choices.push(Choice { codec, needs, cost, numbered: false, ranked: false });
+    }
+
+    /// The choice with what it was made on, to be made again without looking at others.
+    pub(crate) fn remembered(&self, choice: Choice, field: usize) -> Choice {
+        let ranked = choice.codec == Codec::Dictionary && !self.ranks.is_empty();
+        Choice { numbered: self.numbered[field], ranked, ..choice }
+    }
+
+    /// Gets ready to encode a field as the chunk before was; `None` when it cannot be, or is so simple
+    /// that something else is better.
+    pub(crate) fn again(
+        &mut self,
+        plan: &Plan,
+        columns: &[&[u64]],
+        field: usize,
+        last: Choice,
+    ) -> Option<Choice> {
+        let values = columns[field];
+        self.ranks.clear();
+        if values.iter().all(|value| *value == values[0]) {
+            return None;
+        }
+        let role = plan.roles[field];
+        if last.numbered {
+            let few = matches!(role, Role::Thread | Role::Process | Role::Symbol);
+            let most = if few { MAX_KEYS } else { values.len() / 8 };
+            self.numbered[field] = self.numbering.number(values, most, &mut self.keys[field]);
+            if !self.numbered[field] {
+                return None;
+            }
+        }
+        let offered = |need: Option<usize>| need.is_none_or(|need| self.offered[need]);
+        let can = match last.codec {
+            Codec::Constant => false,
+            Codec::Dictionary if last.ranked => {
+                let keys = &self.keys[field];
+                let can = RANKED.contains(&keys.values.len());
+                if can {
+                    recency::ranks(&keys.codes, keys.values.len(), &mut self.ranks);
+                }
+                can
+            }
+            Codec::Dictionary => last.numbered,
+            Codec::Keyed => {
+                let double = last.needs[1].is_some();
+                let found = self.keyed(plan, values, field, double, values.len() / 4);
+                found.is_some_and(|(needs, _)| needs == last.needs)
+                    && (last.numbered
+                        || self.keyed[usize::from(double)].number(&mut self.numbering))
+            }
+            Codec::Since => match (last.needs, offered(last.needs[1])) {
+                ([Some(time), Some(key)], true) => {
+                    let (times, keys) = (columns[time], self.keys[key].key());
+                    let most = values.len();
+                    codec::since::misses(values, times, keys, most, &mut self.misses)
+                }
+                _ => false,
+            },
+            Codec::Equal => offered(last.needs[1]) && !values.contains(&u64::MAX),
+            _ => true,
+        };
+        can.then_some(last)
     }
 
     /// Encodes a field; the choice is one of those last given for it.

@@ -28,7 +28,24 @@ pub(crate) struct Encoder {
     best: Vec<u8>,
     body: Vec<u8>,
     entries: Vec<Entry>,
+    /// By record: how its fields were last encoded.
+    habits: Vec<(u16, Vec<Option<Habit>>)>,
 }
+
+/// How a field was encoded in the last large chunk for which all codecs competed.
+#[derive(Clone, Copy)]
+struct Habit {
+    choice: Choice,
+    /// Bytes per 1024 rows.
+    size: usize,
+    /// Chunks since then.
+    age: usize,
+}
+
+/// Codecs compete again after so many chunks of a record ...
+const HABIT: usize = 16;
+/// ... or when a field takes more than this much longer, in eighths.
+const WORSE: usize = 1;
 
 /// Soft parts shorter than this are not worth a zstd frame.
 const MIN_ZSTD: usize = 48;
@@ -47,6 +64,7 @@ impl Encoder {
             best: Vec::new(),
             body: Vec::new(),
             entries: Vec::new(),
+            habits: Vec::new(),
         })
     }
 
@@ -116,11 +134,14 @@ impl Encoder {
     /// Encodes a column of numbers with the best codec.
     fn numbers(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) {
         let rows = columns[field].len();
+        if rows > TRY_ALL && self.as_before(plan, columns, field) {
+            return;
+        }
         let choices = self.chooser.choices(plan, columns, field);
         let tries = if rows <= TRY_ALL { choices.len() } else { 1 };
         let choices = choices[..tries].to_vec();
         let start = self.body.len();
-        let mut best: Option<Entry> = None;
+        let mut best: Option<(Entry, Choice)> = None;
         for choice in choices {
             let Some(deps) = self.places(choice) else { continue };
             self.parts.clear();
@@ -129,20 +150,66 @@ impl Encoder {
             if choice.codec == Codec::Dictionary {
                 entry = self.packed_instead(field, start, entry);
             }
-            let better = best.is_none_or(|best| entry.stored() < best.stored());
+            let better = best.is_none_or(|(best, _)| entry.stored() < best.stored());
             if better {
-                best = Some(entry);
+                best = Some((entry, choice));
                 self.best.clear();
                 self.best.extend_from_slice(&self.body[start..]);
             }
             self.body.truncate(start);
         }
-        if let Some(entry) = best {
+        if let Some((entry, choice)) = best {
             self.body.extend_from_slice(&self.best);
-            let codec = Codec::from_id(entry.codec).unwrap_or(Codec::Planes);
-            self.chooser.settle(field, codec);
-            self.entries.push(entry);
+            if rows > TRY_ALL {
+                let choice = self.chooser.remembered(choice, field);
+                let size = (entry.stored() << 10) / rows;
+                *self.habit(plan, field) = Some(Habit { choice, size, age: 0 });
+            }
+            self.take(field, entry);
         }
+    }
+
+    /// Encodes a column as that of the chunk before was; false when that cannot be, or is not good any
+    /// more.
+    fn as_before(&mut self, plan: &Plan, columns: &[&[u64]], field: usize) -> bool {
+        let Some(habit) = self.habit(plan, field) else { return false };
+        habit.age += 1;
+        if habit.age >= HABIT {
+            return false;
+        }
+        let Habit { choice, size, .. } = *habit;
+        let Some(choice) = self.chooser.again(plan, columns, field, choice) else { return false };
+        let Some(deps) = self.places(choice) else { return false };
+        let start = self.body.len();
+        self.parts.clear();
+        self.chooser.encode(choice, columns, field, &mut self.parts);
+        let mut entry = self.pack(field, choice.codec, deps);
+        if choice.codec == Codec::Dictionary {
+            entry = self.packed_instead(field, start, entry);
+        }
+        let most = size + size * WORSE / 8 + 64;
+        if (entry.stored() << 10) / columns[field].len() > most {
+            self.body.truncate(start);
+            return false;
+        }
+        self.take(field, entry);
+        true
+    }
+
+    /// Puts a column whose bytes are the end of the body into the directory.
+    fn take(&mut self, field: usize, entry: Entry) {
+        let codec = Codec::from_id(entry.codec).unwrap_or(Codec::Planes);
+        self.chooser.settle(field, codec);
+        self.entries.push(entry);
+    }
+
+    fn habit(&mut self, plan: &Plan, field: usize) -> &mut Option<Habit> {
+        let at = self.habits.iter().position(|(record, _)| *record == plan.record);
+        let at = at.unwrap_or_else(|| {
+            self.habits.push((plan.record, vec![None; plan.roles.len()]));
+            self.habits.len() - 1
+        });
+        &mut self.habits[at].1[field]
     }
 
     /// Where in the directory the fields are that a choice needs; `None` when one is missing.
