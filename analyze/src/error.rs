@@ -34,6 +34,9 @@ pub enum Error {
     /// The trace could not be given other names.
     #[error("symbolizing: {0}")]
     Symbolize(String),
+    /// A trace could not be made of those that are there.
+    #[error("{0}")]
+    Rewrite(String),
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),

@@ -26,6 +26,7 @@ mod latencies;
 pub mod query;
 pub mod render;
 pub mod reports;
+pub mod rewrite;
 pub mod run;
 pub mod script;
 pub mod stack_names;

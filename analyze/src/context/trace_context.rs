@@ -5,7 +5,7 @@ use ktape_schema::{Class, ProgramRun};
 
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, ProcessKey, Strings, Tasks,
+    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, Part, ProcessKey, Strings, Tasks,
     ThreadKey, program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
@@ -39,6 +39,7 @@ pub struct Context<'t> {
     program_runs: Vec<ProgramRun>,
     devices: Devices,
     damages: Vec<Damage>,
+    part: Option<Part>,
     end: u64,
     window: (u64, u64),
     least_duration: u64,
@@ -64,6 +65,8 @@ impl<'t> Context<'t> {
         damages.sort();
         let arch = &trace.meta().host.arch;
         let filters = &trace.meta().filters;
+        let part = Part::of(trace.meta());
+        let end = end_of(trace).max(part.as_ref().map_or(0, |part| part.end));
         Self {
             trace,
             strings,
@@ -75,12 +78,14 @@ impl<'t> Context<'t> {
             program_runs,
             devices,
             damages,
-            end: end_of(trace),
+            end,
             window: (0, u64::MAX),
             least_duration: 0,
             chose_threads: filters
                 .iter()
-                .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str())),
+                .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str()))
+                || part.as_ref().is_some_and(Part::picks_tasks),
+            part,
             syscalls: SyscallTable::of(arch),
             wait_classes: WaitClasses::of(arch),
         }
@@ -119,8 +124,12 @@ impl<'t> Context<'t> {
         self.meta().probes.iter().any(made) || self.has_facts(record)
     }
 
-    /// Whether the trace has any facts of this record.
+    /// Whether the trace has any facts of this record, or the recording that it is a part of.
     pub(crate) fn has_facts(&self, record: &str) -> bool {
+        let of_whole = |part: &Part| part.facts.iter().any(|name| name == record);
+        if self.part.as_ref().is_some_and(|part| part.keeps(record) && of_whole(part)) {
+            return true;
+        }
         let id = record_id(self.trace, record);
         self.trace.chunks().iter().any(|chunk| Some(chunk.record) == id)
     }
@@ -199,12 +208,18 @@ impl<'t> Context<'t> {
         &self.damages
     }
 
+    /// What of the recording this trace has; `None` for all of it.
+    pub fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
+
     /// When the recording started, monotonic ns.
     pub fn start(&self) -> u64 {
         self.meta().start.mono
     }
 
-    /// The last time that the trace speaks of, monotonic ns; at least [`Context::start`].
+    /// The last time that the trace speaks of, or the recording that it is a part of, monotonic ns; at
+    /// least [`Context::start`].
     pub fn end(&self) -> u64 {
         self.end
     }

@@ -57,7 +57,7 @@ pub struct FilterArgs {
 impl FilterArgs {
     /// Places the filters in a trace.
     pub fn resolve(&self, cx: &Context<'_>) -> Result<Filter> {
-        let (from, to) = match &self.time {
+        let (mut from, mut to) = match &self.time {
             Some(text) => window(text, cx)?,
             None => (0, u64::MAX),
         };
@@ -73,16 +73,26 @@ impl FilterArgs {
             None => 0,
         };
         let globs: Vec<Glob> = self.comm.iter().map(|text| Glob::new(text)).collect();
-        Ok(Filter {
-            from,
-            to,
-            pids: sorted(&self.pid),
-            tids: sorted(&self.tid),
-            names: names(&globs, cx),
-            globs,
-            cpus,
-            min_duration,
-        })
+        let (mut pids, mut tids) = (sorted(&self.pid), sorted(&self.tid));
+        let mut min_duration = min_duration;
+        if let Some(part) = cx.part() {
+            // A trimmed trace answers as the whole one would with the filters that it was trimmed with.
+            let (first, last) = part.hull();
+            from = from.max(first);
+            to = to.min(last).max(from);
+            min_duration = min_duration.max(part.min_duration);
+            instead_of_none(&mut pids, &part.pids);
+            instead_of_none(&mut tids, &part.tids);
+            instead_of_none(&mut cpus, &part.cpus);
+        }
+        let names = names(&globs, cx);
+        Ok(Filter { from, to, pids, tids, names, globs, cpus, min_duration })
+    }
+}
+
+fn instead_of_none<T: Clone>(chosen: &mut Vec<T>, otherwise: &[T]) {
+    if chosen.is_empty() {
+        chosen.extend_from_slice(otherwise);
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn of(
 
 /// What of the recording is not in the file, or could not be read.
 pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
-    let notes = [unfinished(cx), damaged(cx), damages(unreadable)];
+    let notes = [part(cx), unfinished(cx), damaged(cx), damages(unreadable)];
     notes.into_iter().flatten().collect()
 }
 
@@ -142,6 +142,13 @@ pub(crate) fn definitions(cx: &Context<'_>) -> Option<Note> {
     Some(Note { kind: NoteKind::Loss, text, facts })
 }
 
+/// What of a recording the trace has, when it was trimmed.
+fn part(cx: &Context<'_>) -> Option<Note> {
+    let text = cx.part()?.text(cx.start());
+    let text = format!("the trace was trimmed, this is about a part of the recording: {text}");
+    Some(Note::new(NoteKind::Filter, text))
+}
+
 fn unfinished(cx: &Context<'_>) -> Option<Note> {
     if cx.trace().is_finished() {
         return None;
@@ -206,6 +213,10 @@ fn missing(cx: &Context<'_>, read: &Read) -> Option<Note> {
         return None;
     }
     let record = read.record;
+    if cx.part().is_some_and(|part| !part.keeps(record)) {
+        let text = format!("the trace has no {record} facts: they were trimmed away");
+        return Some(Note::new(NoteKind::Missing, text));
+    }
     let probe = cx.meta().probes.iter().find(|probe| probe.records.iter().any(|r| r == record));
     let why = match probe {
         None => "no probe that makes them was asked for".to_owned(),

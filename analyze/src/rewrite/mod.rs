@@ -1,0 +1,12 @@
+//! Makes a trace of a trace: a part of it (`ktape trim`), several as one (`ktape merge`), one without
+//! names (`ktape redact`). What comes out is an ordinary trace.
+
+mod chunks;
+mod ids;
+mod kept_processes;
+mod outcome;
+mod role;
+mod trim;
+
+pub(crate) use chunks::{Chunks, check_schema};
+pub use trim::{Trim, trim};
