@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod input;
 pub(crate) mod man;
+pub(crate) mod merge;
 pub(crate) mod new_trace;
 pub(crate) mod output;
 pub(crate) mod probes;

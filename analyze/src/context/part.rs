@@ -168,7 +168,7 @@ fn window(text: &str, start: u64) -> Option<(u64, u64)> {
 }
 
 /// Nanoseconds as seconds with all digits that count.
-fn seconds(ns: u64) -> String {
+pub(crate) fn seconds(ns: u64) -> String {
     let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
     format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -5,7 +5,7 @@ use ktape_schema::{Class, ProgramRun};
 
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Devices, Loader, Losses, Part, ProcessKey, Strings, Tasks,
+    Clocks, Code, Coverages, Damage, Devices, Hosts, Loader, Losses, Part, ProcessKey, Strings, Tasks,
     ThreadKey, program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
@@ -40,6 +40,7 @@ pub struct Context<'t> {
     devices: Devices,
     damages: Vec<Damage>,
     part: Option<Part>,
+    hosts: Hosts,
     end: u64,
     window: (u64, u64),
     least_duration: u64,
@@ -86,6 +87,7 @@ impl<'t> Context<'t> {
                 .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str()))
                 || part.as_ref().is_some_and(Part::picks_tasks),
             part,
+            hosts: Hosts::of(trace.meta()),
             syscalls: SyscallTable::of(arch),
             wait_classes: WaitClasses::of(arch),
         }
@@ -213,6 +215,11 @@ impl<'t> Context<'t> {
         self.part.as_ref()
     }
 
+    /// The hosts that it is of.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
     /// When the recording started, monotonic ns.
     pub fn start(&self) -> u64 {
         self.meta().start.mono
@@ -251,7 +258,7 @@ impl<'t> Context<'t> {
 }
 
 /// Facts and loss counters tell the time of the recording; tasks may be much older.
-fn end_of(trace: &Trace) -> u64 {
+pub(crate) fn end_of(trace: &Trace) -> u64 {
     let loss = ktape_schema::Loss::DESC.id;
     let clock = ktape_schema::Clock::DESC.id;
     trace

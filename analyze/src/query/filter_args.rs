@@ -49,6 +49,15 @@ pub struct FilterArgs {
         value_delimiter = ','
     )]
     pub cpu: Vec<String>,
+    /// Only what happened on the hosts with such a name, in a trace of several (ktape merge).
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Filters",
+        value_name = "GLOB,..",
+        value_delimiter = ','
+    )]
+    pub host: Vec<String>,
     /// Only what took at least this long, like 10ms.
     #[arg(long, global = true, help_heading = "Filters", value_name = "TIME")]
     pub min_duration: Option<String>,
@@ -86,7 +95,28 @@ impl FilterArgs {
             instead_of_none(&mut cpus, &part.cpus);
         }
         let names = names(&globs, cx);
-        Ok(Filter { from, to, pids, tids, names, globs, cpus, min_duration })
+        let hosts = self.hosts(cx)?;
+        let numbers = cx.hosts().clone();
+        Ok(Filter { from, to, pids, tids, names, globs, cpus, min_duration, hosts, numbers })
+    }
+}
+
+impl FilterArgs {
+    /// Per host of the trace whether --host lets it pass; empty when all do.
+    fn hosts(&self, cx: &Context<'_>) -> Result<Vec<bool>> {
+        if self.host.is_empty() {
+            return Ok(Vec::new());
+        }
+        let globs: Vec<Glob> = self.host.iter().map(|text| Glob::new(text)).collect();
+        let list = cx.hosts().list();
+        let passing: Vec<bool> =
+            list.iter().map(|host| Glob::pass(&globs, host.name.as_bytes())).collect();
+        if passing.contains(&true) {
+            return Ok(passing);
+        }
+        let known: Vec<&str> = list.iter().map(|host| &*host.name).collect();
+        let reason = format!("the trace has no such host; there are {}", known.join(", "));
+        Err(option("--host", &self.host.join(","), reason))
     }
 }
 

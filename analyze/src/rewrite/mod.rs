@@ -4,9 +4,12 @@
 mod chunks;
 mod ids;
 mod kept_processes;
+mod merge;
 mod outcome;
 mod role;
 mod trim;
 
 pub(crate) use chunks::{Chunks, check_schema};
+pub(crate) use merge::MERGED_PART;
+pub use merge::merge;
 pub use trim::{Trim, trim};

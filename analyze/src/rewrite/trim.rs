@@ -21,6 +21,7 @@ use crate::run::gaps;
 /// leave nothing out.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Trim {
+    /// The filters of reports.
     #[command(flatten)]
     pub filter: FilterArgs,
     /// Only facts of these records, as `ktape info` lists them.

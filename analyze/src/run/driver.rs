@@ -31,6 +31,9 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     damages.sort();
     damages.dedup();
     let mut answer = report.finish(&cx, &filter, state);
+    if cx.hosts().several() {
+        answer.tell_hosts(cx.hosts());
+    }
     answer.report = R::NAME;
     answer.window = Some((cx.offset(filter.window(&cx).0), cx.offset(filter.window(&cx).1)));
     let dropped: Vec<_> = plan.jobs.iter().map(|job| (job.read, &job.rows)).collect();

@@ -49,14 +49,15 @@ pub(super) fn of(
 /// What of the recording is not in the file, or could not be read.
 pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
     let notes = [part(cx), unfinished(cx), damaged(cx), damages(unreadable)];
-    notes.into_iter().flatten().collect()
+    notes.into_iter().flatten().chain(merged_parts(cx)).collect()
 }
 
 /// What is asked for and not in the trace: a time, processes, threads.
 fn strangers(cx: &Context<'_>, filter: &Filter) -> impl Iterator<Item = Note> {
     let (processes, threads) = (cx.tasks().processes(), cx.tasks().threads());
-    let no_process = |pid: &&u32| !processes.iter().any(|process| process.pid == **pid);
-    let no_thread = |tid: &&u32| !threads.iter().any(|thread| thread.tid == **tid);
+    let local = |tid| cx.hosts().local_tid(tid);
+    let no_process = |pid: &&u32| !processes.iter().any(|process| local(process.pid) == **pid);
+    let no_thread = |tid: &&u32| !threads.iter().any(|thread| local(thread.tid) == **tid);
     let mut unknown: Vec<String> = Vec::new();
     unknown.extend(filter.pids.iter().filter(no_process).map(|pid| format!("process {pid}")));
     unknown.extend(filter.tids.iter().filter(no_thread).map(|tid| format!("thread {tid}")));
@@ -147,6 +148,15 @@ fn part(cx: &Context<'_>) -> Option<Note> {
     let text = cx.part()?.text(cx.start());
     let text = format!("the trace was trimmed, this is about a part of the recording: {text}");
     Some(Note::new(NoteKind::Filter, text))
+}
+
+/// What a merged trace has of recordings that were trimmed before.
+fn merged_parts(cx: &Context<'_>) -> impl Iterator<Item = Note> {
+    let parts = cx.meta().notes.iter().filter(|note| note.0 == crate::rewrite::MERGED_PART);
+    parts.map(|(_, text)| {
+        let text = format!("only a part of a recording was merged: {text}");
+        Note::new(NoteKind::Filter, text)
+    })
 }
 
 fn unfinished(cx: &Context<'_>) -> Option<Note> {
