@@ -11,6 +11,7 @@ pub(crate) mod output;
 pub(crate) mod probes;
 pub(crate) mod record;
 pub(crate) mod recover;
+pub(crate) mod redact;
 pub(crate) mod report;
 pub(crate) mod script;
 pub(crate) mod symbolize;

@@ -16,6 +16,11 @@ pub(crate) struct NewTrace {
 }
 
 impl NewTrace {
+    /// A trace at this path.
+    pub(crate) fn at(output: PathBuf) -> Self {
+        Self { output }
+    }
+
     /// Refuses to replace one of the traces that are read, or what is no trace.
     pub(crate) fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
         for input in inputs {

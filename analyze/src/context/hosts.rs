@@ -57,11 +57,22 @@ impl Hosts {
     pub(crate) fn note(&self, meta: &mut Meta) {
         if self.several() {
             let notes = self.list.iter().map(|host| {
-                let last = host.first_cpu + host.cpus.saturating_sub(1);
+                let last = host.first_cpu.saturating_add(host.cpus.saturating_sub(1));
                 (NOTE.to_owned(), format!("{}{CPUS}{} to {last}", host.name, host.first_cpu))
             });
             meta.notes.extend(notes);
         }
+    }
+
+    /// Whether a note is one of these.
+    pub(crate) fn is_note(name: &str) -> bool {
+        name == NOTE
+    }
+
+    /// The same with other names.
+    pub(crate) fn renamed(&self, name: impl Fn(&str) -> String) -> Self {
+        let host = |host: &Host| Host { name: name(&host.name), ..host.clone() };
+        Self { list: self.list.iter().map(host).collect() }
     }
 
     /// Whether there is more than one.
@@ -96,7 +107,7 @@ impl Hosts {
     /// The number that a CPU had on its host.
     pub fn local_cpu(&self, cpu: u32) -> u32 {
         if self.several() && (RECORDER_CPU - cpu) as usize >= self.list.len() {
-            cpu - self.list[self.of_cpu(cpu)].first_cpu
+            cpu.saturating_sub(self.list[self.of_cpu(cpu)].first_cpu)
         } else {
             cpu
         }
@@ -134,7 +145,7 @@ impl Hosts {
         match of {
             None => Some(local),
             Some(_) if local == RECORDER_CPU => Some(RECORDER_CPU - host as u32),
-            Some(of) => (local < of.cpus).then(|| of.first_cpu + local),
+            Some(of) => (local < of.cpus).then(|| of.first_cpu.saturating_add(local)),
         }
     }
 

@@ -90,9 +90,14 @@ impl Part {
         })
     }
 
+    /// Whether a note is one of a part.
+    pub(crate) fn is_note(name: &str) -> bool {
+        name.starts_with(PREFIX)
+    }
+
     /// Puts notes of this part in the place of those that are there; none for a whole recording.
     pub fn note(&self, meta: &mut Meta) {
-        meta.notes.retain(|note| !note.0.starts_with(PREFIX));
+        meta.notes.retain(|note| !Self::is_note(&note.0));
         if self.is_whole() {
             return;
         }

@@ -46,9 +46,15 @@ impl<'t> Chunks<'t> {
         }
     }
 
-    /// Reads all columns of a chunk.
+    /// Reads all columns of a chunk, and those that this program knows of the record besides: these
+    /// read as zeros and are not written.
     pub(crate) fn read_all(&mut self, index: usize, schema: &RecordSchema) -> bool {
-        let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+        let mut columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+        for field in ktape_schema::by_name(&schema.name).map_or(&[][..], |own| own.fields) {
+            if !columns.contains(&field.name) {
+                columns.push(field.name);
+            }
+        }
         self.read(index, &columns)
     }
 

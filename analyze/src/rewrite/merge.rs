@@ -18,8 +18,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::chunks::{Chunks, check_schema};
 use super::outcome::answer;
 use super::role::Role;
+use super::trim::Cut;
 use crate::answer::{Answer, Note, NoteKind};
-use crate::context::{Context, Damage, Needs};
+use crate::context::{Context, Needs};
 use crate::error::{Error, Result};
 use crate::run::gaps;
 pub(crate) use header::MERGED_PART;
@@ -43,7 +44,7 @@ pub fn merge(traces: &[Trace], out: impl Write) -> Result<Answer> {
         let shift = inputs.shift(input.host)?;
         translations.push(Translation::new(&inputs.hosts, input.host, shift));
     }
-    dictionary::renumber(&inputs.traces(), &mut translations)?;
+    let added = dictionary::renumber(&inputs.traces(), &mut translations)?;
     if inputs.recordings.len() > 1 {
         numbers::renumber(&inputs.traces(), &mut translations)?;
     }
@@ -60,14 +61,10 @@ pub fn merge(traces: &[Trace], out: impl Write) -> Result<Answer> {
         named: FxHashMap::default(),
         told: FxHashMap::default(),
     };
+    merging.writer.texts(&added)?;
     let mut notes = Vec::new();
     for at in 0..inputs.list.len() {
-        let damages = merging.copy(at)?;
-        let cx = Context::load(inputs.list[at].trace, Needs::TASKS);
-        // That the traces are parts is no news here.
-        let said = gaps(&cx, &damages).into_iter().filter(|note| note.kind != NoteKind::Filter);
-        let name = inputs.list[at].trace.path().display().to_string();
-        notes.extend(said.map(|note| Note { text: format!("{name}: {}", note.text), ..note }));
+        notes.extend(merging.copy(at)?);
     }
     merging.losses()?;
     let (_, written) = merging.writer.finish()?;
@@ -94,8 +91,8 @@ struct Merging<'a, W: Write> {
 }
 
 impl<W: Write> Merging<'_, W> {
-    /// Copies what a trace has and others had not.
-    fn copy(&mut self, at: usize) -> Result<Vec<Damage>> {
+    /// Copies what a trace has and others had not; says what could not be read.
+    fn copy(&mut self, at: usize) -> Result<Vec<Note>> {
         let input = &self.inputs.list[at];
         let translation = &self.translations[at];
         let parts = self.inputs.list.iter().filter(|other| other.recording == input.recording);
@@ -103,6 +100,10 @@ impl<W: Write> Merging<'_, W> {
         let several_recordings = self.inputs.recordings_of(input.host) > 1;
         let mut remembered = REMEMBERED + input.trace.size() / 4;
         let mut chunks = Chunks::new(input.trace);
+        let cx = Context::load(input.trace, Needs::CODE);
+        let cut = Cut::all(&cx)?;
+        let needed = cut.needed(&mut chunks);
+        let mut scratch = Vec::new();
         for (index, chunk, schema) in chunks.all() {
             let role = Role::of(schema);
             // The calendar is that of the host whose clock is used.
@@ -112,6 +113,7 @@ impl<W: Write> Merging<'_, W> {
                 continue;
             }
             let batch = &mut chunks.batch;
+            cut.apply(chunk, schema, &needed, batch, &mut scratch);
             translation.apply(schema, batch)?;
             let keep: Option<Vec<bool>> = match role {
                 Role::Fact => None,
@@ -142,7 +144,11 @@ impl<W: Write> Merging<'_, W> {
             let ring = self.inputs.hosts.ring(input.host, chunk.ring);
             self.writer.columns(own, ring, batch)?;
         }
-        Ok(chunks.into_damages(&[]))
+        let damages = chunks.into_damages(cx.damages());
+        // That the traces are parts is no news here.
+        let said = gaps(&cx, &damages).into_iter().filter(|note| note.kind != NoteKind::Filter);
+        let name = input.trace.path().display().to_string();
+        Ok(said.map(|note| Note { text: format!("{name}: {}", note.text), ..note }).collect())
     }
 
     /// Writes the counters of hosts that were recorded several times.

@@ -6,10 +6,12 @@ mod ids;
 mod kept_processes;
 mod merge;
 mod outcome;
+mod redact;
 mod role;
 mod trim;
 
 pub(crate) use chunks::{Chunks, check_schema};
 pub(crate) use merge::MERGED_PART;
 pub use merge::merge;
+pub use redact::{Redact, Secret, redact};
 pub use trim::{Trim, trim};

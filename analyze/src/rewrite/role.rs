@@ -5,19 +5,19 @@ use ktape_schema::{Class, Kind, Loss, StackCoverage, Symbol};
 
 /// What decides whether a row of a record is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role<'a> {
+pub(super) enum Role {
     /// A fact: the filters.
     Fact,
     /// An entry of the dictionary of this kind of id: whether something names it.
-    Entry(&'a str),
+    Entry(&'static str),
     /// The name of a frame: whether that is needed.
     Symbol,
     /// It tells of a process: whether that is needed. The fields that say which and when.
     Process {
         /// The process.
-        tgid: &'a str,
+        tgid: &'static str,
         /// The time.
-        time: &'a str,
+        time: &'static str,
     },
     /// Counters of what was lost.
     Loss,
@@ -25,6 +25,36 @@ pub(super) enum Role<'a> {
     Coverage,
     /// Anything else, also of a newer program.
     Other,
+}
+
+impl Role {
+    /// The role of a record. Of one that this program knows, its own fields count, whose types are
+    /// certain, and not what a file says of them.
+    pub(super) fn of(schema: &RecordSchema) -> Self {
+        if schema.class == Class::Fact as u8 {
+            return Role::Fact;
+        }
+        let own = ktape_schema::by_name(&schema.name).filter(|own| own.id == schema.id);
+        let Some(own) = own else { return Role::Other };
+        for (desc, role) in [
+            (Loss::DESC, Role::Loss),
+            (StackCoverage::DESC, Role::Coverage),
+            (Symbol::DESC, Role::Symbol),
+        ] {
+            if own.id == desc.id {
+                return role;
+            }
+        }
+        let id = own.fields.iter().find(|field| field.name == "id");
+        if let Some(id) = id.filter(|id| is_id(id.kind.name())) {
+            return Role::Entry(id.kind.name());
+        }
+        let first = |kind: Kind| own.fields.iter().find(|field| field.kind == kind);
+        match (first(Kind::Tgid), first(Kind::TimeNs)) {
+            (Some(tgid), Some(time)) => Role::Process { tgid: tgid.name, time: time.name },
+            _ => Role::Other,
+        }
+    }
 }
 
 /// Kinds of ids that point into a dictionary.
@@ -37,44 +67,9 @@ pub(super) const DICTIONARIES: [Kind; 6] = [
     Kind::DeviceId,
 ];
 
-impl<'a> Role<'a> {
-    /// The role of a record. The types of the columns that it names are those of this program.
-    pub(super) fn of(schema: &'a RecordSchema) -> Self {
-        if schema.class == Class::Fact as u8 {
-            return Role::Fact;
-        }
-        if ktape_schema::by_name(&schema.name).is_none_or(|own| own.id != schema.id) {
-            return Role::Other;
-        }
-        for (name, role) in [
-            (Loss::DESC.name, Role::Loss),
-            (StackCoverage::DESC.name, Role::Coverage),
-            (Symbol::DESC.name, Role::Symbol),
-        ] {
-            if schema.name == name {
-                return role;
-            }
-        }
-        let id = schema.fields.iter().find(|field| field.name == "id");
-        if let Some(id) = id.filter(|id| is_id(&id.kind)) {
-            return Role::Entry(&id.kind);
-        }
-        match (first(schema, Kind::Tgid), first(schema, Kind::TimeNs)) {
-            (Some(tgid), Some(time)) => Role::Process { tgid, time },
-            _ => Role::Other,
-        }
-    }
-}
-
 /// Whether a field of this kind holds ids.
 pub(super) fn is_id(kind: &str) -> bool {
     DICTIONARIES.iter().any(|own| own.name() == kind)
-}
-
-/// The first field of a kind.
-pub(super) fn first(schema: &RecordSchema, kind: Kind) -> Option<&str> {
-    let field = schema.fields.iter().find(|field| field.kind == kind.name());
-    field.map(|field| &*field.name)
 }
 
 #[cfg(test)]
@@ -84,7 +79,7 @@ mod tests {
 
     #[test]
     fn every_record_has_the_role_that_its_fields_give_it() {
-        let check = |name: &str, expected: Role<'_>| {
+        let check = |name: &str, expected: Role| {
             let schema = own_schema();
             let record = schema.iter().find(|record| record.name == name).expect("a record");
             assert_eq!(Role::of(record), expected, "{name}");

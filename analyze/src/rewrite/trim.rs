@@ -63,13 +63,13 @@ pub fn trim(trace: &Trace, options: &Trim, out: impl Write) -> Result<Answer> {
 }
 
 /// Definitions that are kept.
-struct Needed {
+pub(super) struct Needed {
     ids: Ids,
     processes: KeptProcesses,
 }
 
 /// What is kept, placed in a trace.
-struct Cut<'a> {
+pub(super) struct Cut<'a> {
     cx: &'a Context<'a>,
     /// As reports have it.
     filter: Filter,
@@ -79,6 +79,11 @@ struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
+    /// All that is of use in a trace: that which nothing names is left out.
+    pub(super) fn all(cx: &'a Context<'a>) -> Result<Self> {
+        Self::new(cx, &Trim::default())
+    }
+
     fn new(cx: &'a Context<'a>, options: &Trim) -> Result<Self> {
         let mut filter = options.filter.resolve(cx)?;
         if filter.to >= cx.end() {
@@ -140,7 +145,7 @@ impl<'a> Cut<'a> {
     }
 
     /// Reads what facts name, and finds what that needs.
-    fn needed(&self, chunks: &mut Chunks<'_>) -> Needed {
+    pub(super) fn needed(&self, chunks: &mut Chunks<'_>) -> Needed {
         let mut needed = Needed { ids: Ids::default(), processes: KeptProcesses::default() };
         let mut keep = Vec::new();
         // Facts tell which processes are kept, and the definitions of these name texts and modules.
@@ -204,7 +209,7 @@ impl<'a> Cut<'a> {
     }
 
     /// Drops the rows that are not kept.
-    fn apply(
+    pub(super) fn apply(
         &self,
         chunk: &ChunkInfo,
         schema: &RecordSchema,

@@ -7,7 +7,7 @@ use ktape_schema::{Desc, Device, Frame, Kind, Module, Stack, StackNode, StringTe
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::translation::Translation;
-use crate::context::Loader;
+use crate::context::{Loader, Strings};
 use crate::error::{Error, Result};
 
 /// The dictionaries, each after those that its entries name, with the kind of their ids.
@@ -92,12 +92,17 @@ impl Renumbered {
 }
 
 /// Gives the entries of all traces ids. Per trace: its host, and the first of the traces that are of the
-/// same recording.
+/// same recording. Returns texts that none of them has: names of devices of several hosts.
 pub(super) fn renumber(
     traces: &[(&Trace, usize, usize)],
     translations: &mut [Translation<'_>],
-) -> Result<()> {
+) -> Result<Vec<(u32, Vec<u8>)>> {
+    let mut strings = Dictionary::default();
+    let mut added = Vec::new();
     for (desc, kind) in DICTIONARIES {
+        if desc.id == Device::DESC.id {
+            added = name_devices(traces, translations, &mut strings)?;
+        }
         let mut dictionary = Dictionary::default();
         let mut seen: FxHashSet<usize> = FxHashSet::default();
         for (&(trace, host, recording), translation) in traces.iter().zip(translations.iter_mut()) {
@@ -130,8 +135,43 @@ pub(super) fn renumber(
                 translation.ids.own.push((kind.name(), own));
             }
         }
+        if desc.id == StringText::DESC.id {
+            strings = dictionary;
+        }
     }
-    Ok(())
+    Ok(added)
+}
+
+/// Calls devices of several hosts `vda1@host`: reports tell files and devices by their names.
+fn name_devices(
+    traces: &[(&Trace, usize, usize)],
+    translations: &mut [Translation<'_>],
+    strings: &mut Dictionary,
+) -> Result<Vec<(u32, Vec<u8>)>> {
+    let mut added: Vec<(u32, Vec<u8>)> = Vec::new();
+    for (&(trace, host, _), translation) in traces.iter().zip(translations) {
+        if !translation.hosts.several() {
+            continue;
+        }
+        let texts = Strings::load(&mut Loader::new(trace));
+        let mut names = FxHashSet::default();
+        Loader::new(trace).each(Device::DESC.name, &["id", "name"], |batch| {
+            names.extend(batch.u32("name").iter().copied().filter(|&name| name != 0));
+        });
+        let mut names: Vec<u32> = names.into_iter().collect();
+        names.sort_unstable();
+        for name in names {
+            let host_name = translation.hosts.list()[host].name.as_bytes();
+            let text = [texts.get(name), b"@", host_name].concat();
+            let id = strings.id(host, name, 0, text.as_slice().into(), false);
+            let id = id.ok_or_else(|| Error::Rewrite("string: there are no ids left".to_owned()))?;
+            translation.device_names.insert(name, id);
+            added.push((id, text));
+        }
+    }
+    added.sort_unstable();
+    added.dedup();
+    Ok(added)
 }
 
 /// What an entry says in the new trace, without its id; and the id that its own must be above.

@@ -20,7 +20,7 @@ pub(super) fn header(inputs: &Inputs<'_>) -> Result<Meta> {
     meta.notes.clear();
     meta.schema = schema(&metas)?;
     for input in &inputs.list {
-        let gone = |name: &str| name.starts_with("trimmed ") || name == FROM;
+        let gone = |name: &str| Part::is_note(name) || name == FROM;
         let own = input.trace.meta().notes.iter().filter(|note| !gone(&note.0)).cloned();
         for note in own.chain(gap_notes(input.trace)) {
             if !meta.notes.contains(&note) {

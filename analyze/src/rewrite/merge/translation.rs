@@ -1,7 +1,7 @@
 //! `Translation`: what the numbers of a trace become in a merged one.
 
 use ktape_format::{Batch, RecordSchema};
-use ktape_schema::Kind;
+use ktape_schema::{Device, Kind};
 use rustc_hash::FxHashMap;
 
 use super::dictionary::Renumbered;
@@ -25,6 +25,8 @@ pub(super) struct Translation<'a> {
     pub(super) added: [u32; Space::COUNT],
     /// Network namespaces that another host has, too.
     pub(super) namespaces: FxHashMap<u64, u64>,
+    /// Texts of names of devices, in a trace of several hosts.
+    pub(super) device_names: FxHashMap<u32, u32>,
 }
 
 impl<'a> Translation<'a> {
@@ -36,6 +38,7 @@ impl<'a> Translation<'a> {
             ids: Renumbered::default(),
             added: [0; Space::COUNT],
             namespaces: FxHashMap::default(),
+            device_names: FxHashMap::default(),
         }
     }
 
@@ -51,6 +54,10 @@ impl<'a> Translation<'a> {
     /// What a number of a field becomes; `None` when that is not possible.
     pub(super) fn number(&self, record: &str, field: &str, kind: &str, number: u64) -> Option<u64> {
         let word = || u32::try_from(number).ok();
+        if record == Device::DESC.name && field == "name" {
+            let name = self.device_names.get(&word()?);
+            return Some(name.copied().unwrap_or_else(|| self.ids.id(kind, number as u32)).into());
+        }
         if is_id(kind) {
             return Some(self.ids.id(kind, word()?).into());
         }
