@@ -14,6 +14,8 @@ const TID_BITS: u32 = 22;
 pub(crate) const MAX_HOSTS: usize = 1 << (31 - TID_BITS);
 /// The ring of rows that the recorder of the first host made; that of host h is so many below.
 const RECORDER_RING: u16 = u16::MAX;
+/// What stands for no device of the first host, likewise.
+pub(crate) const NO_DEVICE: u32 = u32::MAX;
 /// The CPU of counters of such rows, likewise.
 const RECORDER_CPU: u32 = u32::MAX;
 
@@ -117,6 +119,17 @@ impl Hosts {
     pub fn of_ring(&self, ring: u16) -> usize {
         let recorder = usize::from(RECORDER_RING - ring);
         if recorder < self.list.len() { recorder } else { self.of_cpu(ring.into()) }
+    }
+
+    /// What stands for no device, or one that is not known, of the host that a ring is of: files
+    /// without a device of several hosts are not the same ones.
+    pub(crate) fn no_device(&self, ring: u16) -> u32 {
+        if self.several() { NO_DEVICE - self.of_ring(ring) as u32 } else { 0 }
+    }
+
+    /// The host whose [`Hosts::no_device`] it is.
+    pub(crate) fn of_no_device(&self, device: u32) -> Option<&Host> {
+        self.list.get((NO_DEVICE - device) as usize).filter(|_| self.several())
     }
 
     /// A number of this kind as its host had it.

@@ -19,7 +19,7 @@ pub use clocks::Clocks;
 pub use code::{Code, Frame, MAX_FRAMES, Module, Stack, Symbol};
 pub use coverage::{Coverage, Coverages};
 pub use devices::Devices;
-pub(crate) use hosts::MAX_HOSTS;
+pub(crate) use hosts::{MAX_HOSTS, NO_DEVICE};
 pub use hosts::{Host, Hosts};
 pub use loader::Damage;
 pub(crate) use loader::{Loader, record_id, what};

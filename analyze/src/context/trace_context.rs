@@ -186,10 +186,15 @@ impl<'t> Context<'t> {
         &self.devices
     }
 
-    /// The name of a device: its number, major:minor, when the trace has none; empty for 0.
+    /// The name of a device: its number, major:minor, when the trace has none; empty for 0. In a trace
+    /// of several hosts `@host` for none of that host.
     pub fn device_name(&self, id: u32) -> Vec<u8> {
         match self.devices.name(id) {
             Some(name) => self.strings.get(name).to_vec(),
+            None if self.hosts.of_no_device(id).is_some() => {
+                let host = self.hosts.of_no_device(id);
+                host.map(|host| format!("@{}", host.name).into_bytes()).unwrap_or_default()
+            }
             None if id == 0 => Vec::new(),
             None => Devices::number(id).into_bytes(),
         }

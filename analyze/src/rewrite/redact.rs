@@ -53,7 +53,8 @@ pub fn redact(
     let mut texts = Texts::new(&cx, options);
     let mut scratch = Vec::new();
     for (index, chunk, schema) in chunks.all() {
-        if chunks.read_all(index, schema) {
+        // The dictionary of texts names none.
+        if schema.name != StringText::DESC.name && chunks.read_all(index, schema) {
             cut.apply(chunk, schema, &needed, &mut chunks.batch, &mut scratch);
             texts.take(&cx, schema, &chunks.batch);
         }

@@ -31,8 +31,9 @@ struct Dictionary {
 }
 
 impl Dictionary {
-    /// The id of an entry, which it keeps if it can: in parts of one recording the same id is the same
-    /// entry. Entries of one host that say the same become one; those of several hosts stay apart.
+    /// The id of an entry, which it keeps if it can. In parts of one recording (`same`) equal ids are
+    /// equal entries, and different ones stay different. Entries of other recordings of a host become
+    /// one if they say the same; those of several hosts stay apart.
     fn id(&mut self, host: usize, id: u32, least: u32, entry: Rc<[u8]>, same: bool) -> Option<u32> {
         let known = self.entries.get(&id);
         if known.is_some_and(|known| *known == (host, Rc::clone(&entry))) {
@@ -104,9 +105,10 @@ pub(super) fn renumber(
             added = name_devices(traces, translations, &mut strings)?;
         }
         let mut dictionary = Dictionary::default();
-        let mut seen: FxHashSet<usize> = FxHashSet::default();
-        for (&(trace, host, recording), translation) in traces.iter().zip(translations.iter_mut()) {
-            let same = !seen.insert(recording);
+        for (at, translation) in translations.iter_mut().enumerate() {
+            let (trace, host, recording) = traces[at];
+            let other = |before: &(&Trace, usize, usize)| before.1 == host && before.2 != recording;
+            let same = !traces[..at].iter().any(other);
             let fields: Vec<&str> = desc.fields.iter().map(|field| field.name).collect();
             let mut changed = FxHashMap::default();
             let mut own = FxHashSet::default();

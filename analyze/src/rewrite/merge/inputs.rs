@@ -199,9 +199,13 @@ fn alike(list: &[Input<'_>]) -> Result<()> {
 
 /// Gives each host a name of its own and a range of CPUs.
 fn name_hosts(list: &[Input<'_>], count: usize) -> Result<Hosts> {
+    if let (1, Some(only)) = (count, list.first()) {
+        // Parts of a trace of several hosts count as one host, too: its numbers stay.
+        let name = only.trace.meta().host.hostname.clone();
+        return Ok(Hosts::new(vec![Host { name, first_cpu: 0, cpus: u32::MAX }]));
+    }
     let mut hosts: Vec<Host> = Vec::new();
     let mut first_cpu = 0u32;
-    // Parts of a trace of several hosts count as one: its numbers stay.
     for number in 0..count {
         let own = || list.iter().filter(|input| input.host == number).map(|input| input.trace);
         let cpus = own().map(cpus).max().unwrap_or(1);
@@ -226,7 +230,11 @@ fn name_hosts(list: &[Input<'_>], count: usize) -> Result<Hosts> {
 /// How many numbers of CPUs a host has.
 fn cpus(trace: &Trace) -> u32 {
     let host = &trace.meta().host;
-    let rings = trace.chunks().iter().filter(|chunk| chunk.ring != u16::MAX);
+    let is_fact = |record| {
+        trace.record_by_id(record).is_some_and(|schema| schema.class == Class::Fact as u8)
+    };
+    let rings = trace.chunks().iter();
+    let rings = rings.filter(|chunk| chunk.ring != u16::MAX && is_fact(chunk.record));
     let rings = rings.map(|chunk| u32::from(chunk.ring) + 1).max().unwrap_or(1);
     host.possible_cpus.max(host.cpus).max(rings)
 }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::dictionary::Renumbered;
 use super::numbers::{Space, space_of};
-use crate::context::Hosts;
+use crate::context::{Hosts, NO_DEVICE};
 use crate::error::{Error, Result};
 use crate::rewrite::role::is_id;
 
@@ -57,6 +57,11 @@ impl<'a> Translation<'a> {
         if record == Device::DESC.name && field == "name" {
             let name = self.device_names.get(&word()?);
             return Some(name.copied().unwrap_or_else(|| self.ids.id(kind, number as u32)).into());
+        }
+        if kind == Kind::DeviceId.name() {
+            let device = self.ids.id(kind, word()?);
+            let unknown = device == NO_DEVICE && self.hosts.several();
+            return Some(if unknown { NO_DEVICE - self.host as u32 } else { device }.into());
         }
         if is_id(kind) {
             return Some(self.ids.id(kind, word()?).into());

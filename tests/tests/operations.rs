@@ -1,0 +1,480 @@
+//! Traces made of traces: parts become whole again, hosts stay apart, no name is left. Over all samples
+//! and all reports.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ktape_analyze::reports::REPORTS;
+use ktape_format::{Batch, Column, Decoder, Options, Trace, Writer};
+use ktape_tests::facts::report;
+use ktape_tests::ran::Ran;
+use ktape_tests::recorder::Folder;
+use ktape_tests::samples;
+use serde_json::Value as Json;
+
+/// Runs a check on each sample, in threads of their own.
+fn each_sample(check: impl Fn(&str, &Folder) + Sync) {
+    let names = samples::names();
+    std::thread::scope(|scope| {
+        let checks: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let check = &check;
+                scope.spawn(move || check(name, &Folder::new()))
+            })
+            .collect();
+        checks.into_iter().for_each(|checked| checked.join().expect("a sample"));
+    });
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Writes a trace made of another.
+#[track_caller]
+fn made(command: &str, of: &Path, folder: &Folder, name: &str, args: &[&str]) -> PathBuf {
+    let path = folder.file(name);
+    Ran::on(of, &[&[command, "-o", text(&path)], args].concat()).expect(0);
+    Ran::on(&path, &["verify"]).expect(0);
+    path
+}
+
+/// One trace of several.
+#[track_caller]
+fn merged(parts: &[&Path], folder: &Folder) -> PathBuf {
+    let path = folder.file("merged.ktape");
+    let parts: Vec<&str> = parts.iter().map(|part| text(part)).collect();
+    Ran::ktape(&[&["merge", "-o", text(&path)], &parts[..]].concat()).expect(0);
+    Ran::on(&path, &["verify"]).expect(0);
+    path
+}
+
+/// An answer without the lines that tell how large the file is.
+fn answer(trace: &Path, args: &[&str]) -> String {
+    let said = Ran::on(trace, args).expect(0).text();
+    let lines = said.lines().filter(|line| {
+        !line.contains("file size") && !line.contains("size_bytes")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Everything that is asked of two traces that must not differ.
+fn same_answers(what: &str, found: &Path, expected: &Path) {
+    for entry in REPORTS {
+        for format in ["text", "json", "csv"] {
+            let args = ["report", entry.name, "--format", format];
+            let same = answer(found, &args) == answer(expected, &args);
+            assert!(same, "{what}: report {} --format {format}", entry.name);
+        }
+    }
+    for args in [&["script", "--format", "json"][..], &["export", "folded", "--of", "offcpu"]] {
+        let (found, expected) = (answer(found, args), answer(expected, args));
+        let differ = found.lines().zip(expected.lines()).find(|(a, b)| a != b);
+        assert!(found == expected, "{what}: {args:?}: {differ:?}");
+    }
+}
+
+/// Nanoseconds from the start to the end of a recording.
+fn length(sample: &Path) -> u64 {
+    report(sample, &["offcpu"])["window"]["to_ns"].as_u64().expect("a length")
+}
+
+#[test]
+fn parts_by_time_become_whole_again() {
+    each_sample(|name, folder| {
+        let whole = samples::path(name);
+        let end = length(&whole);
+        let (a, b) = (end / 3, end / 3 * 2);
+        let part = |name: &str, time: &str| made("trim", &whole, folder, name, &["--time", time]);
+        let first = part("1.ktape", &format!(",{a}ns"));
+        let second = part("2.ktape", &format!("{a}ns,{b}ns"));
+        let third = part("3.ktape", &format!("{b}ns,"));
+        // In any order, and of parts of parts.
+        same_answers(name, &merged(&[&third, &first, &second], folder), &whole);
+        let half = format!("{}ns", end / 2);
+        let time = [format!(",{half}"), format!("{half},")];
+        let left = made("trim", &second, folder, "left.ktape", &["--time", &time[0]]);
+        let right = made("trim", &second, folder, "right.ktape", &["--time", &time[1]]);
+        same_answers(name, &merged(&[&left, &first, &third, &right], folder), &whole);
+    });
+}
+
+#[test]
+fn parts_by_record_become_whole_again() {
+    each_sample(|name, folder| {
+        let whole = samples::path(name);
+        let trace = Trace::open(&whole).expect("the sample");
+        let facts: Vec<String> = trace
+            .meta()
+            .schema
+            .iter()
+            .filter(|record| trace.chunks().iter().any(|chunk| chunk.record == record.id))
+            .filter(|record| record.class == 1)
+            .map(|record| record.name.clone())
+            .collect();
+        let parts: Vec<PathBuf> = facts
+            .iter()
+            .map(|fact| made("trim", &whole, folder, fact, &["--record", fact]))
+            .collect();
+        let parts: Vec<&Path> = parts.iter().map(PathBuf::as_path).collect();
+        same_answers(name, &merged(&parts, folder), &whole);
+    });
+}
+
+/// A JSON answer without what tells that, or how, a trace is a part.
+fn plain(mut answer: Json) -> Json {
+    let notes = answer["notes"].as_array_mut().expect("notes");
+    notes.retain(|note| !note["text"].as_str().is_some_and(|text| text.contains("was trimmed")));
+    answer
+}
+
+#[test]
+fn a_part_answers_as_the_whole_does_with_the_same_filters() {
+    each_sample(|name, folder| {
+        let whole = samples::path(name);
+        let end = length(&whole);
+        let time = format!("{}ns,{}ns", end / 4, end / 5 * 4);
+        for filter in [&["--time", &time][..], &["--cpu", "0"], &["--min-duration", "100us"]] {
+            let part = made("trim", &whole, folder, "part.ktape", filter);
+            // The overview tells the rows of the file.
+            for entry in REPORTS.iter().filter(|entry| entry.name != "overview") {
+                let of_part = report(&part, &[entry.name]);
+                let told = of_part["notes"].to_string().contains("was trimmed");
+                assert!(told, "{name}: nobody may take a part for the whole");
+                let asked = [&[entry.name], filter].concat();
+                let same = plain(of_part) == report(&whole, &asked);
+                assert!(same, "{name}: report {} {filter:?}", entry.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_part_of_some_processes_has_them_and_those_that_they_name() {
+    let (folder, whole) = (Folder::new(), samples::path("pgbench"));
+    let part = made("trim", &whole, &folder, "part.ktape", &["--comm", "pgbench"]);
+    let rows = |trace: &Path, args: &[&str]| report(trace, args)["processes"].clone();
+    let by = ["offcpu", "--by", "process"];
+    let asked = [&by[..], &["--comm", "pgbench"]].concat();
+    assert_eq!(rows(&part, &by), rows(&whole, &asked));
+    // Its ancestors, and postgres, which woke it; nobody else.
+    let tree = Ran::on(&part, &["report", "tree"]).expect(0).text();
+    assert!(tree.contains("runuser") && tree.contains("pgbench") && tree.contains("postgres"));
+    let dangling = Ran::on(&part, &["verify"]).expect(0).text();
+    assert!(dangling.contains("nothing is wrong"), "{dangling}");
+    let strings = |trace: &Path| texts(&Trace::open(trace).expect("a trace")).len();
+    assert!(strings(&part) < strings(&whole), "texts that nothing names are gone");
+}
+
+/// A copy of a trace as if another host had recorded it, whose clocks are others.
+fn elsewhere(of: &Path, to: &Path, hostname: &str, later: u64) {
+    let trace = Trace::open(of).expect("a trace");
+    let mut meta = trace.meta().clone();
+    hostname.clone_into(&mut meta.host.hostname);
+    meta.host.boot_id = format!("boot of {hostname}");
+    meta.start.realtime += later;
+    let mut writer = Writer::new(Vec::new(), meta, Options::default()).expect("a header");
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    for (index, chunk) in trace.chunks().iter().enumerate() {
+        let schema = trace.record_by_id(chunk.record).expect("a record");
+        let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+        decoder.read(&trace, index, &columns, &mut batch).expect("a chunk");
+        if schema.name == "clock" {
+            let at = columns.iter().position(|name| *name == "realtime").expect("a field");
+            assert!(batch.update(at, |time| time + later));
+        }
+        writer.columns(schema, chunk.ring, &batch).expect("written to memory");
+    }
+    std::fs::write(to, writer.finish().expect("written to memory").0).expect("a file");
+}
+
+/// Rows of a table without the members that `without` names, in any order.
+fn rows(answer: &Json, table: &str, without: &[&str]) -> Vec<String> {
+    let rows = answer[table].as_array().unwrap_or_else(|| panic!("no {table} in {answer}"));
+    let mut rows: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let mut row = row.as_object().expect("a row").clone();
+            without.iter().for_each(|key| drop(row.remove(*key)));
+            Json::Object(row).to_string()
+        })
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+#[test]
+fn hosts_are_kept_apart() {
+    each_sample(|name, folder| {
+        let (here, there) = (samples::path(name), folder.file("there.ktape"));
+        let second = 1_000_000_000;
+        elsewhere(&here, &there, "elsewhere", second);
+        let both = merged(&[&here, &there], folder);
+        let host = Trace::open(&here).expect("the sample").meta().host.hostname.clone();
+        let single = report(&here, &["offcpu", "--by", "thread"]);
+        let apart = report(&both, &["offcpu", "--by", "thread"]);
+        // The same threads twice, each with its numbers and times; shares are of both.
+        let skip = ["host", "start_ns", "percentage"];
+        let once = rows(&single, "threads", &skip);
+        let mut twice = [once.clone(), once.clone()].concat();
+        twice.sort_unstable();
+        assert_eq!(rows(&apart, "threads", &skip), twice, "{name}");
+        for (host, shift) in [(&*host, 0), ("elsewhere", second as i64)] {
+            let args = ["offcpu", "--by", "thread", "--host", host];
+            let one = report(&both, &args);
+            assert_eq!(rows(&one, "threads", &["host", "start_ns"]), {
+                rows(&single, "threads", &["start_ns"])
+            });
+            let starts = |answer: &Json, by: i64| {
+                let rows = answer["threads"].as_array().expect("rows").iter();
+                rows.filter_map(|row| Some(row["start_ns"].as_i64()? + by)).collect::<Vec<_>>()
+            };
+            assert_eq!(starts(&one, 0), starts(&single, shift), "{name}: clocks are aligned");
+        }
+        // Other numbers that only mean something at home, and the count of all facts.
+        for (args, table) in [
+            (&["tcp", "--by", "connection"][..], "connections"),
+            (&["io", "--by", "file"], "files"),
+            (&["locks", "--by", "lock"], "kernel_locks"),
+        ] {
+            let (single, apart) = (report(&here, args), report(&both, args));
+            let count = |answer: &Json| answer[table].as_array().map_or(0, Vec::len);
+            assert_eq!(count(&apart), 2 * count(&single), "{name}: {args:?}");
+        }
+        // And cut in two again, parts of it become whole.
+        let middle = length(&both) / 2;
+        let part = |name: &str, time: String| made("trim", &both, folder, name, &["--time", &time]);
+        let left = part("left.ktape", format!(",{middle}ns"));
+        let right = part("right.ktape", format!("{middle}ns,"));
+        let whole = folder.file("whole.ktape");
+        std::fs::rename(&both, &whole).expect("a file");
+        same_answers(name, &merged(&[&left, &right], folder), &whole);
+    });
+}
+
+#[test]
+fn recordings_of_one_boot_are_of_one_host() {
+    let folder = Folder::new();
+    let traces = [samples::path("calls"), samples::path("waits")];
+    let both = merged(&[&traces[0], &traces[1]], &folder);
+    for by in ["process", "thread", "class"] {
+        let table = match by {
+            "process" => "processes",
+            "thread" => "threads",
+            _ => continue,
+        };
+        let skip = ["start_ns", "percentage"];
+        let args = ["offcpu", "--by", by];
+        let mut apart: Vec<String> =
+            traces.iter().flat_map(|trace| rows(&report(trace, &args), table, &skip)).collect();
+        apart.sort_unstable();
+        assert_eq!(rows(&report(&both, &args), table, &skip), apart);
+    }
+    // What was produced and lost adds up, though each recorder began at zero.
+    let produced = |trace: &Path| -> u64 {
+        let info = Ran::on(trace, &["info", "--format", "json"]).expect(0).json();
+        let records = info["records"].as_array().expect("records");
+        records.iter().filter_map(|row| row["produced"].as_u64()).sum()
+    };
+    assert_eq!(produced(&both), produced(&traces[0]) + produced(&traces[1]));
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let (folder, whole) = (Folder::new(), samples::path("waits"));
+    let out = folder.file("out.ktape");
+    let refused = |args: &[&str], code: i32, word: &str| {
+        let ran = Ran::ktape(args).expect(code);
+        assert!(ran.stderr.contains(word), "`{word}` in: {}", ran.stderr);
+        assert!(!out.exists(), "nothing is left half");
+    };
+    let sample = text(&whole);
+    let to = ["-o", text(&out)];
+    refused(&[&["merge", sample, sample], &to[..]].concat(), 1, "count twice");
+    let part = made("trim", &whole, &folder, "part.ktape", &["--time", "100ms,200ms"]);
+    refused(&[&["merge", sample, text(&part)], &to[..]].concat(), 1, "count twice");
+    let of = made("trim", &whole, &folder, "of.ktape", &["--time", "200ms,", "--cpu", "0"]);
+    refused(&[&["merge", text(&part), text(&of)], &to[..]].concat(), 1, "cut by time");
+    refused(&["merge", sample, "-o", sample], 1, "the trace itself");
+    let trim = ["trim", "-i", sample, "-o", text(&out)];
+    refused(&[&trim[..], &["--time", "1ms,1ms"]].concat(), 2, "holds nothing");
+    refused(&[&trim[..], &["--record", "nonsense"]].concat(), 2, "off_cpu");
+    refused(&[&trim[..], &["--probe", "nonsense"]].concat(), 2, "sched");
+    refused(&["report", "--host", "nonsense", "-i", sample], 2, "no such host");
+    refused(&["redact", "-i", sample], 2, "--output");
+    let short = folder.file("short");
+    std::fs::write(&short, "secret").expect("a file");
+    let keyed = ["--key-file", text(&short)];
+    refused(&[&["redact", "-i", sample], &to[..], &keyed].concat(), 1, "at least 16");
+    let notes = folder.file("notes");
+    std::fs::write(&notes, "my notes").expect("a file");
+    refused(&["trim", "-i", sample, "-o", text(&notes)], 2, "no ktape trace");
+    assert_eq!(std::fs::read(&notes).expect("still there"), b"my notes");
+}
+
+/// The key of these tests.
+const KEY: &str = "0123456789abcdef0123456789abcdef\n";
+
+fn key(folder: &Folder) -> PathBuf {
+    let path = folder.file("key");
+    std::fs::write(&path, KEY).expect("a file");
+    path
+}
+
+/// All numbers of an answer, in order of size.
+fn numbers(answer: &Json, all: &mut Vec<String>) {
+    match answer {
+        Json::Number(number) => all.push(number.to_string()),
+        Json::Array(list) => list.iter().for_each(|one| numbers(one, all)),
+        Json::Object(members) => members
+            .iter()
+            .filter(|(name, _)| *name != "size_bytes")
+            .for_each(|(_, one)| numbers(one, all)),
+        _ => {}
+    }
+}
+
+#[test]
+fn redaction_keeps_every_number() {
+    each_sample(|name, folder| {
+        let (whole, key) = (samples::path(name), key(folder));
+        let args = ["--key-file", text(&key)];
+        let redacted = made("redact", &whole, folder, "redacted.ktape", &args);
+        for entry in REPORTS {
+            let of = |trace: &Path| {
+                let mut all = Vec::new();
+                numbers(&report(trace, &[entry.name, "--top", "0"]), &mut all);
+                all.sort_unstable();
+                all
+            };
+            assert_eq!(of(&redacted), of(&whole), "{name}: report {}", entry.name);
+        }
+    });
+}
+
+/// All texts of a trace's dictionary.
+fn texts(trace: &Trace) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    for (index, chunk) in trace.chunks().iter().enumerate() {
+        let schema = trace.record_by_id(chunk.record).expect("a record");
+        let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+        decoder.read(trace, index, &columns, &mut batch).expect("a chunk");
+        for at in 0..columns.len() {
+            if let Column::Text(column) = batch.column(at) {
+                all.extend(column.texts().iter().map(<[u8]>::to_vec));
+            }
+        }
+    }
+    all
+}
+
+/// What a header says of the host and its user, in pieces.
+fn said_by_header(trace: &Trace) -> Vec<Vec<u8>> {
+    let meta = trace.meta();
+    let mut all = vec![
+        meta.host.hostname.clone(),
+        meta.host.version.clone(),
+        meta.host.boot_id.clone(),
+        meta.host.kernel.clone(),
+    ];
+    all.extend_from_slice(&meta.command_line[2..]);
+    all.extend(meta.filters.iter().chain(&meta.notes).map(|pair| pair.1.clone()));
+    for probe in &meta.probes {
+        all.push(probe.reason.clone());
+        all.extend(probe.knobs.iter().map(|knob| knob.1.clone()));
+    }
+    all.into_iter().map(String::into_bytes).collect()
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn nothing_of_the_original_is_left() {
+    each_sample(|name, folder| {
+        let (whole, key) = (samples::path(name), key(folder));
+        let args = ["--key-file", text(&key)];
+        let redacted = made("redact", &whole, folder, "redacted.ktape", &args);
+        let again = made("redact", &whole, folder, "again.ktape", &args);
+        let bytes = std::fs::read(&redacted).expect("a file");
+        assert!(bytes == std::fs::read(&again).expect("a file"), "{name}: the same key");
+        let told = Ran::on(&whole, &["redact", "--dry-run", "--format", "json"]).expect(0).json();
+        let kept: BTreeSet<Vec<u8>> = told["remaining"]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .map(|row| row["text"].as_str().expect("a text").as_bytes().to_vec())
+            .collect();
+        let (old, new) = (Trace::open(&whole), Trace::open(&redacted));
+        let (old, new) = (old.expect("a trace"), new.expect("a trace"));
+        // Whole texts, and the names within paths and command lines.
+        let split = |text: &Vec<u8>| -> Vec<Vec<u8>> {
+            let names = text.split(|byte| b"/ ,:".contains(byte)).map(<[u8]>::to_vec);
+            names.chain([text.clone()]).collect()
+        };
+        let mut secrets: BTreeSet<Vec<u8>> = texts(&old)
+            .iter()
+            .filter(|text| !kept.contains(*text))
+            .chain(&said_by_header(&old))
+            .flat_map(split)
+            .filter(|text| text.len() >= 4)
+            .collect();
+        // What stays, what ktape says of its records, and hexadecimal digits may hold a short one.
+        let schema = format!("{:?} {:?}", new.meta().schema, new.meta().probes);
+        let public = [kept.iter().cloned().collect::<Vec<_>>().join(&b'\n'), schema.into_bytes()];
+        let hex = |text: &[u8]| text.len() < 8 && text.iter().all(u8::is_ascii_hexdigit);
+        // Places and settings of probes that stay are among what may be read.
+        let ours = |text: &[u8]| [&b"ktape"[..], b"record"].contains(&text);
+        secrets.retain(|secret| {
+            !hex(secret) && !ours(secret) && !public.iter().any(|public| contains(public, secret))
+        });
+        assert!(secrets.len() > 4, "{name}: {} texts to look for", secrets.len());
+        let header = said_by_header(&new).join(&b'\n');
+        let readable: Vec<Vec<u8>> =
+            texts(&new).into_iter().filter(|text| !kept.contains(text)).collect();
+        let readable = readable.join(&b'\n');
+        for secret in &secrets {
+            let shown = String::from_utf8_lossy(secret);
+            assert!(!contains(&readable, secret), "{name}: {shown} is a text");
+            assert!(!contains(&header, secret), "{name}: {shown} is in the header");
+            // Packed bytes have any four after one another.
+            let found = secret.len() >= 6 && contains(&bytes, secret);
+            assert!(!found, "{name}: {shown} is in the file");
+        }
+    });
+}
+
+#[test]
+fn what_is_allowed_stays_and_keys_make_the_difference() {
+    let (folder, whole) = (Folder::new(), samples::path("waits"));
+    let key = key(&folder);
+    let of = |name: &str, args: &[&str]| {
+        let path = made("redact", &whole, &folder, name, args);
+        texts(&Trace::open(&path).expect("a trace"))
+    };
+    let has = |texts: &[Vec<u8>], text: &str| texts.iter().any(|found| found == text.as_bytes());
+    let keyed = ["--key-file", text(&key)];
+    let plain = of("plain.ktape", &keyed);
+    assert!(!has(&plain, "waits"));
+    assert!(has(&of("allowed.ktape", &[&keyed[..], &["--allow", "wait?"]].concat()), "waits"));
+    let list = folder.file("allowed");
+    std::fs::write(&list, "nobody\nwaits\n").expect("a file");
+    let listed = of("listed.ktape", &[&keyed[..], &["--allow-file", text(&list)]].concat());
+    assert!(has(&listed, "waits"));
+    let new = folder.file("new-key");
+    let other = of("other.ktape", &["--write-key", text(&new)]);
+    assert_ne!(other, plain, "another key, other pseudonyms");
+    assert_eq!(of("same.ktape", &["--key-file", text(&new)]), other);
+    let symbols = |args: &[&str]| has(&of("symbols.ktape", args), "do_syscall_64");
+    assert!(symbols(&keyed));
+    assert!(!symbols(&[&keyed[..], &["--symbols", "\\[kernel],*"]].concat()));
+    // A dry run tells and writes nothing.
+    let before = std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
+    let told = Ran::on(&whole, &["redact", "--dry-run"]).expect(0).text();
+    assert!(told.contains("What remains readable") && told.contains("do_syscall_64"), "{told}");
+    let after = std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
+    assert_eq!(before, after);
+}
