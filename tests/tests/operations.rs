@@ -423,7 +423,8 @@ fn nothing_of_the_original_is_left() {
             .filter(|text| text.len() >= 4)
             .collect();
         // What stays, what ktape says of its records, and hexadecimal digits may hold a short one.
-        let schema = format!("{:?} {:?}", new.meta().schema, new.meta().probes);
+        let meta = new.meta();
+        let schema = format!("{:?} {:?} {}", meta.schema, meta.probes, meta.host.arch);
         let public = [kept.iter().cloned().collect::<Vec<_>>().join(&b'\n'), schema.into_bytes()];
         let hex = |text: &[u8]| text.len() < 8 && text.iter().all(u8::is_ascii_hexdigit);
         // Places and settings of probes that stay are among what may be read.
