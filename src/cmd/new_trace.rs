@@ -22,7 +22,10 @@ impl NewTrace {
     }
 
     /// Refuses to replace one of the traces that are read, or what is no trace.
-    pub(crate) fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
+    pub(crate) fn check<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = &'a Path>,
+    ) -> anyhow::Result<()> {
         for input in inputs {
             if is_same(input, &self.output) {
                 bail!("{} is the trace itself: write to another file", self.output.display());

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let input = args.trace.input();
     let mut allowed: Vec<String> = Vec::new();
     for path in &args.allow_file {
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text =
+            fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         allowed.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
     }
     let output = args.output.clone().filter(|_| !args.dry_run).map(NewTrace::at);
@@ -88,7 +89,10 @@ fn secret(args: &Args) -> anyhow::Result<Secret> {
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let mut file = match opened {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                bail!("{} is there already: use it with --key-file, or name another", path.display())
+                bail!(
+                    "{} is there already: use it with --key-file, or name another",
+                    path.display()
+                )
             }
             opened => opened.with_context(|| format!("creating {}", path.display()))?,
         };

@@ -53,9 +53,8 @@ fn merged(parts: &[&Path], folder: &Folder) -> PathBuf {
 /// An answer without the lines that tell how large the file is.
 fn answer(trace: &Path, args: &[&str]) -> String {
     let said = Ran::on(trace, args).expect(0).text();
-    let lines = said.lines().filter(|line| {
-        !line.contains("file size") && !line.contains("size_bytes")
-    });
+    let lines =
+        said.lines().filter(|line| !line.contains("file size") && !line.contains("size_bytes"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -383,6 +382,7 @@ fn said_by_header(trace: &Trace) -> Vec<Vec<u8>> {
     all.extend(meta.filters.iter().chain(&meta.notes).map(|pair| pair.1.clone()));
     for probe in &meta.probes {
         all.push(probe.reason.clone());
+        all.extend(probe.attached.iter().filter(|place| place.contains("uprobe")).cloned());
         all.extend(probe.knobs.iter().map(|knob| knob.1.clone()));
     }
     all.into_iter().map(String::into_bytes).collect()
@@ -424,11 +424,15 @@ fn nothing_of_the_original_is_left() {
             .collect();
         // What stays, what ktape says of its records, and hexadecimal digits may hold a short one.
         let meta = new.meta();
-        let schema = format!("{:?} {:?} {}", meta.schema, meta.probes, meta.host.arch);
+        let mut probes = meta.probes.clone();
+        probes
+            .iter_mut()
+            .for_each(|probe| probe.attached.retain(|place| !place.contains("uprobe")));
+        let schema = format!("{:?} {probes:?} {}", meta.schema, meta.host.arch);
         let public = [kept.iter().cloned().collect::<Vec<_>>().join(&b'\n'), schema.into_bytes()];
         let hex = |text: &[u8]| text.len() < 8 && text.iter().all(u8::is_ascii_hexdigit);
         // Places and settings of probes that stay are among what may be read.
-        let ours = |text: &[u8]| [&b"ktape"[..], b"record"].contains(&text);
+        let ours = |text: &[u8]| [&b"ktape"[..], b"record", b"uprobe"].contains(&text);
         secrets.retain(|secret| {
             !hex(secret) && !ours(secret) && !public.iter().any(|public| contains(public, secret))
         });
@@ -473,9 +477,11 @@ fn what_is_allowed_stays_and_keys_make_the_difference() {
     assert!(symbols(&keyed));
     assert!(!symbols(&[&keyed[..], &["--symbols", "\\[kernel],*"]].concat()));
     // A dry run tells and writes nothing.
-    let before = std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
+    let before =
+        std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
     let told = Ran::on(&whole, &["redact", "--dry-run"]).expect(0).text();
     assert!(told.contains("What remains readable") && told.contains("do_syscall_64"), "{told}");
-    let after = std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
+    let after =
+        std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
     assert_eq!(before, after);
 }

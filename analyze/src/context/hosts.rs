@@ -188,8 +188,11 @@ mod tests {
     use ktape_format::Meta;
 
     fn hosts(list: &[(&str, u32, u32)]) -> Hosts {
-        let host =
-            |&(name, first_cpu, cpus): &(&str, u32, u32)| Host { name: name.into(), first_cpu, cpus };
+        let host = |&(name, first_cpu, cpus): &(&str, u32, u32)| Host {
+            name: name.into(),
+            first_cpu,
+            cpus,
+        };
         Hosts::new(list.iter().map(host).collect())
     }
 

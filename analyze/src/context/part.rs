@@ -102,8 +102,7 @@ impl Part {
             return;
         }
         let start = meta.start.mono;
-        let numbers =
-            |list: &[u32]| list.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let numbers = |list: &[u32]| list.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         let cpus = self.cpus.iter().map(|&(low, high)| format!("{low}-{high}"));
         let offset = |time: u64| seconds(time.saturating_sub(start));
         let windows = self.windows.iter().map(|&(from, to)| {

@@ -5,8 +5,8 @@ use ktape_schema::{Class, ProgramRun};
 
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Devices, Hosts, Loader, Losses, Part, ProcessKey, Strings, Tasks,
-    ThreadKey, program_runs, record_id, task_rows,
+    Clocks, Code, Coverages, Damage, Devices, Hosts, Loader, Losses, Part, ProcessKey, Strings,
+    Tasks, ThreadKey, program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
 use crate::syscall_table::SyscallTable;

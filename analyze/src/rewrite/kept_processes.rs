@@ -49,9 +49,8 @@ impl KeptProcesses {
             .map(|process| {
                 let threads = || process.threads.iter().map(|&index| ThreadKey(index.into()));
                 let named = |key| self.named.contains(&cx.tasks().tid(key));
-                let asked = |key| {
-                    filter.passes_tid(cx.tasks().tid(key)) && filter.passes_name(cx, key, to)
-                };
+                let asked =
+                    |key| filter.passes_tid(cx.tasks().tid(key)) && filter.passes_name(cx, key, to);
                 let lived = process.start <= to && process.end.is_none_or(|end| end >= from);
                 let is_asked_for = lived
                     && filter.passes_pid(process.pid)

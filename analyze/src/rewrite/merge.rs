@@ -123,7 +123,9 @@ impl<W: Write> Merging<'_, W> {
                 }
                 Role::Symbol => {
                     let frames = batch.u32("frame").iter();
-                    Some(frames.map(|&frame| *self.named.entry(frame).or_insert(at) == at).collect())
+                    Some(
+                        frames.map(|&frame| *self.named.entry(frame).or_insert(at) == at).collect(),
+                    )
                 }
                 _ if several_parts => {
                     remembered = remembered.checked_sub(batch.rows() as u64).ok_or_else(|| {

@@ -90,8 +90,10 @@ fn check_texts(trace: &Trace) -> Result<()> {
     for record in &trace.meta().schema {
         let own = record.name == StringText::DESC.name && record.id == StringText::DESC.id;
         let text = record.fields.iter().find(|field| {
-            let is_text = field.ty == ktape_schema::Type::Text as u8 && !(own && field.name == "text");
-            let is_wide = field.kind == Kind::StringId.name() && field.ty != ktape_schema::Type::U32 as u8;
+            let is_text =
+                field.ty == ktape_schema::Type::Text as u8 && !(own && field.name == "text");
+            let is_wide =
+                field.kind == Kind::StringId.name() && field.ty != ktape_schema::Type::U32 as u8;
             is_text || is_wide
         });
         if let Some(field) = text {
@@ -119,10 +121,8 @@ fn tell(cx: &Context<'_>, texts: &Texts, pseudonyms: &Pseudonyms<'_>) -> Answer 
     }
     kept.sort_unstable();
     kept.dedup();
-    let mut classes = Table::plain(
-        "classes",
-        &[("class", "class"), ("replaced", "replaced"), ("kept", "kept")],
-    );
+    let mut classes =
+        Table::plain("classes", &[("class", "class"), ("replaced", "replaced"), ("kept", "kept")]);
     classes.rows = Class::ALL
         .iter()
         .filter_map(|class| Some((class, counts.get(class)?)))

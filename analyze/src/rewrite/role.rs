@@ -58,14 +58,8 @@ impl Role {
 }
 
 /// Kinds of ids that point into a dictionary.
-pub(super) const DICTIONARIES: [Kind; 6] = [
-    Kind::StringId,
-    Kind::ModuleId,
-    Kind::FrameId,
-    Kind::NodeId,
-    Kind::StackId,
-    Kind::DeviceId,
-];
+pub(super) const DICTIONARIES: [Kind; 6] =
+    [Kind::StringId, Kind::ModuleId, Kind::FrameId, Kind::NodeId, Kind::StackId, Kind::DeviceId];
 
 /// Whether a field of this kind holds ids.
 pub(super) fn is_id(kind: &str) -> bool {

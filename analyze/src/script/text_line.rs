@@ -57,10 +57,8 @@ fn head(cx: &Context<'_>, job: &Job<'_>, batch: &Batch, row: usize, out: &mut St
     };
     let _ = write!(out, "{comm:>16} ");
     let hosts = cx.hosts();
-    let [tid, pid, cpu] =
-        [(layout.tid, "tid"), (layout.tgid, "tgid"), (layout.cpu, "cpu")].map(|(field, kind)| {
-            field.map(|field| hosts.local(kind, number(batch, field, row)))
-        });
+    let [tid, pid, cpu] = [(layout.tid, "tid"), (layout.tgid, "tgid"), (layout.cpu, "cpu")]
+        .map(|(field, kind)| field.map(|field| hosts.local(kind, number(batch, field, row))));
     if hosts.several() {
         let host = &hosts.list()[hosts.of_ring(batch.ring())];
         let _ = write!(out, "{}:", escape_text(host.name.as_bytes()));

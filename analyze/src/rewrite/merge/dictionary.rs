@@ -166,7 +166,8 @@ fn name_devices(
             let host_name = translation.hosts.list()[host].name.as_bytes();
             let text = [texts.get(name), b"@", host_name].concat();
             let id = strings.id(host, name, 0, text.as_slice().into(), false);
-            let id = id.ok_or_else(|| Error::Rewrite("string: there are no ids left".to_owned()))?;
+            let id =
+                id.ok_or_else(|| Error::Rewrite("string: there are no ids left".to_owned()))?;
             translation.device_names.insert(name, id);
             added.push((id, text));
         }
@@ -177,12 +178,7 @@ fn name_devices(
 }
 
 /// What an entry says in the new trace, without its id; and the id that its own must be above.
-fn entry(
-    desc: &Desc,
-    batch: &Batch,
-    row: usize,
-    translation: &Translation<'_>,
-) -> (Rc<[u8]>, u32) {
+fn entry(desc: &Desc, batch: &Batch, row: usize, translation: &Translation<'_>) -> (Rc<[u8]>, u32) {
     let mut bytes = Vec::new();
     let mut least = 0;
     for (at, field) in desc.fields.iter().enumerate().filter(|(_, field)| field.name != "id") {

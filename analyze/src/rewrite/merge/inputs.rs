@@ -113,7 +113,8 @@ fn refused(what: String) -> Error {
 
 /// Parts of a recording keep its header, but for notes.
 fn same_recording(a: &Meta, b: &Meta) -> bool {
-    (&a.host, a.start, &a.command_line, &a.filters) == (&b.host, b.start, &b.command_line, &b.filters)
+    (&a.host, a.start, &a.command_line, &a.filters)
+        == (&b.host, b.start, &b.command_line, &b.filters)
 }
 
 fn same_host(a: &Meta, b: &Meta) -> bool {
@@ -124,11 +125,8 @@ fn same_host(a: &Meta, b: &Meta) -> bool {
 fn recordings(list: &[Input<'_>]) -> Result<Vec<Recording>> {
     let mut recordings = Vec::new();
     for (first, input) in list.iter().enumerate().filter(|(at, input)| input.recording == *at) {
-        let own: Vec<&Trace> = list
-            .iter()
-            .filter(|input| input.recording == first)
-            .map(|input| input.trace)
-            .collect();
+        let own: Vec<&Trace> =
+            list.iter().filter(|input| input.recording == first).map(|input| input.trace).collect();
         let parts: Vec<(String, Part)> = own
             .iter()
             .map(|trace| {
@@ -230,9 +228,8 @@ fn name_hosts(list: &[Input<'_>], count: usize) -> Result<Hosts> {
 /// How many numbers of CPUs a host has.
 fn cpus(trace: &Trace) -> u32 {
     let host = &trace.meta().host;
-    let is_fact = |record| {
-        trace.record_by_id(record).is_some_and(|schema| schema.class == Class::Fact as u8)
-    };
+    let is_fact =
+        |record| trace.record_by_id(record).is_some_and(|schema| schema.class == Class::Fact as u8);
     let rings = trace.chunks().iter();
     let rings = rings.filter(|chunk| chunk.ring != u16::MAX && is_fact(chunk.record));
     let rings = rings.map(|chunk| u32::from(chunk.ring) + 1).max().unwrap_or(1);

@@ -78,9 +78,7 @@ impl<'a> Translation<'a> {
         }
         match space_of(record, field) {
             _ if number == 0 => Some(0),
-            Some(Space::Namespace) => {
-                Some(self.namespaces.get(&number).copied().unwrap_or(number))
-            }
+            Some(Space::Namespace) => Some(self.namespaces.get(&number).copied().unwrap_or(number)),
             Some(space) => word()?.checked_add(self.added[space as usize]).map(u64::from),
             None => Some(number),
         }
@@ -127,9 +125,10 @@ impl<'a> Translation<'a> {
             return Ok(());
         }
         for record in schema {
-            let unknown = record.fields.iter().find(|field| {
-                Kind::NAMES.iter().all(|name| *name != field.kind)
-            });
+            let unknown = record
+                .fields
+                .iter()
+                .find(|field| Kind::NAMES.iter().all(|name| *name != field.kind));
             if let Some(field) = unknown {
                 return Err(Error::Rewrite(format!(
                     "{}.{} is of the kind {}, which this ktape does not know: use a newer one",

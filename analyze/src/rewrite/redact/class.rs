@@ -109,8 +109,6 @@ const FIELDS: [(&str, &str, Class); 32] = [
     (LockContention::DESC.name, "name", Class::Lock),
 ];
 
-
-
 /// The class of the texts that a field names.
 pub(super) fn class_of(record: &str, field: &str) -> Class {
     let known = FIELDS.iter().find(|known| (known.0, known.1) == (record, field));

@@ -37,12 +37,10 @@ impl<'a> Pseudonyms<'a> {
         match class {
             Class::Public => text.to_vec(),
             Class::Comm => self.word("comm", "c-", text),
-            Class::Command => {
-                joined(text, b' ', |argument| match argument.contains(&b'/') {
-                    true => self.path(argument),
-                    false => self.word("argument", "a-", argument),
-                })
-            }
+            Class::Command => joined(text, b' ', |argument| match argument.contains(&b'/') {
+                true => self.path(argument),
+                false => self.word("argument", "a-", argument),
+            }),
             Class::Path => self.path(text),
             Class::Address => self.address(text),
             Class::Request => joined(text, b'/', |part| self.word("request", "r-", part)),
@@ -97,9 +95,7 @@ impl<'a> Pseudonyms<'a> {
             _ if self.allows(address.ip().to_string().as_bytes()) => address.ip(),
             // It says that none was chosen.
             ip if ip.is_unspecified() => ip,
-            IpAddr::V4(ip) => {
-                Ipv4Addr::from(self.secret.permute("IPv4", 16, u32::from(ip))).into()
-            }
+            IpAddr::V4(ip) => Ipv4Addr::from(self.secret.permute("IPv4", 16, u32::from(ip))).into(),
             IpAddr::V6(ip) => {
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(&self.secret.hash("IPv6", &ip.octets())[..16]);
