@@ -12,9 +12,13 @@ use crate::context::Loader;
 /// had gone on through all of them: at each reading, what all had counted by then.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// By record, CPU and time: recording, produced and lost.
-    readings: BTreeMap<(u32, u32, u64), Vec<(usize, u64, u64)>>,
+    readings: BTreeMap<Place, Vec<Reading>>,
 }
+
+/// Record, CPU and time.
+type Place = (u32, u32, u64);
+/// Recording, produced and lost.
+type Reading = (usize, u64, u64);
 
 impl Counters {
     /// Takes the readings of a trace of a recording.

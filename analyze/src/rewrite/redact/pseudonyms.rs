@@ -107,16 +107,14 @@ impl<'a> Pseudonyms<'a> {
         SocketAddr::new(ip, self.port(address.port())).to_string().into_bytes()
     }
 
-    /// 0 is no port, and nothing becomes it.
+    /// 0 is no port: it stays, and the port that would become it becomes what 0 would.
     fn port(&self, port: u16) -> u16 {
-        let mut number = port.into();
-        while port != 0 {
-            number = self.secret.permute("port", 8, number);
-            if number != 0 {
-                break;
-            }
+        let permuted = |port: u16| self.secret.permute("port", 8, port.into()) as u16;
+        match (port, permuted(port)) {
+            (0, _) => 0,
+            (_, 0) => permuted(0),
+            (_, other) => other,
         }
-        number as u16
     }
 }
 
