@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ktape_analyze::reports::REPORTS;
 use ktape_format::{Batch, Column, Decoder, Options, Trace, Writer};
-use ktape_tests::facts::report;
+use ktape_tests::facts::{self, report};
 use ktape_tests::ran::Ran;
 use ktape_tests::recorder::Folder;
 use ktape_tests::samples;
@@ -89,6 +89,16 @@ fn parts_by_time_become_whole_again() {
         let first = part("1.ktape", &format!(",{a}ns"));
         let second = part("2.ktape", &format!("{a}ns,{b}ns"));
         let third = part("3.ktape", &format!("{b}ns,"));
+        // Cut at the very end of a fact, which only one of both may have.
+        let trace = Trace::open(&whole).expect("the sample");
+        let mut ends = facts::rows(&trace, "off_cpu", ["end"]);
+        ends.sort_unstable();
+        if let Some([at]) = ends.get(ends.len() / 2) {
+            let at = at - trace.meta().start.mono;
+            let before = part("before.ktape", &format!(",{at}ns"));
+            let after = part("after.ktape", &format!("{at}ns,"));
+            same_answers(name, &merged(&[&before, &after], folder), &whole);
+        }
         // In any order, and of parts of parts.
         same_answers(name, &merged(&[&third, &first, &second], folder), &whole);
         let half = format!("{}ns", end / 2);
@@ -241,6 +251,13 @@ fn hosts_are_kept_apart() {
             let count = |answer: &Json| answer[table].as_array().map_or(0, Vec::len);
             assert_eq!(count(&apart), 2 * count(&single), "{name}: {args:?}");
         }
+        let only = made("trim", &both, folder, "only.ktape", &["--host", "elsewhere"]);
+        let of_one = report(&only, &["offcpu", "--by", "thread"]);
+        assert_eq!(rows(&of_one, "threads", &[]), {
+            let args = ["offcpu", "--by", "thread", "--host", "elsewhere"];
+            rows(&report(&both, &args), "threads", &[])
+        });
+        assert!(of_one["notes"].to_string().contains("host elsewhere"), "{name}: it is a part");
         // And cut in two again, parts of it become whole.
         let middle = length(&both) / 2;
         let part = |name: &str, time: String| made("trim", &both, folder, name, &["--time", &time]);

@@ -11,6 +11,7 @@ const PID: &str = "trimmed pid";
 const TID: &str = "trimmed tid";
 const COMM: &str = "trimmed comm";
 const CPU: &str = "trimmed cpu";
+const HOST: &str = "trimmed host";
 const MIN_DURATION: &str = "trimmed min-duration";
 const RECORDS: &str = "trimmed record";
 /// When the whole recording ended.
@@ -33,6 +34,8 @@ pub struct Part {
     pub comm: Vec<String>,
     /// Ranges of CPUs; empty for all.
     pub cpus: Vec<(u32, u32)>,
+    /// Patterns of names of hosts as they were given; empty for all.
+    pub hosts: Vec<String>,
     /// Least duration, ns; 0 for all.
     pub min_duration: u64,
     /// Names of the records whose facts were kept; empty for all.
@@ -83,6 +86,7 @@ impl Part {
             tids: numbers(TID),
             comm: names(COMM),
             cpus: names(CPU).iter().filter_map(|text| cpu_range(text)).collect(),
+            hosts: names(HOST),
             min_duration: offset(MIN_DURATION).unwrap_or(0),
             records: names(RECORDS),
             end: offset(END).map_or(0, |offset| start.saturating_add(offset)),
@@ -117,6 +121,7 @@ impl Part {
             (TID, numbers(&self.tids)),
             (COMM, self.comm.join(", ")),
             (CPU, cpus.collect::<Vec<_>>().join(", ")),
+            (HOST, self.hosts.join(", ")),
             (
                 MIN_DURATION,
                 if self.min_duration == 0 { String::new() } else { seconds(self.min_duration) },
@@ -208,6 +213,7 @@ mod tests {
             pids: vec![1, 20],
             comm: vec!["a*".into(), "!b".into()],
             cpus: vec![(0, 3)],
+            hosts: vec!["web*".into()],
             min_duration: 20,
             records: vec!["io".into()],
             facts: vec!["io".into(), "off_cpu".into()],
@@ -220,6 +226,7 @@ mod tests {
                 ("trimmed pid", "1, 20"),
                 ("trimmed comm", "a*, !b"),
                 ("trimmed cpu", "0-3"),
+                ("trimmed host", "web*"),
                 ("trimmed min-duration", "0.00000002s"),
                 ("trimmed record", "io"),
                 ("trimmed end", "0s"),

@@ -116,6 +116,7 @@ impl<'a> Cut<'a> {
         part.pids.clone_from(&filter.pids);
         part.tids.clone_from(&filter.tids);
         part.comm.extend_from_slice(&options.filter.comm);
+        part.hosts.extend_from_slice(&options.filter.host);
         part.cpus.clone_from(&filter.cpus);
         part.min_duration = filter.min_duration;
         let chosen = records(cx, options)?;

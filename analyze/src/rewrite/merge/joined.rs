@@ -16,7 +16,7 @@ pub(super) fn join(parts: &[(String, Part)]) -> Result<Part> {
         };
         let filters = |part: &Part| {
             let part = part.clone();
-            (part.pids, part.tids, part.comm, part.cpus, part.min_duration)
+            (part.pids, part.tids, part.comm, part.cpus, part.hosts, part.min_duration)
         };
         if filters(part) != filters(first) {
             return refused("only parts that were cut by time or by records can be merged");

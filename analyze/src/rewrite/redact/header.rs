@@ -88,6 +88,7 @@ pub(super) fn redact(meta: &mut Meta, pseudonyms: &Pseudonyms<'_>) {
     hosts.renamed(name).note(meta);
     if let Some(mut part) = part {
         part.comm.iter_mut().for_each(|glob| *glob = text(Class::Comm, glob));
+        part.hosts.iter_mut().for_each(|glob| *glob = text(Class::Other, glob));
         part.note(meta);
     }
     let fingerprint = pseudonyms.secret.fingerprint();
