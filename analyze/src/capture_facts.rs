@@ -6,7 +6,7 @@ use ktape_format::{ProbeState, State};
 use ktape_schema::{Class, Type, by_id};
 
 use crate::answer::{Cell, Facts, Table};
-use crate::context::{Context, Loss};
+use crate::context::{Context, Loss, Part};
 
 /// The recorded host and the recording.
 pub(crate) fn host(cx: &Context<'_>) -> Facts {
@@ -90,7 +90,13 @@ pub(crate) struct RecordUse {
 /// All records that the trace has rows of or lost some of, facts first, by id.
 pub(crate) fn records(cx: &Context<'_>) -> Vec<RecordUse> {
     let mut uses: Vec<RecordUse> = Vec::new();
-    let mut losses: BTreeMap<u32, Loss> = cx.losses().totals().into_iter().collect();
+    // Of a part, what its window lost.
+    let (from, to) = cx.part().map_or((0, u64::MAX), Part::hull);
+    let within = |(id, total): (u32, Loss)| match u16::try_from(id) {
+        Ok(record) => (id, cx.losses().within(record, from, to, |_| true)),
+        Err(_) => (id, total),
+    };
+    let mut losses: BTreeMap<u32, Loss> = cx.losses().totals().into_iter().map(within).collect();
     let mut schemas: Vec<_> = cx.meta().schema.iter().collect();
     schemas.sort_by_key(|schema| (schema.class, schema.id));
     for schema in schemas {

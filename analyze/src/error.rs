@@ -42,6 +42,9 @@ pub enum Error {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A trace could not be made of those that are there.
+    #[error("{0}")]
+    Rewrite(String),
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),

@@ -26,6 +26,7 @@ mod latencies;
 pub mod query;
 pub mod render;
 pub mod reports;
+pub mod rewrite;
 mod row_layout;
 pub mod run;
 pub mod script;

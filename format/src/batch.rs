@@ -156,6 +156,12 @@ impl Batch {
         &self.slots[column].column
     }
 
+    /// Replaces the unsigned numbers of a column by what `value` makes of them; `false`, with the
+    /// column as it was, when one of the new ones does not fit, or these are no unsigned numbers.
+    pub fn update(&mut self, column: usize, value: impl FnMut(u64) -> u64) -> bool {
+        self.slots[column].column.update(value)
+    }
+
     /// The names of its columns, in the order asked for.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.slots.iter().map(|slot| slot.name.as_str())

@@ -154,6 +154,26 @@ impl Column {
         }
     }
 
+    /// Replaces unsigned numbers; `false`, and no change, when a new one does not fit.
+    pub(crate) fn update(&mut self, mut value: impl FnMut(u64) -> u64) -> bool {
+        fn over<T: Copy + Into<u64> + TryFrom<u64>>(
+            values: &mut Vec<T>,
+            mut value: impl FnMut(u64) -> u64,
+        ) -> bool {
+            let new = values.iter().map(|&old| T::try_from(value(old.into())));
+            let Ok(new) = new.collect::<Result<Vec<T>, _>>() else { return false };
+            *values = new;
+            true
+        }
+        match self {
+            Column::U8(values) => over(values, &mut value),
+            Column::U16(values) => over(values, &mut value),
+            Column::U32(values) => over(values, &mut value),
+            Column::U64(values) => over(values, &mut value),
+            Column::I32(_) | Column::I64(_) | Column::Text(_) => false,
+        }
+    }
+
     /// Makes all rows zero or empty.
     pub(crate) fn zero(&mut self, rows: usize) {
         each!(self,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ktape_format::{Batch, Decoder, Trace, Value};
+use ktape_format::{Batch, Column, Decoder, Trace, Value};
 use serde_json::Value as Json;
 
 use crate::ran::Ran;
@@ -68,4 +68,21 @@ pub fn losses(trace: &Trace, record: &str) -> (u64, u64) {
 /// How far `found` is from `expected`, in percent of it.
 pub fn off_by(found: u64, expected: u64) -> f64 {
     found.abs_diff(expected) as f64 * 100.0 / expected as f64
+}
+
+/// All texts of a trace's dictionary.
+pub fn texts(trace: &Trace) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    for (index, chunk) in trace.chunks().iter().enumerate() {
+        let schema = trace.record_by_id(chunk.record).expect("a record");
+        let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+        decoder.read(trace, index, &columns, &mut batch).expect("a chunk");
+        for at in 0..columns.len() {
+            if let Column::Text(column) = batch.column(at) {
+                all.extend(column.texts().iter().map(<[u8]>::to_vec));
+            }
+        }
+    }
+    all
 }

@@ -8,6 +8,7 @@ pub mod binary;
 pub mod facts;
 pub mod live;
 pub mod loop_device;
+pub mod made;
 pub mod ran;
 pub mod random;
 pub mod recorder;

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use clap::Command as Clap;
 use ktape_analyze::answer::Answer;
@@ -14,6 +15,7 @@ use ktape_analyze::export::{Of, StackExport, flamegraph};
 use ktape_analyze::query::FilterArgs;
 use ktape_analyze::render::{self, Style};
 use ktape_analyze::reports::REPORTS;
+use ktape_analyze::rewrite::{Redact, Secret, Trim, merge, redact, trim};
 use ktape_analyze::run::{Query, run};
 use ktape_analyze::script::{Form, Script, script};
 use ktape_format::schema::Class;
@@ -93,11 +95,60 @@ fn ask_all(path: &Path) -> usize {
     for dangling in ktape_analyze::dangling::dangling(&trace) {
         assert!(!dangling.to_string().is_empty());
     }
+    rewritten(path, &trace);
     let mut saved = Vec::new();
     if recover(path, &mut saved).is_ok() {
         assert!(Trace::from_stream(&saved[..]).is_ok(), "what recover writes can be read");
     }
     answers
+}
+
+/// Traces made of a trace: refused, or readable.
+fn rewritten(path: &Path, trace: &Trace) {
+    let read = |what: &str, bytes: &[u8]| {
+        Trace::from_stream(bytes).unwrap_or_else(|error| panic!("{what}: {error}"))
+    };
+    let cut = |time: &str| {
+        let filter = FilterArgs { time: Some(time.to_owned()), ..FilterArgs::default() };
+        let mut out = Vec::new();
+        let done = trim(trace, &Trim { filter, ..Trim::default() }, &mut out).ok()?;
+        rendered("trim", &done);
+        Some(read("trim", &out))
+    };
+    let parts: Vec<Trace> = [",50ms", "50ms,"].into_iter().filter_map(cut).collect();
+    static ELSEWHERE: OnceLock<Vec<u8>> = OnceLock::new();
+    let elsewhere = ELSEWHERE.get_or_init(elsewhere);
+    let other = Trace::from_stream(&elsewhere[..]).expect("a sound trace");
+    let again = Trace::open(path).expect("it could be opened");
+    for traces in [parts, vec![again, other]] {
+        let mut out = Vec::new();
+        if let Ok(done) = merge(&traces, &mut out) {
+            rendered("merge", &done);
+            read("merge", &out);
+        }
+    }
+    let secret = Secret::new(b"0123456789abcdef").expect("a key");
+    let mut out = Vec::new();
+    if let Ok(done) = redact(trace, &Redact::default(), &[], &secret, Some(&mut out)) {
+        rendered("redact", &done);
+        read("redact", &out);
+    }
+}
+
+/// A sound trace of another host than all samples.
+fn elsewhere() -> Vec<u8> {
+    let trace = Trace::open(&samples::path("waits")).expect("the sample");
+    let mut meta = trace.meta().clone();
+    meta.host.boot_id.push_str(", elsewhere");
+    let mut writer = Writer::new(Vec::new(), meta, Options::default()).expect("a header");
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    for (index, chunk) in trace.chunks().iter().enumerate() {
+        let schema = trace.record_by_id(chunk.record).expect("a record");
+        let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+        decoder.read(&trace, index, &columns, &mut batch).expect("a chunk");
+        writer.columns(schema, chunk.ring, &batch).expect("written to memory");
+    }
+    writer.finish().expect("written to memory").0
 }
 
 /// A copy with some bytes wrong, doubled, gone or cut off.
@@ -135,6 +186,16 @@ fn lying(trace: &Trace, random: &mut Random) -> Vec<u8> {
         for probe in &mut meta.probes {
             probe.name.push_str(attack);
             probe.reason.push_str(attack);
+        }
+        for (name, value) in [
+            ("trimmed time", "start to 0.05s, 0.2s to end, 9s to 1s"),
+            ("trimmed pid", "1, 99999999999, x"),
+            ("merged host", "a: CPUs 7 to 9"),
+            ("merged host", "b: CPUs 0 to 4294967295"),
+        ] {
+            if random.below(2) == 0 {
+                meta.notes.push((name.to_owned(), value.to_owned()));
+            }
         }
         meta.start.realtime = u64::MAX;
         meta.host.cpus = u32::MAX;
@@ -259,6 +320,7 @@ fn survive(bomb: &[u8], path: &Path) {
     run(&StackExport { of: Of::Offcpu }, &trace, &Query::default()).expect("stacks");
     ktape_analyze::info::info(&trace, ktape_analyze::info::InfoOptions::default());
     ktape_analyze::dangling::dangling(&trace);
+    rewritten(path, &trace);
 }
 
 fn child() {

@@ -3,6 +3,7 @@
 mod arrange;
 mod block;
 mod cell;
+mod tell_hosts;
 
 pub use block::{
     Answer, Block, Column, Facts, FrameKind, Group, Histogram, Note, NoteKind, Shape, Show,

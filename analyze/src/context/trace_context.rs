@@ -8,8 +8,8 @@ use ktape_schema::{Class, ProgramRun};
 use super::strings::StringTable;
 use super::tasks::text_or_unknown;
 use super::{
-    Clocks, Code, Coverages, Damage, Devices, Loader, LoaderState, Losses, ProcessKey, Strings,
-    Tasks, ThreadKey, program_runs, record_id, task_rows,
+    Clocks, Code, Coverages, Damage, Devices, Hosts, Loader, LoaderState, Losses, Part, ProcessKey,
+    Strings, Tasks, ThreadKey, program_runs, record_id, task_rows,
 };
 use crate::query::Filter;
 use crate::syscall_table::SyscallTable;
@@ -52,6 +52,8 @@ pub struct Context<'t> {
     devices: OnceLock<Devices>,
     /// Sorted; only tasks of these processes are needed. Empty for all.
     pids: Vec<u32>,
+    part: Option<Part>,
+    hosts: Hosts,
     end: u64,
     window: (u64, u64),
     least_duration: u64,
@@ -71,6 +73,8 @@ impl<'t> Context<'t> {
         };
         let arch = &trace.meta().host.arch;
         let filters = &trace.meta().filters;
+        let part = Part::of(trace.meta());
+        let end = end_of(trace).max(part.as_ref().map_or(0, |part| part.end));
         let cx = Self {
             trace,
             needs,
@@ -85,12 +89,15 @@ impl<'t> Context<'t> {
             program_runs: OnceLock::new(),
             devices: OnceLock::new(),
             pids: Vec::new(),
-            end: end_of(trace),
+            end,
             window: (0, u64::MAX),
             least_duration: 0,
             chose_threads: filters
                 .iter()
-                .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str())),
+                .any(|(name, _)| filter_name::CHOICES.contains(&name.as_str()))
+                || part.as_ref().is_some_and(Part::picks_tasks),
+            part,
+            hosts: Hosts::of(trace.meta()),
             syscalls: SyscallTable::of(arch),
             wait_classes: WaitClasses::of(arch),
         };
@@ -113,8 +120,12 @@ impl<'t> Context<'t> {
         self.devices();
     }
 
-    fn part<'a, T>(&self, part: &'a OnceLock<T>, load: impl FnOnce(&mut Loader<'_>) -> T) -> &'a T {
-        part.get_or_init(|| {
+    fn loaded<'a, T>(
+        &self,
+        cell: &'a OnceLock<T>,
+        load: impl FnOnce(&mut Loader<'_>) -> T,
+    ) -> &'a T {
+        cell.get_or_init(|| {
             let mut state = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
             load(&mut Loader::new(self.trace, &mut state))
         })
@@ -156,8 +167,12 @@ impl<'t> Context<'t> {
         self.meta().probes.iter().any(made) || self.has_facts(record)
     }
 
-    /// Whether the trace has any facts of this record.
+    /// Whether the trace has any facts of this record, or the recording that it is a part of.
     pub(crate) fn has_facts(&self, record: &str) -> bool {
+        let of_whole = |part: &Part| part.facts.iter().any(|name| name == record);
+        if self.part.as_ref().is_some_and(|part| part.keeps(record) && of_whole(part)) {
+            return true;
+        }
         let id = record_id(self.trace, record);
         self.trace.chunks().iter().any(|chunk| Some(chunk.record) == id)
     }
@@ -174,12 +189,12 @@ impl<'t> Context<'t> {
 
     /// Texts.
     pub fn strings(&self) -> Strings<'_> {
-        Strings { trace: self.trace, table: self.part(&self.strings, StringTable::load) }
+        Strings { trace: self.trace, table: self.loaded(&self.strings, StringTable::load) }
     }
 
     /// Threads and processes.
     pub fn tasks(&self) -> &Tasks {
-        self.part(&self.tasks, |loader| task_rows::load(loader, &self.pids))
+        self.loaded(&self.tasks, |loader| task_rows::load(loader, &self.pids))
     }
 
     /// Modules, frames, stacks, symbols. Empty unless [`Needs::CODE`] was asked for.
@@ -189,42 +204,47 @@ impl<'t> Context<'t> {
 
     /// Loss counters.
     pub fn losses(&self) -> &Losses {
-        self.part(&self.losses, Losses::load)
+        self.loaded(&self.losses, Losses::load)
     }
 
     /// Whether anything was lost at all; [`Context::losses`] tells what.
     pub fn lost_any(&self) -> bool {
         match self.losses.get() {
             Some(losses) => losses.lost_any(),
-            None => *self.part(&self.lost_any, Losses::any),
+            None => *self.loaded(&self.lost_any, Losses::any),
         }
     }
 
     /// Clock pairs.
     pub fn clocks(&self) -> &Clocks {
-        self.part(&self.clocks, |loader| Clocks::load(loader, self.trace.meta()))
+        self.loaded(&self.clocks, |loader| Clocks::load(loader, self.trace.meta()))
     }
 
     /// How much long waiting time has stacks.
     pub fn coverages(&self) -> &Coverages {
-        self.part(&self.coverages, Coverages::load)
+        self.loaded(&self.coverages, Coverages::load)
     }
 
     /// What each kernel program cost, the most expensive first.
     pub fn program_runs(&self) -> &[ProgramRun] {
-        let rows: &Vec<ProgramRun> = self.part(&self.program_runs, program_runs::load);
+        let rows: &Vec<ProgramRun> = self.loaded(&self.program_runs, program_runs::load);
         rows
     }
 
     /// Names of device numbers.
     pub fn devices(&self) -> &Devices {
-        self.part(&self.devices, Devices::load)
+        self.loaded(&self.devices, Devices::load)
     }
 
-    /// The name of a device: its number, major:minor, when the trace has none; empty for 0.
+    /// The name of a device: its number, major:minor, when the trace has none; empty for 0. In a trace
+    /// of several hosts `@host` for none of that host.
     pub fn device_name(&self, id: u32) -> Vec<u8> {
         match self.devices().name(id) {
             Some(name) => self.strings().get(name).to_vec(),
+            None if self.hosts.of_no_device(id).is_some() => {
+                let host = self.hosts.of_no_device(id);
+                host.map(|host| format!("@{}", host.name).into_bytes()).unwrap_or_default()
+            }
             None if id == 0 => Vec::new(),
             None => Devices::number(id).into_bytes(),
         }
@@ -251,12 +271,23 @@ impl<'t> Context<'t> {
         damages
     }
 
+    /// What of the recording this trace has; `None` for all of it.
+    pub fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
+
+    /// The hosts that it is of.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
     /// When the recording started, monotonic ns.
     pub fn start(&self) -> u64 {
         self.meta().start.mono
     }
 
-    /// The last time that the trace speaks of, monotonic ns; at least [`Context::start`].
+    /// The last time that the trace speaks of, or the recording that it is a part of, monotonic ns; at
+    /// least [`Context::start`].
     pub fn end(&self) -> u64 {
         self.end
     }
@@ -288,7 +319,7 @@ impl<'t> Context<'t> {
 }
 
 /// Facts and loss counters tell the time of the recording; tasks may be much older.
-fn end_of(trace: &Trace) -> u64 {
+pub(crate) fn end_of(trace: &Trace) -> u64 {
     let loss = ktape_schema::Loss::DESC.id;
     let clock = ktape_schema::Clock::DESC.id;
     trace

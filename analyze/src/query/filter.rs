@@ -3,7 +3,7 @@
 use ktape_format::{ChunkInfo, Tgids};
 
 use super::Glob;
-use crate::context::{Context, ThreadKey, UNKNOWN};
+use crate::context::{Context, Hosts, ThreadKey, UNKNOWN};
 
 /// Which names of a thread pass `--comm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Filter {
     pub from: u64,
     /// Last moment of the window, monotonic ns.
     pub to: u64,
-    /// Sorted; empty for all.
+    /// Numbers that processes had on their hosts, sorted; empty for all.
     pub pids: Vec<u32>,
-    /// Sorted; empty for all.
+    /// Numbers that threads had on their hosts, sorted; empty for all.
     pub tids: Vec<u32>,
     /// Empty for all.
     pub globs: Vec<Glob>,
@@ -30,7 +30,10 @@ pub struct Filter {
     pub cpus: Vec<(u32, u32)>,
     /// Nanoseconds; 0 for all.
     pub min_duration: u64,
+    /// Per host whether it passes; empty for all.
+    pub hosts: Vec<bool>,
     pub(super) names: Vec<Names>,
+    pub(super) numbers: Hosts,
 }
 
 impl Filter {
@@ -44,7 +47,9 @@ impl Filter {
             globs: Vec::new(),
             cpus: Vec::new(),
             min_duration: 0,
+            hosts: Vec::new(),
             names: Vec::new(),
+            numbers: Hosts::default(),
         }
     }
 
@@ -60,17 +65,28 @@ impl Filter {
 
     /// Whether facts of this CPU pass.
     pub fn passes_cpu(&self, cpu: u32) -> bool {
-        self.cpus.is_empty() || self.cpus.iter().any(|&(low, high)| (low..=high).contains(&cpu))
+        let local = self.numbers.local_cpu(cpu);
+        (self.cpus.is_empty() || self.cpus.iter().any(|&(low, high)| (low..=high).contains(&local)))
+            && self.passes_host(|hosts| hosts.of_cpu(cpu))
     }
 
     /// Whether facts of this process number pass.
     pub fn passes_pid(&self, pid: u32) -> bool {
-        self.pids.is_empty() || self.pids.binary_search(&pid).is_ok()
+        let local = self.numbers.local_tid(pid);
+        (self.pids.is_empty() || self.pids.binary_search(&local).is_ok())
+            && self.passes_host(|hosts| hosts.of_tid(pid))
     }
 
     /// Whether facts of this thread number pass.
     pub fn passes_tid(&self, tid: u32) -> bool {
-        self.tids.is_empty() || self.tids.binary_search(&tid).is_ok()
+        let local = self.numbers.local_tid(tid);
+        (self.tids.is_empty() || self.tids.binary_search(&local).is_ok())
+            && self.passes_host(|hosts| hosts.of_tid(tid))
+    }
+
+    /// Whether facts of a host pass.
+    fn passes_host(&self, host: impl Fn(&Hosts) -> usize) -> bool {
+        self.hosts.is_empty() || self.hosts.get(host(&self.numbers)).copied().unwrap_or(false)
     }
 
     /// Whether a thread's name at a time passes.
@@ -96,6 +112,10 @@ impl Filter {
     /// whether its record has a time at all.
     pub(crate) fn passes_chunk(&self, chunk: &ChunkInfo, timed: bool) -> bool {
         if timed && (chunk.last < self.from || chunk.first > self.to) {
+            return false;
+        }
+        // A chunk is of one ring, and a ring of one host.
+        if !self.passes_host(|hosts| hosts.of_ring(chunk.ring)) {
             return false;
         }
         match &chunk.tgids {

@@ -49,6 +49,15 @@ pub struct FilterArgs {
         value_delimiter = ','
     )]
     pub cpu: Vec<String>,
+    /// Only what happened on the hosts with such a name, in a trace of several (ktape merge).
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Filters",
+        value_name = "GLOB,..",
+        value_delimiter = ','
+    )]
+    pub host: Vec<String>,
     /// Only what took at least this long, like 10ms.
     #[arg(long, global = true, help_heading = "Filters", value_name = "TIME")]
     pub min_duration: Option<String>,
@@ -57,7 +66,7 @@ pub struct FilterArgs {
 impl FilterArgs {
     /// Places the filters in a trace.
     pub fn resolve(&self, cx: &Context<'_>) -> Result<Filter> {
-        let (from, to) = match &self.time {
+        let (mut from, mut to) = match &self.time {
             Some(text) => window(text, cx)?,
             None => (0, u64::MAX),
         };
@@ -73,16 +82,47 @@ impl FilterArgs {
             None => 0,
         };
         let globs: Vec<Glob> = self.comm.iter().map(|text| Glob::new(text)).collect();
-        Ok(Filter {
-            from,
-            to,
-            pids: sorted(&self.pid),
-            tids: sorted(&self.tid),
-            names: names(&globs, cx),
-            globs,
-            cpus,
-            min_duration,
-        })
+        let (mut pids, mut tids) = (sorted(&self.pid), sorted(&self.tid));
+        let mut min_duration = min_duration;
+        if let Some(part) = cx.part() {
+            // A trimmed trace answers as the whole one would with the filters that it was trimmed with.
+            let (first, last) = part.hull();
+            from = from.max(first);
+            to = to.min(last).max(from);
+            min_duration = min_duration.max(part.min_duration);
+            instead_of_none(&mut pids, &part.pids);
+            instead_of_none(&mut tids, &part.tids);
+            instead_of_none(&mut cpus, &part.cpus);
+        }
+        let names = names(&globs, cx);
+        let hosts = self.hosts(cx)?;
+        let numbers = cx.hosts().clone();
+        Ok(Filter { from, to, pids, tids, names, globs, cpus, min_duration, hosts, numbers })
+    }
+}
+
+impl FilterArgs {
+    /// Per host of the trace whether --host lets it pass; empty when all do.
+    fn hosts(&self, cx: &Context<'_>) -> Result<Vec<bool>> {
+        if self.host.is_empty() {
+            return Ok(Vec::new());
+        }
+        let globs: Vec<Glob> = self.host.iter().map(|text| Glob::new(text)).collect();
+        let list = cx.hosts().list();
+        let passing: Vec<bool> =
+            list.iter().map(|host| Glob::pass(&globs, host.name.as_bytes())).collect();
+        if passing.contains(&true) {
+            return Ok(passing);
+        }
+        let known: Vec<&str> = list.iter().map(|host| &*host.name).collect();
+        let reason = format!("the trace has no such host; there are {}", known.join(", "));
+        Err(option("--host", &self.host.join(","), reason))
+    }
+}
+
+fn instead_of_none<T: Clone>(chosen: &mut Vec<T>, otherwise: &[T]) {
+    if chosen.is_empty() {
+        chosen.extend_from_slice(otherwise);
     }
 }
 

@@ -132,7 +132,10 @@ impl Report for Io {
                 kind: kinds[row],
             };
             state.all.add(&call);
-            let device = u64::from(call.device) << 32;
+            let device = match call.device {
+                0 => u64::from(cx.hosts().no_device(batch.ring())) << 32,
+                device => u64::from(device) << 32,
+            };
             match self.by {
                 By::Call if call.is_open() => state.open.add(call),
                 By::Call => state.over.add(call),

@@ -152,12 +152,13 @@ impl Tcp {
         &self,
         cx: &Context<'_>,
         state: &mut State,
-        process: Option<u64>,
+        (ring, process): (u16, Option<u64>),
         remote: u32,
         add: impl Fn(&mut Group),
     ) {
         add(&mut state.whole);
         let key = match self.by {
+            By::Host if cx.hosts().several() => cx.hosts().of_ring(ring) as u64,
             By::Connection | By::Host => return,
             By::Process => process.unwrap_or(group::NOBODY),
             By::Peer => peer_key(cx.strings().get(remote)),
@@ -170,7 +171,7 @@ impl Tcp {
     fn connections(&self, cx: &Context<'_>, batch: &Batch, state: &mut State) {
         for (row, &id) in batch.u32("connection").iter().enumerate() {
             let ended = Ended::of(cx, batch, row);
-            self.group(cx, state, ended.process, ended.remote, |group| group.add(&ended));
+            self.group(cx, state, (batch.ring(), ended.process), ended.remote, |group| group.add(&ended));
             if ended.failed() && ended.error != 0 {
                 let key = (ended.remote.into(), ended.error);
                 state.failures.at(key).fold(Failures::of(ended.duration));
@@ -188,7 +189,7 @@ impl Tcp {
             let process = cells::process_key(cx, tgids[row], times[row]);
             let sent = Retransmits::of(batch, row);
             let remote = batch.u32("remote")[row];
-            self.group(cx, state, process, remote, |group| group.retransmits.fold(sent));
+            self.group(cx, state, (batch.ring(), process), remote, |group| group.retransmits.fold(sent));
             if self.by == By::Connection {
                 state.connections.at(id.into()).retransmits.fold(sent);
             }
@@ -200,7 +201,7 @@ impl Tcp {
         for (row, &id) in batch.u32("connection").iter().enumerate() {
             let process = cells::process_key(cx, tgids[row], times[row]);
             let remote = batch.u32("remote")[row];
-            self.group(cx, state, process, remote, |group| group.resets += 1);
+            self.group(cx, state, (batch.ring(), process), remote, |group| group.resets += 1);
             Reset::add(batch, row, &mut state.resets);
             if self.by == By::Connection {
                 state.connections.at(id.into()).resets += 1;
@@ -215,7 +216,7 @@ impl Tcp {
                 state.listeners.at(id.into()).add(shot);
                 continue;
             }
-            self.group(cx, state, shot.process, shot.remote, |group| group.sample(&shot));
+            self.group(cx, state, (batch.ring(), shot.process), shot.remote, |group| group.sample(&shot));
             if self.by == By::Connection {
                 state.connections.at(id.into()).samples.add(shot);
             }

@@ -29,6 +29,9 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     let plan = Plan::new(&cx, &filter, &reads);
     let (state, mut damages) = plan.scan(report, threads(query.threads, &plan))?;
     let mut answer = report.finish(&cx, &filter, state);
+    if cx.hosts().several() {
+        answer.tell_hosts(cx.hosts());
+    }
     answer.report = R::NAME;
     answer.window = Some((cx.offset(filter.window(&cx).0), cx.offset(filter.window(&cx).1)));
     // Last: what an answer names is read for it.

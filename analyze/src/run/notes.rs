@@ -48,14 +48,17 @@ pub(super) fn of(
 
 /// What of the recording is not in the file, or could not be read.
 pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
-    let notes = [unfinished(cx), damaged(cx), damages(unreadable)];
-    notes.into_iter().flatten().collect()
+    let notes = [part(cx), unfinished(cx), damaged(cx), damages(unreadable)];
+    notes.into_iter().flatten().chain(merged_parts(cx)).collect()
 }
 
 /// What is asked for and not in the trace: a time, processes, threads.
 fn strangers(cx: &Context<'_>, filter: &Filter) -> impl Iterator<Item = Note> {
-    let no_process = |pid: &&u32| !cx.tasks().processes().iter().any(|known| known.pid == **pid);
-    let no_thread = |tid: &&u32| !cx.tasks().threads().iter().any(|known| known.tid == **tid);
+    let local = |tid| cx.hosts().local_tid(tid);
+    let no_process =
+        |pid: &&u32| !cx.tasks().processes().iter().any(|known| local(known.pid) == **pid);
+    let no_thread =
+        |tid: &&u32| !cx.tasks().threads().iter().any(|known| local(known.tid) == **tid);
     let mut unknown: Vec<String> = Vec::new();
     unknown.extend(filter.pids.iter().filter(no_process).map(|pid| format!("process {pid}")));
     unknown.extend(filter.tids.iter().filter(no_thread).map(|tid| format!("thread {tid}")));
@@ -147,6 +150,22 @@ pub(crate) fn definitions(cx: &Context<'_>) -> Option<Note> {
     Some(Note { kind: NoteKind::Loss, text, facts })
 }
 
+/// What of a recording the trace has, when it was trimmed.
+fn part(cx: &Context<'_>) -> Option<Note> {
+    let text = cx.part()?.text(cx.start());
+    let text = format!("the trace was trimmed, this is about a part of the recording: {text}");
+    Some(Note::new(NoteKind::Filter, text))
+}
+
+/// What a merged trace has of recordings that were trimmed before.
+fn merged_parts(cx: &Context<'_>) -> impl Iterator<Item = Note> {
+    let parts = cx.meta().notes.iter().filter(|note| note.0 == crate::rewrite::MERGED_PART);
+    parts.map(|(_, text)| {
+        let text = format!("only a part of a recording was merged: {text}");
+        Note::new(NoteKind::Filter, text)
+    })
+}
+
 fn unfinished(cx: &Context<'_>) -> Option<Note> {
     if cx.trace().is_finished() {
         return None;
@@ -211,6 +230,10 @@ fn missing(cx: &Context<'_>, read: &Read) -> Option<Note> {
         return None;
     }
     let record = read.record;
+    if cx.part().is_some_and(|part| !part.keeps(record)) {
+        let text = format!("the trace has no {record} facts: they were trimmed away");
+        return Some(Note::new(NoteKind::Missing, text));
+    }
     let probe = cx.meta().probes.iter().find(|probe| probe.records.iter().any(|r| r == record));
     let why = match probe {
         None => "no probe that makes them was asked for".to_owned(),

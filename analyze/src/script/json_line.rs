@@ -29,6 +29,11 @@ pub(super) fn json_line(
     out.push('{');
     key("record", out);
     json_string(out, job.schema.name.as_bytes());
+    if cx.hosts().several() {
+        key("host", out);
+        let host = &cx.hosts().list()[cx.hosts().of_ring(batch.ring())];
+        json_string(out, host.name.as_bytes());
+    }
     let time = job.layout.time(batch, row);
     if let Some(thread) = job.layout.thread(cx, batch, row)
         && job.schema.field("comm").is_none()
@@ -45,7 +50,9 @@ pub(super) fn json_line(
     for (at, field) in job.schema.fields.iter().enumerate() {
         key(&field.name, out);
         match batch.value(at, row) {
-            Value::U64(number) => _ = write!(out, "{number}"),
+            Value::U64(number) => {
+                _ = write!(out, "{}", cx.hosts().local(&field.kind, number));
+            }
             Value::I64(number) => _ = write!(out, "{number}"),
             Value::Text(text) => json_string(out, text),
         }

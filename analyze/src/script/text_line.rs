@@ -11,7 +11,8 @@ use crate::context::Context;
 use crate::render::escape_text;
 use crate::row_layout::{bits_of, name_of, number};
 
-/// Appends `thread pid/tid [cpu] seconds: record: field=value ..` and, when asked for, the stacks below
+/// Appends `thread pid/tid [cpu] seconds: record: field=value ..` (`host:pid/tid` in a trace of several
+/// hosts) and, when asked for, the stacks below
 /// it, innermost frame first. Every text of the trace is escaped, and quoted where it is a value.
 pub(super) fn text_line(
     cx: &Context<'_>,
@@ -55,8 +56,13 @@ fn head(cx: &Context<'_>, job: &Job<'_>, batch: &Batch, row: usize, out: &mut St
         None => "-".to_owned(),
     };
     let _ = write!(out, "{comm:>16} ");
-    let [tid, pid, cpu] = [layout.tid, layout.tgid, layout.cpu]
-        .map(|field| field.map(|field| number(batch, field, row)));
+    let hosts = cx.hosts();
+    let [tid, pid, cpu] = [(layout.tid, "tid"), (layout.tgid, "tgid"), (layout.cpu, "cpu")]
+        .map(|(field, kind)| field.map(|field| hosts.local(kind, number(batch, field, row))));
+    if hosts.several() {
+        let host = &hosts.list()[hosts.of_ring(batch.ring())];
+        let _ = write!(out, "{}:", escape_text(host.name.as_bytes()));
+    }
     let _ = match (pid, tid) {
         (Some(pid), Some(tid)) => write!(out, "{pid}/{tid}"),
         (Some(one), None) | (None, Some(one)) => write!(out, "{one}"),
@@ -149,12 +155,12 @@ fn value(
         "tid" => {
             let time = job.layout.time(batch, row);
             let thread = cx.tasks().thread_key(raw as u32, 0, time);
-            let _ = write!(out, "{raw} {name}_comm=");
+            let _ = write!(out, "{} {name}_comm=", cx.hosts().local(kind, raw));
             quoted(cx.thread_comm_at(thread, time), out);
             Ok(())
         }
         _ => match batch.value(at, row) {
-            Value::U64(number) => write!(out, "{number}"),
+            Value::U64(number) => write!(out, "{}", cx.hosts().local(kind, number)),
             Value::I64(number) => write!(out, "{number}"),
             Value::Text(text) => {
                 quoted(text, out);

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use ktape_format::{Batch, Decoder, Options, RecordSchema, Trace, Writer};
-use ktape_schema::{StringText, Symbol, Type};
+use ktape_format::{Options, Trace, Writer};
+use ktape_schema::{StringText, Symbol};
 use rustc_hash::FxHashSet;
 
-use crate::context::{Damage, what};
+use crate::context::Damage;
 use crate::error::{Error, Result};
+use crate::rewrite::{Chunks, check_schema};
 
 /// What is new in a trace.
 pub(super) struct Change {
@@ -29,29 +30,21 @@ pub(super) fn rewrite(trace: &Trace, change: &Change, out: impl Write) -> Result
             return Err(Error::Symbolize(format!("the trace has no record {}", desc.name)));
         }
     }
-    trace.meta().schema.iter().try_for_each(readable)?;
+    check_schema(trace)?;
     let mut meta = trace.meta().clone();
     meta.notes.extend_from_slice(&change.notes);
     let mut writer = Writer::new(out, meta, Options::default())?;
-    let mut damages = Vec::new();
-    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
-    for (index, chunk) in trace.chunks().iter().enumerate() {
-        let Some(schema) = trace.record_by_id(chunk.record) else {
-            let what = format!("record {} is not in the schema", chunk.record);
-            damages.push(Damage { offset: chunk.offset, what });
-            continue;
-        };
-        let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
-        if let Err(error) = decoder.read(trace, index, &columns, &mut batch) {
-            damages.push(Damage { offset: chunk.offset, what: what(&error) });
+    let mut chunks = Chunks::new(trace);
+    for (index, chunk, schema) in chunks.all() {
+        if !chunks.read_all(index, schema) {
             continue;
         }
         if chunk.record == Symbol::DESC.id {
-            let frames = batch.u32("frame").iter();
+            let frames = chunks.batch.u32("frame").iter();
             let keep: Vec<bool> = frames.map(|frame| !change.frames.contains(frame)).collect();
-            batch.retain(&keep);
+            chunks.batch.retain(&keep);
         }
-        writer.columns(schema, chunk.ring, &batch)?;
+        writer.columns(schema, chunk.ring, &chunks.batch)?;
     }
     writer.texts(&change.texts)?;
     let rows: Vec<u8> = change.symbols.iter().flat_map(Symbol::encode).collect();
@@ -59,21 +52,5 @@ pub(super) fn rewrite(trace: &Trace, change: &Change, out: impl Write) -> Result
         writer.rows(Symbol::DESC, 0, &rows)?;
     }
     writer.finish()?;
-    Ok(damages)
-}
-
-/// A field that is wider in the file than this program knows it would lose its values.
-fn readable(record: &RecordSchema) -> Result<()> {
-    let Some(own) = ktape_schema::by_name(&record.name) else { return Ok(()) };
-    for field in &record.fields {
-        let known = own.fields.iter().find(|own| own.name == field.name).map(|own| own.ty);
-        let ty = Type::from_code(field.ty);
-        if known.is_some_and(|known| ty.is_none_or(|ty| ty.size() > known.size())) {
-            return Err(Error::Symbolize(format!(
-                "{}.{} is wider than this ktape knows it: use a newer one",
-                record.name, field.name
-            )));
-        }
-    }
-    Ok(())
+    Ok(chunks.into_damages(&[]))
 }

@@ -15,6 +15,7 @@ pub(crate) mod mem;
 mod names;
 mod offcpu;
 mod overview;
+mod rewrite;
 mod runqlat;
 mod script;
 mod stalls;

@@ -106,6 +106,29 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The names of all kinds.
+    pub const NAMES: [&'static str; 19] = [
+        Kind::TimeNs.name(),
+        Kind::DurNs.name(),
+        Kind::Tid.name(),
+        Kind::Tgid.name(),
+        Kind::Cpu.name(),
+        Kind::StackId.name(),
+        Kind::StringId.name(),
+        Kind::ModuleId.name(),
+        Kind::FrameId.name(),
+        Kind::NodeId.name(),
+        Kind::DeviceId.name(),
+        Kind::Syscall.name(),
+        Kind::Count.name(),
+        Kind::Bytes.name(),
+        Kind::Address.name(),
+        Kind::Number.name(),
+        Kind::Enum(&[]).name(),
+        Kind::Flags(&[]).name(),
+        Kind::Text.name(),
+    ];
+
     /// The name stored in a file's schema block and shown in EVENTS.md.
     pub const fn name(self) -> &'static str {
         match self {

@@ -38,6 +38,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("inferno", &["ktape-analyze"]),
     ("addr2line", &["ktape-analyze"]),
     ("parquet", &["ktape-analyze"]),
+    ("hmac", &["ktape-analyze"]),
+    ("sha2", &["ktape-analyze"]),
     ("indicatif", &["ktape"]),
     ("anyhow", &["ktape", "xtask", "ktape-tests"]),
     // The format knows no terminal, the schema nothing at all.

@@ -22,7 +22,7 @@ pub(super) fn answer(report: &Tcp, cx: &Context<'_>, mut state: State) -> Answer
     blocks.extend(histograms(&whole));
     let main = match report.by {
         By::Connection => connections(cx, &mut state),
-        By::Host => groups(cx, By::Host, vec![(0, whole.clone())]),
+        By::Host if !cx.hosts().several() => groups(cx, By::Host, vec![(0, whole.clone())]),
         by => groups(cx, by, std::mem::take(&mut state.groups).into_sorted()),
     };
     let show = if main.rows.is_empty() { Show::Json } else { Show::All };
@@ -319,7 +319,10 @@ fn groups(cx: &Context<'_>, by: By, mut groups: Vec<(u64, Sums)>) -> Table {
                     host => Cell::text(host),
                 }]
             }
-            By::Host | By::Connection => vec![Cell::text(&cx.meta().host.hostname)],
+            By::Host | By::Connection => {
+                let host = cx.hosts().list().get(key as usize);
+                vec![Cell::maybe(host, |host| Cell::text(&host.name))]
+            }
         };
         row.extend(group_cells(&group));
         row.extend(latencies(&group).map(|(_, _, cell)| cell));

@@ -1,0 +1,237 @@
+//! `Inputs`: what the traces to be merged are of, and whether they go together.
+
+use ktape_format::{Meta, Trace};
+use ktape_schema::Class;
+
+use super::align::Place;
+use super::joined::join;
+use crate::context::{Host, Hosts, MAX_HOSTS, Part, end_of};
+use crate::error::{Error, Result};
+
+/// CPU numbers that the rings of recorders leave.
+const MAX_CPUS: u32 = u16::MAX as u32 - MAX_HOSTS as u32;
+
+/// A trace to be merged.
+pub(super) struct Input<'t> {
+    pub(super) trace: &'t Trace,
+    /// The number of its host.
+    pub(super) host: usize,
+    /// The first of the traces that are of the same recording.
+    pub(super) recording: usize,
+}
+
+/// A recording, which one or more traces are of.
+pub(super) struct Recording {
+    /// The first trace of it.
+    pub(super) first: usize,
+    pub(super) host: usize,
+    /// What the traces have of it together.
+    pub(super) part: Part,
+    /// Monotonic time of its host.
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// Names of the records that it has facts of.
+    facts: Vec<String>,
+}
+
+/// All of them.
+pub(super) struct Inputs<'t> {
+    pub(super) list: Vec<Input<'t>>,
+    pub(super) recordings: Vec<Recording>,
+    pub(super) hosts: Hosts,
+    /// Per host.
+    pub(super) places: Vec<Place>,
+    /// The host whose clock the others' times are put onto: it has run the longest, so no time becomes
+    /// negative.
+    pub(super) base: usize,
+}
+
+impl<'t> Inputs<'t> {
+    pub(super) fn of(traces: &'t [Trace]) -> Result<Self> {
+        let mut list: Vec<Input<'t>> = Vec::new();
+        let mut hosts = 0;
+        for trace in traces {
+            let meta = trace.meta();
+            let same = |test: fn(&Meta, &Meta) -> bool| {
+                list.iter().position(|input| test(input.trace.meta(), meta))
+            };
+            let recording = same(same_recording).unwrap_or(list.len());
+            let host = same(same_host).map_or(hosts, |input| list[input].host);
+            hosts = hosts.max(host + 1);
+            list.push(Input { trace, host, recording });
+        }
+        if hosts > MAX_HOSTS {
+            return Err(refused(format!("{hosts} hosts: a trace has room for {MAX_HOSTS}")));
+        }
+        let recordings = recordings(&list)?;
+        if recordings.len() > 1 {
+            let merged = list.iter().find(|input| Hosts::of(input.trace.meta()).several());
+            if let Some(merged) = merged {
+                return Err(refused(format!(
+                    "{} is of several hosts already: merge all traces at once",
+                    merged.trace.path().display()
+                )));
+            }
+        }
+        overlaps(&list, &recordings)?;
+        alike(&list)?;
+        let places: Vec<Place> = (0..hosts)
+            .map(|host| {
+                let own = list.iter().filter(|input| input.host == host);
+                Place::of_traces(own.map(|input| input.trace))
+            })
+            .collect();
+        let base = (0..hosts).min_by_key(|&host| places[host].middle()).unwrap_or(0);
+        let hosts = name_hosts(&list, hosts)?;
+        Ok(Self { list, recordings, hosts, places, base })
+    }
+
+    /// The traces with their hosts and recordings.
+    pub(super) fn traces(&self) -> Vec<(&'t Trace, usize, usize)> {
+        self.list.iter().map(|input| (input.trace, input.host, input.recording)).collect()
+    }
+
+    /// What the times of a host are moved by, ns.
+    pub(super) fn shift(&self, host: usize) -> Result<u64> {
+        if host == self.base {
+            return Ok(0);
+        }
+        self.places[host].shift_to(self.places[self.base]).ok_or_else(|| {
+            refused(format!("{}: its clocks make no sense", self.hosts.list()[host].name))
+        })
+    }
+
+    /// Recordings of a host.
+    pub(super) fn recordings_of(&self, host: usize) -> usize {
+        self.recordings.iter().filter(|recording| recording.host == host).count()
+    }
+}
+
+fn refused(what: String) -> Error {
+    Error::Rewrite(what)
+}
+
+/// Parts of a recording keep its header, but for notes.
+fn same_recording(a: &Meta, b: &Meta) -> bool {
+    (&a.host, a.start, &a.command_line, &a.filters)
+        == (&b.host, b.start, &b.command_line, &b.filters)
+}
+
+fn same_host(a: &Meta, b: &Meta) -> bool {
+    let boot = (&a.host.boot_id, &a.host.hostname) == (&b.host.boot_id, &b.host.hostname);
+    boot && (!a.host.boot_id.is_empty() || same_recording(a, b))
+}
+
+fn recordings(list: &[Input<'_>]) -> Result<Vec<Recording>> {
+    let mut recordings = Vec::new();
+    for (first, input) in list.iter().enumerate().filter(|(at, input)| input.recording == *at) {
+        let own: Vec<&Trace> =
+            list.iter().filter(|input| input.recording == first).map(|input| input.trace).collect();
+        let parts: Vec<(String, Part)> = own
+            .iter()
+            .map(|trace| {
+                let part = Part::of(trace.meta()).unwrap_or_else(Part::whole);
+                (trace.path().display().to_string(), part)
+            })
+            .collect();
+        let part = join(&parts)?;
+        let end = own.iter().map(|trace| end_of(trace)).max().unwrap_or(0).max(part.end);
+        let start = input.trace.meta().start.mono;
+        let facts = own.iter().flat_map(|trace| facts(trace)).collect();
+        recordings.push(Recording { first, host: input.host, part, start, end, facts });
+    }
+    Ok(recordings)
+}
+
+/// The records that a trace has facts of.
+fn facts(trace: &Trace) -> Vec<String> {
+    let schema = trace.meta().schema.iter().filter(|record| record.class == Class::Fact as u8);
+    schema
+        .filter(|record| trace.chunks().iter().any(|chunk| chunk.record == record.id))
+        .map(|record| record.name.clone())
+        .collect()
+}
+
+/// Two recordings of a host at the same time have the same facts, and they would count twice.
+fn overlaps(list: &[Input<'_>], recordings: &[Recording]) -> Result<()> {
+    for (at, one) in recordings.iter().enumerate() {
+        for other in &recordings[..at] {
+            let both = one.facts.iter().find(|record| other.facts.contains(record));
+            if let Some(both) = both
+                && one.host == other.host
+                && one.start < other.end
+                && other.start < one.end
+            {
+                return Err(refused(format!(
+                    "{} and {} were recorded on one host at the same time, and both have {both} \
+                     facts, which would count twice: trim one of them",
+                    list[other.first].trace.path().display(),
+                    list[one.first].trace.path().display(),
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of system calls and sizes of pages must mean the same everywhere.
+fn alike(list: &[Input<'_>]) -> Result<()> {
+    let Some(first) = list.first() else { return Ok(()) };
+    for input in list {
+        let (a, b) = (&first.trace.meta().host, &input.trace.meta().host);
+        if a.arch != b.arch || a.page_size != b.page_size {
+            return Err(refused(format!(
+                "{} is of {} with pages of {} bytes, {} of {} with {}: numbers of system calls and \
+                 pages of both cannot be told apart in one trace",
+                first.trace.path().display(),
+                a.arch,
+                a.page_size,
+                input.trace.path().display(),
+                b.arch,
+                b.page_size
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Gives each host a name of its own and a range of CPUs.
+fn name_hosts(list: &[Input<'_>], count: usize) -> Result<Hosts> {
+    if let (1, Some(only)) = (count, list.first()) {
+        // Parts of a trace of several hosts count as one host, too: its numbers stay.
+        let name = only.trace.meta().host.hostname.clone();
+        return Ok(Hosts::new(vec![Host { name, first_cpu: 0, cpus: u32::MAX }]));
+    }
+    let mut hosts: Vec<Host> = Vec::new();
+    let mut first_cpu = 0u32;
+    for number in 0..count {
+        let own = || list.iter().filter(|input| input.host == number).map(|input| input.trace);
+        let cpus = own().map(cpus).max().unwrap_or(1);
+        let name = own().next().map_or("", |trace| &trace.meta().host.hostname);
+        let is_free = |name: &str| hosts.iter().all(|host| host.name != name);
+        let name = (1..)
+            .map(|again| match again {
+                1 => name.to_owned(),
+                again => format!("{name}#{again}"),
+            })
+            .find(|name| is_free(name))
+            .unwrap_or_default();
+        hosts.push(Host { name, first_cpu, cpus });
+        first_cpu = first_cpu.saturating_add(cpus);
+    }
+    if first_cpu > MAX_CPUS {
+        return Err(refused(format!("{first_cpu} CPUs: a trace has room for {MAX_CPUS}")));
+    }
+    Ok(Hosts::new(hosts))
+}
+
+/// How many numbers of CPUs a host has.
+fn cpus(trace: &Trace) -> u32 {
+    let host = &trace.meta().host;
+    let is_fact =
+        |record| trace.record_by_id(record).is_some_and(|schema| schema.class == Class::Fact as u8);
+    let rings = trace.chunks().iter();
+    let rings = rings.filter(|chunk| chunk.ring != u16::MAX && is_fact(chunk.record));
+    let rings = rings.map(|chunk| u32::from(chunk.ring) + 1).max().unwrap_or(1);
+    host.possible_cpus.max(host.cpus).max(rings)
+}
