@@ -26,6 +26,7 @@ mod huffman;
 mod kernel;
 mod kernel_code;
 mod libraries;
+mod load;
 mod mappings;
 mod names;
 mod open_files;
@@ -39,6 +40,7 @@ pub mod probes;
 mod proc;
 mod reader;
 mod reduce;
+mod reel;
 mod rings;
 mod session;
 mod setup;
@@ -53,6 +55,7 @@ mod tasks;
 mod texts;
 pub mod units;
 mod uprobe;
+mod writing;
 
 #[cfg(test)]
 mod tasks_tests;

@@ -3,9 +3,10 @@
 use crate::kernel::Kernel;
 use crate::mappings::{Mappings, NamedModule};
 use crate::stacks::Stacks;
-use crate::symbols::Resolver;
+use crate::symbols::{KernelLayout, Name, Resolver};
 use crate::tape::Tape;
 use ktape_format::schema::Symbol;
+use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
 
 /// Modules whose turn comes later than this get no names: a recording must end. Cold binaries of
@@ -15,14 +16,24 @@ const MAX_TIME: Duration = Duration::from_secs(5);
 /// A frame as `Stacks::frames` gives it: module, offset, id.
 type Place = (u32, u64, u32);
 
-/// Resolves each frame that some stack passes through and writes the names down. Frames without a
-/// name stay module and offset.
-pub(crate) fn write(
+/// Frames whose names are to be found in the files of their modules: what takes too long for the
+/// thread that drains the rings.
+pub(crate) struct Question {
+    modules: Vec<NamedModule>,
+    /// Sorted.
+    frames: Vec<Place>,
+    layout: Option<KernelLayout>,
+    /// Ids for as many texts as there are frames begin here.
+    first_text: u32,
+}
+
+/// Asks for the names of all frames that are remembered. Those in the kernel are written down here.
+pub(crate) fn question(
     stacks: &mut Stacks,
     mappings: &Mappings,
     kernel: &mut Kernel,
     tape: &mut Tape,
-) {
+) -> Question {
     let mut modules = mappings.named_modules();
     if !write_kernel(stacks, kernel, tape) {
         for (part, module) in stacks.kernel_parts() {
@@ -30,23 +41,52 @@ pub(crate) fn write(
             modules.push(NamedModule { module, kind, path: path.into_bytes(), tgid: 0, inode: 0 });
         }
     }
-    let frames = stacks.frames();
-    let offsets: Vec<Vec<u64>> = modules
-        .iter()
-        .map(|module| of_module(&frames, module.module).iter().map(|place| place.1).collect())
-        .collect();
-    let queries: Vec<_> =
-        modules.iter().zip(&offsets).map(|(module, offsets)| module.query(offsets)).collect();
-    let mut resolver = Resolver::new().with_deadline(Instant::now() + MAX_TIME);
-    if let Some(layout) = stacks.kernel().layout() {
-        resolver = resolver.with_kernel(layout);
-    }
-    for (module, answer) in modules.iter().zip(resolver.resolve(&queries)) {
-        for (&(_, _, frame), name) in of_module(&frames, module.module).iter().zip(answer.names) {
-            if let Some(name) = name {
-                define(frame, &name.text, name.offset, tape);
+    let mut frames = stacks.frames();
+    modules.sort_unstable_by_key(|module| module.module);
+    let of_one = |place: &Place| {
+        modules.binary_search_by_key(&place.0, |module| module.module).is_ok()
+    };
+    frames.retain(of_one);
+    modules.retain(|module| !of_module(&frames, module.module).is_empty());
+    let first_text = tape.reserve_texts(frames.len());
+    Question { modules, frames, layout: stacks.kernel().layout(), first_text }
+}
+
+impl Question {
+    /// Finds the names: texts with their ids, and rows of `symbol`. Frames without a name stay module
+    /// and offset.
+    pub(crate) fn answer(&self) -> (Vec<(u32, Vec<u8>)>, Vec<u8>) {
+        let offsets: Vec<Vec<u64>> = self
+            .modules
+            .iter()
+            .map(|module| of_module(&self.frames, module.module).iter().map(|at| at.1).collect())
+            .collect();
+        let queries: Vec<_> = self
+            .modules
+            .iter()
+            .zip(&offsets)
+            .map(|(module, offsets)| module.query(offsets))
+            .collect();
+        let mut resolver = Resolver::new().with_deadline(Instant::now() + MAX_TIME);
+        if let Some(layout) = &self.layout {
+            resolver = resolver.with_kernel(layout.clone());
+        }
+        let (mut texts, mut ids) = (Vec::new(), FxHashMap::default());
+        let mut symbols = Vec::new();
+        for (module, answer) in self.modules.iter().zip(resolver.resolve(&queries)) {
+            let frames = of_module(&self.frames, module.module);
+            for (&(_, _, frame), name) in frames.iter().zip(answer.names) {
+                let Some(Name { text, offset }) = name else { continue };
+                let name = *ids.entry(text).or_insert_with_key(|text| {
+                    let id = self.first_text + texts.len() as u32;
+                    texts.push((id, text.clone().into_bytes()));
+                    id
+                });
+                let row = Symbol { offset, frame, name, ..Symbol::default() };
+                symbols.extend_from_slice(&row.encode());
             }
         }
+        (texts, symbols)
     }
 }
 

@@ -96,7 +96,7 @@ impl Shape {
 }
 
 /// Items taken from one ring in a turn, so that the others get theirs.
-const ITEMS_PER_TURN: usize = 1 << 16;
+const ITEMS_PER_TURN: usize = 1 << 14;
 
 impl Reader {
     pub(crate) fn new(
@@ -290,9 +290,10 @@ impl Reader {
         self.tape.flush()
     }
 
-    /// Writes the names of all frames down; at the end, and when there are too many to remember.
-    pub(crate) fn name(&mut self, kernel: &mut Kernel) {
-        names::write(&mut self.stacks, &self.mappings, kernel, &mut self.tape);
+    /// Has the names of all frames written down; at the end, and when there are too many to remember.
+    pub(crate) fn name(&mut self, kernel: &mut Kernel) -> Result<()> {
+        let question = names::question(&mut self.stacks, &self.mappings, kernel, &mut self.tape);
+        self.tape.names(question)
     }
 
     /// Writes down what a crash would take along: the names of new frames in the kernel, and the
@@ -304,11 +305,12 @@ impl Reader {
     }
 
     /// Keeps memory bounded however many stacks there are.
-    pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) {
+    pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) -> Result<()> {
         if self.stacks.trim_memory() {
-            self.name(kernel);
+            self.name(kernel)?;
             self.stacks.forget_frames();
         }
+        Ok(())
     }
 
     /// Takes a row that the recorder made itself.
@@ -343,8 +345,7 @@ impl Reader {
             total.1 += lost;
             if self.last_counters.insert((cpu, record), (produced, lost)) != Some((produced, lost))
             {
-                let row = Loss { time: now, produced, lost, record: record.into(), cpu };
-                self.tape.define(Loss::DESC, &row.encode());
+                self.tape.loss(Loss { time: now, produced, lost, record: record.into(), cpu });
             }
         }
         let mut totals: Vec<(u16, u64, u64)> =

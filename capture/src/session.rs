@@ -15,6 +15,7 @@ use crate::poll::Poll;
 use crate::probe::{Collect, Walk};
 use crate::proc::{HostFacts, Snapshot};
 use crate::reader::Reader;
+use crate::reel::Reel;
 use crate::setup::{self, Setup};
 use crate::sideband::Sideband;
 use crate::signals::Signals;
@@ -149,7 +150,7 @@ pub fn record(
     };
     let meta = header::meta(options, &host, &start, &probes);
     let rings = host.possible.bound() as usize;
-    let tape = Tape::new(sink, path, meta, options.level, rings)?;
+    let tape = Tape::new(Reel::new(sink, path, meta, options.level)?, rings)?;
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
     let tasks = Tasks::new(!setup::whole_host(options), pid);
     let kernel_code = KernelCode::of_host();
@@ -208,7 +209,8 @@ pub fn record(
     let finished = match ended {
         Ok(()) => session.stop(kernel, &stop),
         Err(error) => {
-            session.reader.tape.cut();
+            // What was handed over is written all the same; the first error is the one that counts.
+            drop(session.reader.tape.finish());
             Err(error)
         }
     };
@@ -327,11 +329,12 @@ impl Session<'_> {
         loop {
             let now = clock::monotonic();
             let more = self.reader.turn(kernel, now)?;
+            self.reader.tape.check()?;
             self.attach_due(kernel);
             self.walk_due(kernel)?;
             if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
                 self.reader.secure(kernel, now)?;
-                self.reader.forget_if_large(kernel);
+                self.reader.forget_if_large(kernel)?;
                 written = Instant::now();
                 let by_number = self.options.targets.are_by_number() && command.is_none();
                 if by_number && !kernel.has_targets() {
@@ -466,8 +469,7 @@ impl Session<'_> {
             };
             reader.tape.define(ProgramRun::DESC, &row.encode());
         }
-        reader.name(&mut kernel);
-        reader.write(now)?;
+        reader.name(&mut kernel)?;
         let recorded = reader.tape.recorded().clone();
         let mut outcomes: BTreeMap<u16, (u64, u64)> =
             recorded.iter().map(|(&id, &rows)| (id, (rows, 0))).collect();
@@ -480,8 +482,8 @@ impl Session<'_> {
                 Some(Outcome { record: record.name, recorded, produced, lost })
             })
             .collect();
-        let summary = self.reader.tape.finish()?;
-        Ok((outcomes, summary.bytes, passed_over(&runs)))
+        let bytes = self.reader.tape.finish()?;
+        Ok((outcomes, bytes, passed_over(&runs)))
     }
 }
 

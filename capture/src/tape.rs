@@ -1,32 +1,22 @@
-//! What has been seen and not yet written: rows of facts and definitions, and the writer.
+//! What has been seen and not yet written: rows of facts and definitions, on their way to the thread
+//! that writes.
 
-use crate::error::{Error, Result};
-use crate::output::Sink;
+use crate::error::Result;
+use crate::load::{Load, Rows};
+use crate::names::Question;
+use crate::reel::Reel;
+use crate::writing::{Job, Writing};
 use ktape_format::limits::MAX_ROWS;
-use ktape_format::schema::{Class, Desc};
-use ktape_format::{Meta, Options, WriteSummary, Writer};
+use ktape_format::schema::{Desc, Loss};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
-/// Rows of one record from one ring, as they lay in it.
-pub(crate) struct Rows {
-    pub(crate) desc: &'static Desc,
-    pub(crate) bytes: Vec<u8>,
-}
 
 /// The open end of the trace.
 pub(crate) struct Tape {
-    writer: Writer<Sink>,
-    /// The same file once more, to cut it after a failed write; `None` for a pipe.
-    file: Option<File>,
-    path: PathBuf,
-    /// Facts by ring, then in order of first appearance.
-    facts: Vec<Vec<Rows>>,
-    /// Definitions by record id: a record only names records with smaller ids.
-    definitions: BTreeMap<u16, Rows>,
-    texts: Vec<(u32, Vec<u8>)>,
+    writing: Writing,
+    pending: Load,
+    /// Bytes of facts in it.
+    pending_bytes: usize,
     strings: FxHashMap<Box<[u8]>, u32>,
     string_bytes: usize,
     last_text: u32,
@@ -43,24 +33,19 @@ const STRING_OVERHEAD: usize = 40;
 /// The ring number of rows that the recorder made itself.
 pub(crate) const OWN_RING: u16 = u16::MAX;
 
+/// Bytes of facts with which a load is full: 4 MiB, and enough for each ring that its chunks are
+/// worth a codec. What one ring gave in a turn comes on top.
+pub(crate) const fn load_bytes(rings: usize) -> usize {
+    (4 << 20) + rings * (128 << 10)
+}
+
 impl Tape {
-    pub(crate) fn new(
-        sink: Sink,
-        path: PathBuf,
-        meta: Meta,
-        level: i32,
-        rings: usize,
-    ) -> Result<Tape> {
-        let file = sink.file()?;
-        let writer = Writer::new(sink, meta, Options { level })
-            .map_err(|source| write_error(&path, source))?;
+    /// Facts of so many rings go to this file.
+    pub(crate) fn new(reel: Reel, rings: usize) -> Result<Tape> {
         Ok(Tape {
-            writer,
-            file,
-            path,
-            facts: (0..=rings).map(|_| Vec::new()).collect(),
-            definitions: BTreeMap::new(),
-            texts: Vec::new(),
+            writing: Writing::start(reel)?,
+            pending: Load::new(rings),
+            pending_bytes: 0,
             strings: FxHashMap::default(),
             string_bytes: 0,
             last_text: 0,
@@ -86,21 +71,36 @@ impl Tape {
         let id = self.last_text;
         self.string_bytes += bytes.len() + STRING_OVERHEAD;
         self.strings.insert(bytes.into(), id);
-        self.texts.push((id, bytes.to_vec()));
+        self.pending.texts.push((id, bytes.to_vec()));
         id
+    }
+
+    /// So many ids of texts that nobody else uses; the first of them.
+    pub(crate) fn reserve_texts(&mut self, count: usize) -> u32 {
+        let first = self.last_text + 1;
+        self.last_text += count as u32;
+        first
     }
 
     /// Takes a definition. It will stand before the facts that are taken after it.
     pub(crate) fn define(&mut self, desc: &'static Desc, row: &[u8]) {
-        let rows =
-            self.definitions.entry(desc.id).or_insert_with(|| Rows { desc, bytes: Vec::new() });
+        let rows = self
+            .pending
+            .definitions
+            .entry(desc.id)
+            .or_insert_with(|| Rows { desc, bytes: Vec::new() });
         rows.bytes.extend_from_slice(row);
+    }
+
+    /// Takes a reading of a loss counter.
+    pub(crate) fn loss(&mut self, loss: Loss) {
+        self.pending.losses.push(loss);
     }
 
     /// Takes a fact from a ring.
     pub(crate) fn fact(&mut self, desc: &'static Desc, ring: u16, row: &[u8]) {
-        let last = self.facts.len() - 1;
-        let of_ring = &mut self.facts[usize::from(ring).min(last)];
+        let last = self.pending.facts.len() - 1;
+        let of_ring = &mut self.pending.facts[usize::from(ring).min(last)];
         let at = match of_ring.iter().position(|rows| rows.desc.id == desc.id) {
             Some(at) => at,
             None => {
@@ -110,97 +110,65 @@ impl Tape {
         };
         let rows = &mut of_ring[at].bytes;
         rows.extend_from_slice(row);
-        if rows.len() >= MAX_ROWS * desc.size {
-            self.full = true;
-        }
+        self.pending_bytes += row.len();
+        self.full |= rows.len() >= MAX_ROWS * desc.size;
     }
 
-    /// Whether some ring has a chunk's worth of facts.
+    /// Whether some ring has a chunk's worth of facts, or all of them have a load's.
     pub(crate) fn is_full(&self) -> bool {
-        self.full
+        self.full || self.pending_bytes >= load_bytes(self.pending.facts.len())
     }
 
-    /// Takes the facts not yet written out, to translate them; [`Tape::put_back`] gives them back.
+    /// Takes the facts not yet handed over, to translate them; [`Tape::put_back`] gives them back.
     pub(crate) fn take_pending(&mut self) -> Vec<Vec<Rows>> {
-        std::mem::take(&mut self.facts)
+        std::mem::take(&mut self.pending.facts)
     }
 
     /// Gives back what [`Tape::take_pending`] took.
     pub(crate) fn put_back(&mut self, facts: Vec<Vec<Rows>>) {
-        self.facts = facts;
+        self.pending.facts = facts;
     }
 
-    /// Writes everything: definitions first.
+    /// Hands everything over to be written.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.flush_definitions()?;
-        let Tape { writer, facts, recorded, path, .. } = self;
-        let own = facts.len() - 1;
-        for (ring, of_ring) in facts.iter_mut().enumerate() {
-            let ring = if ring == own { OWN_RING } else { ring as u16 };
-            for rows in of_ring.iter_mut().filter(|rows| !rows.bytes.is_empty()) {
-                writer
-                    .rows(rows.desc, ring, &rows.bytes)
-                    .map_err(|source| write_error(path, source))?;
-                *recorded.entry(rows.desc.id).or_default() +=
-                    (rows.bytes.len() / rows.desc.size) as u64;
-                rows.bytes.clear();
-            }
-        }
         self.full = false;
-        self.sync()
+        self.pending_bytes = 0;
+        if self.pending.is_empty() {
+            return self.writing.check();
+        }
+        for rows in self.pending.facts.iter().flatten().filter(|rows| !rows.bytes.is_empty()) {
+            *self.recorded.entry(rows.desc.id).or_default() +=
+                (rows.bytes.len() / rows.desc.size) as u64;
+        }
+        let rings = self.pending.facts.len() - 1;
+        let next = self.writing.empty().unwrap_or_else(|| Load::new(rings));
+        self.writing.send(Job::Load(std::mem::replace(&mut self.pending, next)))
     }
 
-    fn flush_definitions(&mut self) -> Result<()> {
-        let path = &self.path;
-        let failed = |source| write_error(path, source);
-        if !self.texts.is_empty() {
-            self.writer.texts(&self.texts).map_err(failed)?;
-            self.texts.clear();
-        }
-        for rows in self.definitions.values_mut().filter(|rows| !rows.bytes.is_empty()) {
-            debug_assert_eq!(rows.desc.class, Class::Definition);
-            self.writer.rows(rows.desc, OWN_RING, &rows.bytes).map_err(failed)?;
-            rows.bytes.clear();
-        }
-        Ok(())
+    /// Has names found and written down, after all that was defined so far.
+    pub(crate) fn names(&mut self, question: Question) -> Result<()> {
+        self.flush()?;
+        self.writing.send(Job::Names(question))
     }
 
-    fn sync(&mut self) -> Result<()> {
-        let path = &self.path;
-        self.writer.flush().map_err(|source| write_error(path, source))
-    }
-
-    /// After a failed write: cuts off the part of a chunk that was written, so that the file ends
-    /// with a whole one.
-    pub(crate) fn cut(&self) {
-        if let Some(file) = &self.file {
-            file.set_len(self.writer.written()).ok();
-        }
+    /// The error of the thread that writes, if there was one.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.writing.check()
     }
 
     /// Bytes written so far.
     pub(crate) fn written(&self) -> u64 {
-        self.writer.written()
+        self.writing.written()
     }
 
-    /// Facts written so far, by record id.
+    /// Facts handed over so far, by record id.
     pub(crate) fn recorded(&self) -> &BTreeMap<u16, u64> {
         &self.recorded
     }
 
-    /// Writes what is left and the trailer.
-    pub(crate) fn finish(mut self) -> Result<WriteSummary> {
+    /// Waits until what is left is written, and the trailer; gives the bytes written.
+    pub(crate) fn finish(mut self) -> Result<u64> {
         self.flush()?;
-        let path = self.path;
-        let (_, summary) = self.writer.finish().map_err(|source| write_error(&path, source))?;
-        Ok(summary)
+        self.writing.finish()
     }
-}
-
-fn write_error(path: &Path, source: ktape_format::Error) -> Error {
-    let io = std::error::Error::source(&source).and_then(|cause| cause.downcast_ref());
-    if io.is_some_and(|error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe) {
-        return Error::Reader;
-    }
-    Error::Write { path: path.to_owned(), source: Box::new(source) }
 }

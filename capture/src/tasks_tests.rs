@@ -2,6 +2,7 @@
 
 use crate::options::Output;
 use crate::output::Sink;
+use crate::reel::Reel;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
 use ktape_format::schema::{WireExec, WireFork, task_flag};
@@ -16,7 +17,8 @@ fn check(does: impl FnOnce(&mut Tasks, &mut Tape), expected: &[(u32, &str, bool)
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.ktape");
     let sink = Sink::open(&Output::File(path.clone())).expect("a file");
-    let mut tape = Tape::new(sink, path.clone(), Meta::default(), 3, 1).expect("a trace");
+    let reel = Reel::new(sink, path.clone(), Meta::default(), 3).expect("a trace");
+    let mut tape = Tape::new(reel, 1).expect("a thread");
     let mut tasks = Tasks::new(true, None);
     does(&mut tasks, &mut tape);
     tape.flush().expect("written");
