@@ -157,7 +157,7 @@ impl Kernel {
         })?;
         let (ring_array, facts) = rings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let btf = btf?;
-        let definitions = rings::single(take(&mut ebpf, "definitions")?)?;
+        let definitions = rings::single(take(&mut ebpf, "definitions")?, definition_bytes)?;
         let states = PerCpuArray::try_from(take(&mut ebpf, "cpu_states")?)
             .map_err(Error::kernel("open the map `cpu_states`"))?;
         let moments = Array::try_from(take(&mut ebpf, "moments")?)

@@ -43,9 +43,8 @@ pub(crate) fn question(
     }
     let mut frames = stacks.frames();
     modules.sort_unstable_by_key(|module| module.module);
-    let of_one = |place: &Place| {
-        modules.binary_search_by_key(&place.0, |module| module.module).is_ok()
-    };
+    let of_one =
+        |place: &Place| modules.binary_search_by_key(&place.0, |module| module.module).is_ok();
     frames.retain(of_one);
     modules.retain(|module| !of_module(&frames, module.module).is_empty());
     let first_text = tape.reserve_texts(frames.len());

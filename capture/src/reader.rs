@@ -134,12 +134,19 @@ impl Reader {
             // A ring can outpace one chunk: write in between.
             let tape = &mut self.tape;
             let cpu = kernel.facts[at].cpu;
-            let taken = kernel.facts[at].drain(ITEMS_PER_TURN, |record, bytes| {
-                if let Some(desc) = by_id(record)
-                    && bytes.len() >= desc.size
-                {
-                    tape.fact(desc, cpu, &bytes[..desc.size]);
-                }
+            let ring = &mut kernel.facts[at];
+            let mut last = None;
+            let taken = tape.fill(cpu, |facts| {
+                ring.drain(ITEMS_PER_TURN, |record, bytes| {
+                    if last.is_none_or(|desc: &Desc| desc.id != record) {
+                        last = by_id(record);
+                    }
+                    if let Some(desc) = last
+                        && let Some(row) = bytes.get(..desc.size)
+                    {
+                        facts.add(desc, row);
+                    }
+                })
             });
             more |= taken == ITEMS_PER_TURN;
             if self.tape.is_full() {
@@ -281,8 +288,14 @@ impl Reader {
                 }
             }
             if rows.desc.id == OffCpu::DESC.id {
+                let least = self.coverage.threshold();
                 for row in rows.bytes.chunks_exact(rows.desc.size) {
-                    self.coverage.add(row, &self.tasks);
+                    // Most waits are short: no more of them is decoded than that.
+                    if duration(row) >= least
+                        && let Some(fact) = OffCpu::decode(row)
+                    {
+                        self.coverage.add(&fact, &self.tasks);
+                    }
                 }
             }
         }
@@ -364,6 +377,14 @@ impl Reader {
     pub(crate) fn sideband_fds(&self) -> Vec<std::os::fd::RawFd> {
         self.sideband.fds().collect()
     }
+}
+
+/// Where [`OffCpu::duration`] lies in a row.
+const DURATION_AT: usize = std::mem::offset_of!(OffCpu, duration);
+
+fn duration(row: &[u8]) -> u64 {
+    let bytes = row.get(DURATION_AT..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |&bytes| u64::from_ne_bytes(bytes))
 }
 
 /// The CPU number of counters that the recorder keeps itself.

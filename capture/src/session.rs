@@ -20,80 +20,17 @@ use crate::setup::{self, Setup};
 use crate::sideband::Sideband;
 use crate::signals::Signals;
 use crate::stacks::Stacks;
+use crate::summary::{End, Outcome, Progress, Summary};
 use crate::tape::Tape;
 use crate::tasks::Tasks;
-use crate::{clock, open_files, privileges};
+use crate::writing::Written;
+use crate::{clock, cpu_usage, open_files, privileges};
 use ktape_format::schema::{Clock, ProgramRun, StackCoverage, TaskRun, by_id};
 
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// How a recording is going.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Since the recording began: the launched command was released, or else the probes were
-    /// attached.
-    pub elapsed: Duration,
-    /// Facts written so far.
-    pub facts: u64,
-    /// Bytes written so far.
-    pub bytes: u64,
-    /// Facts and definitions (names, stacks, mappings) lost so far.
-    pub lost: u64,
-}
-
-/// What became of one record.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Its name.
-    pub record: &'static str,
-    /// Rows in the file. One of `syscall_count` stands for many calls, which the other two count.
-    pub recorded: u64,
-    /// What the kernel programs made.
-    pub produced: u64,
-    /// What found the ring full, or for system calls the map.
-    pub lost: u64,
-}
-
-/// What ended a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// A signal.
-    Signal,
-    /// The command ended.
-    Command,
-    /// The duration that was asked for is over.
-    Duration,
-    /// The trace has the size that was asked for.
-    Size,
-    /// All processes and threads that were asked for have ended.
-    Gone,
-}
-
-/// What a recording came to.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// From the start of the recording (just before the probes are attached) to its stop.
-    pub duration: Duration,
-    /// Each record with facts or losses.
-    pub outcomes: Vec<Outcome>,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// CPU time of the recorder (user and system).
-    pub cpu: Duration,
-    /// Its peak memory.
-    pub peak_bytes: u64,
-    /// Probes that were left out, with the reason.
-    pub skipped: Vec<(String, String)>,
-    /// What the host did not let the recorder see.
-    pub warnings: Vec<String>,
-    /// What ended it; `None` when it failed.
-    pub end: Option<End>,
-    /// Why the recording ended early; the trace is valid up to there.
-    pub failure: Option<String>,
-}
 
 /// How often everything pending is written: the most that a crash can lose.
 const WRITE_EVERY: Duration = Duration::from_millis(600);
@@ -197,7 +134,9 @@ pub fn record(
         command.release()?;
         session.began = Instant::now();
     }
+    let before = cpu_usage::of_thread();
     let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
+    let draining = cpu_usage::of_thread().saturating_sub(before);
     let stop = clock::now();
     let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
     let end = ended.as_ref().ok().copied();
@@ -214,19 +153,21 @@ pub fn record(
             Err(error)
         }
     };
-    let (cpu, peak_bytes) = usage();
-    let (outcomes, bytes, failure) = match finished {
-        Ok((outcomes, bytes, missed)) => {
+    let (cpu, peak_bytes) = cpu_usage::of_process();
+    let (outcomes, written, failure) = match finished {
+        Ok((outcomes, written, missed)) => {
             warnings.extend(missed);
-            (outcomes, bytes, None)
+            (outcomes, written, None)
         }
-        Err(error) => (Vec::new(), 0, Some(crate::error::chain(&error))),
+        Err(error) => (Vec::new(), Written::default(), Some(crate::error::chain(&error))),
     };
     let summary = Summary {
         duration,
         outcomes,
-        bytes,
+        bytes: written.bytes,
         cpu,
+        draining,
+        writing: written.cpu,
         peak_bytes,
         skipped: probes
             .into_iter()
@@ -449,7 +390,7 @@ impl Session<'_> {
         mut self,
         mut kernel: Kernel,
         stop: &crate::proc::Anchor,
-    ) -> Result<(Vec<Outcome>, u64, Option<String>)> {
+    ) -> Result<(Vec<Outcome>, Written, Option<String>)> {
         let now = stop.mono;
         while self.reader.turn(&mut kernel, now)? {}
         self.reader.write(now)?;
@@ -482,8 +423,8 @@ impl Session<'_> {
                 Some(Outcome { record: record.name, recorded, produced, lost })
             })
             .collect();
-        let bytes = self.reader.tape.finish()?;
-        Ok((outcomes, bytes, passed_over(&runs)))
+        let written = self.reader.tape.finish()?;
+        Ok((outcomes, written, passed_over(&runs)))
     }
 }
 
@@ -501,19 +442,4 @@ fn passed_over(runs: &[Run]) -> Option<String> {
             missed.join(", ")
         )
     })
-}
-
-/// CPU time and peak memory of this process.
-#[expect(unsafe_code, reason = "getrusage(2)")]
-fn usage() -> (Duration, u64) {
-    // SAFETY: an all-zero rusage is valid, and the kernel fills it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let time = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
-    };
-    (time(usage.ru_utime) + time(usage.ru_stime), usage.ru_maxrss as u64 * 1024)
 }

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::load::{Load, Rows};
 use crate::names::Question;
 use crate::reel::Reel;
-use crate::writing::{Job, Writing};
+use crate::writing::{Job, Writing, Written};
 use ktape_format::limits::MAX_ROWS;
 use ktape_format::schema::{Desc, Loss};
 use rustc_hash::FxHashMap;
@@ -37,6 +37,31 @@ pub(crate) const OWN_RING: u16 = u16::MAX;
 /// worth a codec. What one ring gave in a turn comes on top.
 pub(crate) const fn load_bytes(rings: usize) -> usize {
     (4 << 20) + rings * (128 << 10)
+}
+
+/// The facts of one ring, to add to.
+pub(crate) struct Filling<'a> {
+    of_ring: &'a mut Vec<Rows>,
+    /// Where the last one was put: the next one mostly is of the same record.
+    at: usize,
+    bytes: usize,
+}
+
+impl Filling<'_> {
+    /// Adds a fact.
+    pub(crate) fn add(&mut self, desc: &'static Desc, row: &[u8]) {
+        if self.of_ring.get(self.at).is_none_or(|rows| rows.desc.id != desc.id) {
+            self.at = match self.of_ring.iter().position(|rows| rows.desc.id == desc.id) {
+                Some(at) => at,
+                None => {
+                    self.of_ring.push(Rows { desc, bytes: Vec::with_capacity(64 * desc.size) });
+                    self.of_ring.len() - 1
+                }
+            };
+        }
+        self.of_ring[self.at].bytes.extend_from_slice(row);
+        self.bytes += row.len();
+    }
 }
 
 impl Tape {
@@ -97,21 +122,21 @@ impl Tape {
         self.pending.losses.push(loss);
     }
 
-    /// Takes a fact from a ring.
+    /// Takes a fact.
     pub(crate) fn fact(&mut self, desc: &'static Desc, ring: u16, row: &[u8]) {
+        self.fill(ring, |filling| filling.add(desc, row));
+    }
+
+    /// Takes what `facts` adds from one ring.
+    pub(crate) fn fill<T>(&mut self, ring: u16, facts: impl FnOnce(&mut Filling<'_>) -> T) -> T {
         let last = self.pending.facts.len() - 1;
         let of_ring = &mut self.pending.facts[usize::from(ring).min(last)];
-        let at = match of_ring.iter().position(|rows| rows.desc.id == desc.id) {
-            Some(at) => at,
-            None => {
-                of_ring.push(Rows { desc, bytes: Vec::with_capacity(64 * desc.size) });
-                of_ring.len() - 1
-            }
-        };
-        let rows = &mut of_ring[at].bytes;
-        rows.extend_from_slice(row);
-        self.pending_bytes += row.len();
-        self.full |= rows.len() >= MAX_ROWS * desc.size;
+        let mut filling = Filling { of_ring, at: 0, bytes: 0 };
+        let given = facts(&mut filling);
+        self.pending_bytes += filling.bytes;
+        let mut of_ring = filling.of_ring.iter();
+        self.full |= of_ring.any(|rows| rows.bytes.len() >= MAX_ROWS * rows.desc.size);
+        given
     }
 
     /// Whether some ring has a chunk's worth of facts, or all of them have a load's.
@@ -166,8 +191,8 @@ impl Tape {
         &self.recorded
     }
 
-    /// Waits until what is left is written, and the trailer; gives the bytes written.
-    pub(crate) fn finish(mut self) -> Result<u64> {
+    /// Waits until what is left is written, and the trailer.
+    pub(crate) fn finish(mut self) -> Result<Written> {
         self.flush()?;
         self.writing.finish()
     }

@@ -7,12 +7,13 @@
 use crate::error::{Error, Result};
 use crate::load::Load;
 use crate::names::Question;
-use crate::privileges;
 use crate::reel::Reel;
+use crate::{cpu_usage, privileges};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Jobs that wait at most. With the load that is being filled and the one that is being written there
 /// are never more than four loads, of [`crate::tape::load_bytes`] each.
@@ -32,7 +33,16 @@ pub(crate) struct Writing {
     /// Loads that have been written, to be filled again.
     empty: Receiver<Load>,
     state: Arc<State>,
-    thread: Option<JoinHandle<Result<u64>>>,
+    thread: Option<JoinHandle<Result<Written>>>,
+}
+
+/// What the thread has done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    /// Bytes of the file.
+    pub(crate) bytes: u64,
+    /// CPU time of the thread.
+    pub(crate) cpu: Duration,
 }
 
 /// What the other thread may know.
@@ -51,7 +61,8 @@ impl Writing {
         state.written.store(reel.written(), Ordering::Relaxed);
         let shared = Arc::clone(&state);
         let work = move || {
-            let written = privileges::drop_unneeded().and_then(|()| write(reel, &to_do, &done, &shared));
+            let written =
+                privileges::drop_unneeded().and_then(|()| write(reel, &to_do, &done, &shared));
             shared.failed.store(written.is_err(), Ordering::Release);
             written
         };
@@ -86,8 +97,8 @@ impl Writing {
         self.state.written.load(Ordering::Relaxed)
     }
 
-    /// Waits until all that was handed over is written, and the trailer; gives the bytes written.
-    pub(crate) fn finish(&mut self) -> Result<u64> {
+    /// Waits until all that was handed over is written, and the trailer.
+    pub(crate) fn finish(&mut self) -> Result<Written> {
         self.jobs = None;
         let gone = || Error::Io {
             action: "go on in",
@@ -103,7 +114,7 @@ fn write(
     jobs: &Receiver<Job>,
     done: &SyncSender<Load>,
     state: &State,
-) -> Result<u64> {
+) -> Result<Written> {
     for job in jobs {
         match job {
             Job::Load(mut load) => {
@@ -116,5 +127,6 @@ fn write(
         }
         state.written.store(reel.written(), Ordering::Relaxed);
     }
-    Ok(reel.finish()?.bytes)
+    let bytes = reel.finish()?.bytes;
+    Ok(Written { bytes, cpu: cpu_usage::of_thread() })
 }

@@ -408,8 +408,11 @@ fn print_summary(summary: &Summary, options: &Options) {
         }
     }
     eprintln!(
-        "ktape: the recorder's process took {:.2} s of CPU and {} of memory",
+        "ktape: the recorder's process took {:.2} s of CPU ({:.2} s to drain the rings, {:.2} s to \
+         encode and write) and {} of memory",
         summary.cpu.as_secs_f64(),
+        summary.draining.as_secs_f64(),
+        summary.writing.as_secs_f64(),
         size(summary.peak_bytes)
     );
 }
