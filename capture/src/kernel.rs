@@ -80,6 +80,7 @@ pub(crate) struct Counter {
 }
 
 /// What a program cost.
+#[derive(Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) probe: &'static str,
     pub(crate) program: &'static str,

@@ -7,6 +7,7 @@ use crate::symbols::{KernelLayout, Name, Resolver};
 use crate::tape::Tape;
 use ktape_format::schema::Symbol;
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Modules whose turn comes later than this get no names: a recording must end. Cold binaries of
@@ -23,8 +24,8 @@ pub(crate) struct Question {
     /// Sorted.
     frames: Vec<Place>,
     layout: Option<KernelLayout>,
-    /// Ids for as many texts as there are frames begin here.
-    first_text: u32,
+    /// Ids for as many texts as there are frames.
+    texts: Vec<Range<u32>>,
 }
 
 /// Asks for the names of all frames that are remembered. Those in the kernel are written down here.
@@ -41,17 +42,40 @@ pub(crate) fn question(
             modules.push(NamedModule { module, kind, path: path.into_bytes(), tgid: 0, inode: 0 });
         }
     }
-    let mut frames = stacks.frames();
+    let mut frames = stacks.frames(tape.segment());
     modules.sort_unstable_by_key(|module| module.module);
     let of_one =
         |place: &Place| modules.binary_search_by_key(&place.0, |module| module.module).is_ok();
     frames.retain(of_one);
     modules.retain(|module| !of_module(&frames, module.module).is_empty());
-    let first_text = tape.reserve_texts(frames.len());
-    Question { modules, frames, layout: stacks.kernel().layout(), first_text }
+    let texts = tape.reserve_texts(frames.len());
+    Question { modules, frames, layout: stacks.kernel().layout(), texts: vec![texts] }
 }
 
 impl Question {
+    /// The questions of several segments as one: what they have in common is asked once.
+    pub(crate) fn all_of<'a>(questions: impl Iterator<Item = &'a Question>) -> Question {
+        let mut all = Question { modules: vec![], frames: vec![], layout: None, texts: vec![] };
+        for question in questions {
+            all.modules.extend_from_slice(&question.modules);
+            all.frames.extend_from_slice(&question.frames);
+            all.texts.extend_from_slice(&question.texts);
+            all.layout.clone_from(&question.layout);
+        }
+        all.modules.sort_by_key(|module| module.module);
+        all.modules.dedup_by_key(|module| module.module);
+        all.frames.sort_unstable();
+        all.frames.dedup();
+        all
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let modules =
+            self.modules.iter().map(|module| size_of::<NamedModule>() + module.path.len());
+        modules.sum::<usize>() + self.frames.len() * size_of::<Place>()
+    }
+
     /// Finds the names: texts with their ids, and rows of `symbol`. Frames without a name stay module
     /// and offset.
     pub(crate) fn answer(&self) -> (Vec<(u32, Vec<u8>)>, Vec<u8>) {
@@ -71,13 +95,15 @@ impl Question {
             resolver = resolver.with_kernel(layout.clone());
         }
         let (mut texts, mut ids) = (Vec::new(), FxHashMap::default());
+        let mut free = self.texts.iter().cloned().flatten();
         let mut symbols = Vec::new();
         for (module, answer) in self.modules.iter().zip(resolver.resolve(&queries)) {
             let frames = of_module(&self.frames, module.module);
             for (&(_, _, frame), name) in frames.iter().zip(answer.names) {
                 let Some(Name { text, offset }) = name else { continue };
                 let name = *ids.entry(text).or_insert_with_key(|text| {
-                    let id = self.first_text + texts.len() as u32;
+                    // There are as many as frames: one is left.
+                    let id = free.next().unwrap_or(0);
                     texts.push((id, text.clone().into_bytes()));
                     id
                 });

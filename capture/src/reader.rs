@@ -11,17 +11,19 @@ use crate::devices::Devices;
 use crate::error::Result;
 use crate::kernel::{Counter, Kernel};
 use crate::mappings::Mappings;
-use crate::names;
+use crate::names::{self, Question};
 use crate::sideband::{Mapped, Sideband};
 use crate::stacks::Stacks;
+use crate::stall::Stall;
 use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use crate::texts::Texts;
 use ktape_format::schema::{
-    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, WireText,
-    by_id, wire_stack_flag,
+    Class, Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack,
+    WireText, by_id, wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
+use std::time::Duration;
 
 /// Everything that lies between the rings and the file.
 pub(crate) struct Reader {
@@ -43,6 +45,10 @@ pub(crate) struct Reader {
     own: FxHashMap<u16, u64>,
     last_counters: FxHashMap<(u32, u16), (u64, u64)>,
     lost: u64,
+    /// From which length on a stall is looked for, ns.
+    stall_from: u64,
+    /// The longest one since it was asked for.
+    stall: Option<Stall>,
 }
 
 /// A definition on its way, with the time by which it is sorted.
@@ -106,6 +112,7 @@ impl Reader {
         stacks: Stacks,
         coverage: Coverage,
         sideband: Sideband,
+        segments: bool,
     ) -> Reader {
         let shapes = RECORDS.iter().map(|desc| (desc.id, Shape::of(desc))).collect();
         Reader {
@@ -113,7 +120,7 @@ impl Reader {
             tasks,
             mappings,
             stacks,
-            texts: Texts::default(),
+            texts: Texts::new(segments),
             devices: Devices::default(),
             coverage,
             sideband,
@@ -124,7 +131,26 @@ impl Reader {
             own: FxHashMap::default(),
             last_counters: FxHashMap::default(),
             lost: 0,
+            stall_from: u64::MAX,
+            stall: None,
         }
+    }
+
+    /// Looks for stalls of this length from now on.
+    pub(crate) fn look_for_stalls(&mut self, from: Duration) {
+        self.stall_from = from.as_nanos() as u64;
+    }
+
+    /// The longest stall that was met since the last call.
+    pub(crate) fn take_stall(&mut self) -> Option<Stall> {
+        self.stall.take()
+    }
+
+    /// A new segment has begun: what it uses has to be defined in it.
+    pub(crate) fn retell(&mut self, now: u64) {
+        self.mappings.retell();
+        self.devices.retell();
+        self.tasks.retell(now, &mut self.tape);
     }
 
     /// Empties all rings once. Returns whether one of them may hold more.
@@ -272,10 +298,12 @@ impl Reader {
             let Some(shape) = self.shapes.get(&rows.desc.id) else { continue };
             for row in rows.bytes.chunks_exact_mut(rows.desc.size) {
                 for &at in &shape.stacks {
-                    replace(row, at, |id| self.stacks.translate(id));
+                    replace(row, at, |id| {
+                        self.stacks.translate(id, &mut self.mappings, &mut self.tape)
+                    });
                 }
                 for &at in &shape.texts {
-                    replace(row, at, |id| self.texts.translate(id));
+                    replace(row, at, |id| self.texts.translate(id, &mut self.tape));
                 }
                 for &at in &shape.devices {
                     self.devices.know(word(row, at), &mut self.tape);
@@ -288,13 +316,16 @@ impl Reader {
                 }
             }
             if rows.desc.id == OffCpu::DESC.id {
-                let least = self.coverage.threshold();
+                let least = self.coverage.threshold().min(self.stall_from);
                 for row in rows.bytes.chunks_exact(rows.desc.size) {
                     // Most waits are short: no more of them is decoded than that.
                     if duration(row) >= least
                         && let Some(fact) = OffCpu::decode(row)
                     {
                         self.coverage.add(&fact, &self.tasks);
+                        let stall = Stall::of(&fact);
+                        let long = stall.filter(|stall| stall.duration >= self.stall_from);
+                        self.stall = self.stall.max(long);
                     }
                 }
             }
@@ -303,10 +334,9 @@ impl Reader {
         self.tape.flush()
     }
 
-    /// Has the names of all frames written down; at the end, and when there are too many to remember.
-    pub(crate) fn name(&mut self, kernel: &mut Kernel) -> Result<()> {
-        let question = names::question(&mut self.stacks, &self.mappings, kernel, &mut self.tape);
-        self.tape.names(question)
+    /// Asks for the names of all frames of this segment.
+    pub(crate) fn question(&mut self, kernel: &mut Kernel) -> Question {
+        names::question(&mut self.stacks, &self.mappings, kernel, &mut self.tape)
     }
 
     /// Writes down what a crash would take along: the names of new frames in the kernel, and the
@@ -314,13 +344,40 @@ impl Reader {
     pub(crate) fn secure(&mut self, kernel: &mut Kernel, now: u64) -> Result<()> {
         names::write_kernel(&mut self.stacks, kernel, &mut self.tape);
         self.count_losses(kernel, now)?;
+        self.tape.secure();
         self.write(now)
+    }
+
+    /// At the end of a segment that is not the last: what is still in the rings belongs to the next
+    /// one, and so it counts as produced there. Returns the counters from which that one counts on.
+    pub(crate) fn settle(&mut self, kernel: &mut Kernel, now: u64) -> Result<Vec<Loss>> {
+        names::write_kernel(&mut self.stacks, kernel, &mut self.tape);
+        self.write(now)?;
+        let mut counters = self.counters(kernel)?;
+        for Counter { cpu, record, produced, lost } in &mut counters {
+            let ring = if *cpu == OWN_CPU { OWN_RING } else { *cpu as u16 };
+            // Of sums the rows do not tell how many they stand for.
+            if by_id(*record).is_some_and(|d| d.class == Class::Fact && d.sums.is_none()) {
+                *produced = self.tape.recorded_of(ring, *record) + *lost;
+            }
+        }
+        self.tell_losses(&counters, now);
+        self.write(now)?;
+        let loss = |&Counter { cpu, record, produced, lost }: &Counter| Loss {
+            time: now,
+            produced,
+            lost,
+            record: record.into(),
+            cpu,
+        };
+        Ok(counters.iter().map(loss).collect())
     }
 
     /// Keeps memory bounded however many stacks there are.
     pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) -> Result<()> {
         if self.stacks.trim_memory() {
-            self.name(kernel)?;
+            let question = self.question(kernel);
+            self.tape.names(question)?;
             self.stacks.forget_frames();
         }
         Ok(())
@@ -338,6 +395,12 @@ impl Reader {
         kernel: &Kernel,
         now: u64,
     ) -> Result<Vec<(u16, u64, u64)>> {
+        let counters = self.counters(kernel)?;
+        Ok(self.tell_losses(&counters, now))
+    }
+
+    /// The counters of the kernel programs and of the recorder.
+    fn counters(&self, kernel: &Kernel) -> Result<Vec<Counter>> {
         let (mut counters, _) = kernel.counters()?;
         counters.extend(self.own.iter().map(|(&record, &produced)| Counter {
             cpu: OWN_CPU,
@@ -350,9 +413,13 @@ impl Reader {
             let mapping = ktape_format::schema::Mapping::DESC.id;
             counters.push(Counter { cpu: OWN_CPU, record: mapping, produced: lost, lost });
         }
-        let mut totals: FxHashMap<u16, (u64, u64)> = FxHashMap::default();
         counters.sort_unstable();
-        for &Counter { cpu, record, produced, lost } in &counters {
+        Ok(counters)
+    }
+
+    fn tell_losses(&mut self, counters: &[Counter], now: u64) -> Vec<(u16, u64, u64)> {
+        let mut totals: FxHashMap<u16, (u64, u64)> = FxHashMap::default();
+        for &Counter { cpu, record, produced, lost } in counters {
             let total = totals.entry(record).or_default();
             total.0 += produced;
             total.1 += lost;
@@ -365,7 +432,7 @@ impl Reader {
             totals.into_iter().map(|(record, (produced, lost))| (record, produced, lost)).collect();
         totals.sort_unstable();
         self.lost = totals.iter().map(|(_, _, lost)| lost).sum();
-        Ok(totals)
+        totals
     }
 
     /// Facts and definitions that were lost, as of the last count.

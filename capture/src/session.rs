@@ -9,27 +9,27 @@ use crate::header;
 use crate::kernel::{Kernel, Moment, Run};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
-use crate::options::{Options, Output};
-use crate::output::{self, Sink};
+use crate::options::{Files, Options, Output, Overwrite};
+use crate::place;
 use crate::poll::Poll;
 use crate::probe::{Collect, Walk};
-use crate::proc::{HostFacts, Snapshot};
+use crate::proc::{self, HostFacts, Snapshot};
 use crate::reader::Reader;
-use crate::reel::Reel;
+use crate::recording::{Closing, Opening};
 use crate::setup::{self, Setup};
 use crate::sideband::Sideband;
 use crate::signals::Signals;
 use crate::stacks::Stacks;
-use crate::summary::{End, Outcome, Progress, Summary};
+use crate::summary::{DumpCause, End, News, Outcome, Progress, Summary};
 use crate::tape::Tape;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, run_time};
+use crate::turning::{Due, Turning};
 use crate::writing::Written;
-use crate::{clock, cpu_usage, open_files, privileges};
+use crate::{clock, cpu_usage, open_files, output, privileges};
 use ktape_format::schema::{Clock, ProgramRun, StackCoverage, TaskRun, by_id};
 
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How often everything pending is written: the most that a crash can lose.
@@ -38,16 +38,19 @@ const WRITE_EVERY: Duration = Duration::from_millis(600);
 /// How often totals and losses are read.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
+/// At the end of a segment the rings are drained so often at most: in a flood they are never empty.
+const MOST_TURNS: usize = 8;
+
+/// So many threads' CPU times are read before the rings are drained: a millisecond.
+const TIMES_PER_TURN: usize = 256;
+
 /// The rings are looked at this often even when nobody wakes the recorder.
 const TURN_EVERY: Duration = Duration::from_millis(100);
 
 /// Records until a signal (SIGINT, SIGTERM, SIGHUP), the command's end, or a limit of the options.
 /// The trace is whole when this returns; a command that was launched may still run, and is to be
 /// [ended](Ending::end).
-pub fn record(
-    options: &Options,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<(Summary, Option<Ending>)> {
+pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary, Option<Ending>)> {
     let host = HostFacts::read()
         .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
     // Everything that can be refused is refused before the command is started and the previous
@@ -58,6 +61,7 @@ pub fn record(
         output::check(path)?;
     }
     let signals = Signals::watch()?;
+    let turning = Turning::new(&options.files)?;
     let stats = options.bpf_stats.then(Kernel::count_runs).transpose()?;
     let mut command = match options.command.as_slice() {
         [] => None,
@@ -80,16 +84,11 @@ pub fn record(
     let Setup { mut kernel, start, run_times, probes, attached, attacher, by_target, missing } =
         setup::attach(options, &host, pid, held, program)?;
 
-    let sink = Sink::open(&options.output)?;
-    let path = match &options.output {
-        Output::File(path) => path.clone(),
-        Output::Stdout => PathBuf::from("(standard output)"),
-    };
     let meta = header::meta(options, &host, &start, &probes);
-    let rings = host.possible.bound() as usize;
-    let tape = Tape::new(Reel::new(sink, path, meta, options.level)?, rings)?;
+    let tape = Tape::new(place::open(options, meta)?, host.possible.bound() as usize);
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
-    let tasks = Tasks::new(!setup::whole_host(options), pid);
+    let segments = turning.has_segments();
+    let tasks = Tasks::new(!setup::whole_host(options), pid, segments);
     let kernel_code = KernelCode::of_host();
     let hidden = kernel_code.hidden();
     let warnings = hidden.map(|why| format!("functions of the kernel have no names: {why}"));
@@ -99,10 +98,13 @@ pub fn record(
             tape,
             tasks,
             Mappings::default(),
-            Stacks::new(kernel_code),
+            Stacks::new(kernel_code, segments),
             Coverage::new(threshold),
             sideband,
+            segments,
         ),
+        turning,
+        runs: BTreeMap::new(),
         collectors: Vec::new(),
         walks: Vec::new(),
         // Before the privileges are dropped.
@@ -126,6 +128,9 @@ pub fn record(
     if session.attaching.is_some() {
         session.reader.keep_executables();
     }
+    if let Files::Overwritten(Overwrite { on_stall: Some(from), .. }) = options.files {
+        session.reader.look_for_stalls(from);
+    }
     session.snapshot(&start, &run_times);
     privileges::drop_unneeded()?;
 
@@ -134,8 +139,11 @@ pub fn record(
         command.release()?;
         session.began = Instant::now();
     }
+    if matches!(options.files, Files::Overwritten(_)) {
+        tell(&News::Holding);
+    }
     let before = cpu_usage::of_thread();
-    let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
+    let ended = session.run(&mut kernel, &signals, command.as_ref(), tell);
     let draining = cpu_usage::of_thread().saturating_sub(before);
     let stop = clock::now();
     let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
@@ -145,14 +153,18 @@ pub fn record(
     warnings.extend(attachments.warnings);
     kernel.detach(attachments.links);
     drop(stats);
+    let succeeded = command.as_ref().filter(|_| end == Some(End::Command)).map(Launched::succeeded);
     let finished = match ended {
-        Ok(()) => session.stop(kernel, &stop),
+        Ok(()) => session.stop(kernel, &stop, succeeded),
         Err(error) => {
             // What was handed over is written all the same; the first error is the one that counts.
             drop(session.reader.tape.finish());
             Err(error)
         }
     };
+    while let Some(news) = session.reader.tape.news() {
+        tell(&news);
+    }
     let (cpu, peak_bytes) = cpu_usage::of_process();
     let (outcomes, written, failure) = match finished {
         Ok((outcomes, written, missed)) => {
@@ -165,6 +177,7 @@ pub fn record(
         duration,
         outcomes,
         bytes: written.bytes,
+        files: written.files,
         cpu,
         draining,
         writing: written.cpu,
@@ -224,6 +237,9 @@ struct Session<'a> {
     /// From when on [`Options::duration`] counts.
     began: Instant,
     start: u64,
+    turning: Turning,
+    /// What each program, by probe and name, had done by the start of the segment.
+    runs: BTreeMap<(&'static str, &'static str), Run>,
     options: &'a Options,
 }
 
@@ -251,7 +267,7 @@ impl Session<'_> {
         kernel: &mut Kernel,
         signals: &Signals,
         command: Option<&Launched>,
-        progress: &mut dyn FnMut(&Progress),
+        tell: &mut dyn FnMut(&News),
     ) -> Result<End> {
         let poll = Poll::new()?;
         for ring in &kernel.facts {
@@ -262,6 +278,9 @@ impl Session<'_> {
             poll.add(fd)?;
         }
         poll.add(signals.as_raw_fd())?;
+        if let Some(request) = self.turning.fd() {
+            poll.add(request)?;
+        }
         if let Some(command) = command {
             poll.add(command.as_raw_fd())?;
         }
@@ -285,12 +304,24 @@ impl Session<'_> {
             if counted.elapsed() >= COUNT_EVERY {
                 self.count(kernel, now, true)?;
                 counted = Instant::now();
-                progress(&Progress {
+                tell(&News::Progress(Progress {
                     elapsed: self.began.elapsed(),
                     facts: self.reader.tape.recorded().values().sum(),
                     bytes: self.reader.tape.written(),
                     lost: self.reader.lost(),
-                });
+                }));
+            }
+            let stall = self.reader.take_stall();
+            match self.turning.due(self.reader.tape.written_here(), stall) {
+                Due::Nothing => {}
+                Due::Next => self.turn_over(kernel)?,
+                Due::Dump(cause) => {
+                    self.turn_over(kernel)?;
+                    self.reader.tape.dump(cause)?;
+                }
+            }
+            while let Some(news) = self.reader.tape.news() {
+                tell(&news);
             }
             if command.is_some_and(Launched::has_ended) {
                 return Ok(End::Command);
@@ -385,32 +416,97 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// After the programs are detached: what is left in the rings, and names.
+    /// Ends a segment and begins the next one. The rings are drained in between: what takes long, the
+    /// names of functions, is for the thread that writes.
+    fn turn_over(&mut self, kernel: &mut Kernel) -> Result<()> {
+        let start = clock::now();
+        self.walk_samples(kernel)?;
+        self.count(kernel, start.mono, true)?;
+        let times = self.read_run_times(kernel)?;
+        for _ in 0..MOST_TURNS {
+            if !self.reader.turn(kernel, start.mono)? {
+                break;
+            }
+        }
+        let end = clock::now();
+        let reader = &mut self.reader;
+        times.iter().for_each(|row| reader.tasks.run_time(row, &mut reader.tape));
+        let base = reader.settle(kernel, end.mono)?;
+        let closing = self.closing(kernel, &end);
+        let opening = Opening { start: clock::pair(&start), base };
+        let reader = &mut self.reader;
+        reader.tape.next_segment(closing, opening)?;
+        reader.tape.define(Clock::DESC, &clock::row(&start).encode());
+        reader.retell(start.mono);
+        times.iter().for_each(|row| reader.tasks.run_time(row, &mut reader.tape));
+        self.walk_samples(kernel)
+    }
+
+    /// Takes the rows of the iterators that are walked again and again.
+    fn walk_samples(&mut self, kernel: &mut Kernel) -> Result<()> {
+        for at in 0..self.walks.len() {
+            if self.walks[at].every.is_some() {
+                self.walk(kernel, self.walks[at].walk)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The CPU times of all threads. Of thousands that takes as long as the rings can hold: they are
+    /// drained meanwhile.
+    fn read_run_times(&mut self, kernel: &mut Kernel) -> Result<Vec<TaskRun>> {
+        let (mut times, mut drained) = (Vec::new(), 0);
+        for tgid in proc::processes() {
+            times.extend(proc::threads(tgid).into_iter().filter_map(|tid| run_time(tid, tgid)));
+            if times.len() >= drained + TIMES_PER_TURN {
+                drained = times.len();
+                self.reader.turn(kernel, clock::monotonic())?;
+            }
+        }
+        Ok(times)
+    }
+
+    /// What the end of a segment tells.
+    fn closing(&mut self, kernel: &mut Kernel, end: &crate::proc::Anchor) -> Closing {
+        let reader = &mut self.reader;
+        reader.tape.define(Clock::DESC, &clock::row(end).encode());
+        let mut runs = Vec::new();
+        for run in kernel.runs() {
+            let before = self.runs.insert((run.probe, run.program), run);
+            let before = before.as_ref();
+            let ran = |run: &Run| run.took.as_nanos() as u64;
+            runs.push(ProgramRun {
+                time: end.mono,
+                runs: run.runs.saturating_sub(before.map_or(0, |before| before.runs)),
+                run: ran(&run).saturating_sub(before.map_or(0, ran)),
+                missed: run.missed.saturating_sub(before.map_or(0, |before| before.missed)),
+                program: reader.tape.text(run.program.as_bytes()),
+                probe: reader.tape.text(run.probe.as_bytes()),
+            });
+        }
+        Closing { question: reader.question(kernel), runs, end: end.mono }
+    }
+
+    /// After the programs are detached: what is left in the rings, and names. `succeeded`: what became
+    /// of the command, if it has ended.
     fn stop(
-        mut self,
+        &mut self,
         mut kernel: Kernel,
         stop: &crate::proc::Anchor,
+        succeeded: Option<bool>,
     ) -> Result<(Vec<Outcome>, Written, Option<String>)> {
         let now = stop.mono;
         while self.reader.turn(&mut kernel, now)? {}
         self.reader.write(now)?;
         self.count(&kernel, now, false)?;
         let totals = self.reader.count_losses(&kernel, now)?;
+        let closing = self.closing(&mut kernel, stop);
         let reader = &mut self.reader;
-        reader.tape.define(Clock::DESC, &clock::row(stop).encode());
-        let runs = kernel.runs();
-        for run in &runs {
-            let row = ProgramRun {
-                time: now,
-                runs: run.runs,
-                run: run.took.as_nanos() as u64,
-                missed: run.missed,
-                program: reader.tape.text(run.program.as_bytes()),
-                probe: reader.tape.text(run.probe.as_bytes()),
-            };
-            reader.tape.define(ProgramRun::DESC, &row.encode());
+        reader.write(now)?;
+        reader.tape.close(closing)?;
+        if self.turning.dumps_at_end(succeeded) {
+            reader.tape.dump(DumpCause::End)?;
         }
-        reader.name(&mut kernel)?;
         let recorded = reader.tape.recorded().clone();
         let mut outcomes: BTreeMap<u16, (u64, u64)> =
             recorded.iter().map(|(&id, &rows)| (id, (rows, 0))).collect();
@@ -424,7 +520,7 @@ impl Session<'_> {
             })
             .collect();
         let written = self.reader.tape.finish()?;
-        Ok((outcomes, written, passed_over(&runs)))
+        Ok((outcomes, written, passed_over(&kernel.runs())))
     }
 }
 

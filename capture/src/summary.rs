@@ -1,5 +1,6 @@
 //! What is told of a recording, while it goes on and after its end.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a recording is going.
@@ -51,8 +52,10 @@ pub struct Summary {
     pub duration: Duration,
     /// Each record with facts or losses.
     pub outcomes: Vec<Outcome>,
-    /// Bytes of the file.
+    /// Bytes of the file, or of all files.
     pub bytes: u64,
+    /// Files that were written.
+    pub files: usize,
     /// CPU time of the recorder's process (user and system), its start and end included.
     pub cpu: Duration,
     /// What of it went into draining the rings while facts were recorded.
@@ -69,4 +72,44 @@ pub struct Summary {
     pub end: Option<End>,
     /// Why the recording ended early; the trace is valid up to there.
     pub failure: Option<String>,
+}
+
+/// What a recording tells while it goes on.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// How it is going, every second.
+    Progress(Progress),
+    /// It has begun, and the last moments are kept in memory.
+    Holding,
+    /// A file is whole: one of several, or a dump.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// What it holds: from its first moment to its last.
+        span: Duration,
+        /// Why it was dumped; `None` where one file follows another.
+        cause: Option<DumpCause>,
+        /// It is shorter than it should be, since there was no room in memory for more.
+        short: bool,
+    },
+    /// A dump could not be made, and why. What is in memory stays there.
+    NoDump(String),
+}
+
+/// Why the last moments were written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DumpCause {
+    /// SIGUSR2.
+    Signal,
+    /// A thread was stalled for so long.
+    Stall {
+        /// How long.
+        duration: Duration,
+        /// Which one.
+        tid: u32,
+    },
+    /// The recording has ended.
+    End,
 }

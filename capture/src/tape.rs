@@ -4,12 +4,14 @@
 use crate::error::Result;
 use crate::load::{Load, Rows};
 use crate::names::Question;
-use crate::reel::Reel;
+use crate::recording::{Closing, Opening};
+use crate::summary::{DumpCause, News};
 use crate::writing::{Job, Writing, Written};
 use ktape_format::limits::MAX_ROWS;
 use ktape_format::schema::{Desc, Loss};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The open end of the trace.
 pub(crate) struct Tape {
@@ -17,11 +19,16 @@ pub(crate) struct Tape {
     pending: Load,
     /// Bytes of facts in it.
     pending_bytes: usize,
-    strings: FxHashMap<Box<[u8]>, u32>,
+    /// Ids of texts, and the segment that each was told in last.
+    strings: FxHashMap<Box<[u8]>, (u32, u32)>,
     string_bytes: usize,
     last_text: u32,
     full: bool,
     recorded: BTreeMap<u16, u64>,
+    /// The same by ring and record.
+    by_ring: FxHashMap<(u16, u16), u64>,
+    /// Counts the segments: parts of the recording each of which defines all that its facts name.
+    segment: u32,
 }
 
 /// Texts that are remembered, so that they are written once.
@@ -65,10 +72,10 @@ impl Filling<'_> {
 }
 
 impl Tape {
-    /// Facts of so many rings go to this file.
-    pub(crate) fn new(reel: Reel, rings: usize) -> Result<Tape> {
-        Ok(Tape {
-            writing: Writing::start(reel)?,
+    /// Facts of so many rings go there.
+    pub(crate) fn new(writing: Writing, rings: usize) -> Tape {
+        Tape {
+            writing,
             pending: Load::new(rings),
             pending_bytes: 0,
             strings: FxHashMap::default(),
@@ -76,7 +83,9 @@ impl Tape {
             last_text: 0,
             full: false,
             recorded: BTreeMap::new(),
-        })
+            by_ring: FxHashMap::default(),
+            segment: 0,
+        }
     }
 
     /// The id of a text; 0 is the empty one.
@@ -84,8 +93,12 @@ impl Tape {
         if bytes.is_empty() {
             return 0;
         }
-        if let Some(&id) = self.strings.get(bytes) {
-            return id;
+        if let Some((id, told)) = self.strings.get_mut(bytes) {
+            if *told != self.segment {
+                *told = self.segment;
+                self.pending.texts.push((*id, bytes.to_vec()));
+            }
+            return *id;
         }
         if self.string_bytes > MAX_STRING_BYTES {
             // A text that comes again gets a second id: longer, not wrong.
@@ -95,16 +108,22 @@ impl Tape {
         self.last_text += 1;
         let id = self.last_text;
         self.string_bytes += bytes.len() + STRING_OVERHEAD;
-        self.strings.insert(bytes.into(), id);
+        self.strings.insert(bytes.into(), (id, self.segment));
         self.pending.texts.push((id, bytes.to_vec()));
         id
     }
 
-    /// So many ids of texts that nobody else uses; the first of them.
-    pub(crate) fn reserve_texts(&mut self, count: usize) -> u32 {
+    /// The number of the segment that is being recorded. What was told in another one is not known
+    /// in this one.
+    pub(crate) fn segment(&self) -> u32 {
+        self.segment
+    }
+
+    /// So many ids of texts that nobody else uses.
+    pub(crate) fn reserve_texts(&mut self, count: usize) -> Range<u32> {
         let first = self.last_text + 1;
         self.last_text += count as u32;
-        first
+        first..self.last_text + 1
     }
 
     /// Takes a definition. It will stand before the facts that are taken after it.
@@ -154,6 +173,11 @@ impl Tape {
         self.pending.facts = facts;
     }
 
+    /// What is handed over next is to be safe: see [`Load::secured`].
+    pub(crate) fn secure(&mut self) {
+        self.pending.secured = true;
+    }
+
     /// Hands everything over to be written.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.full = false;
@@ -161,11 +185,15 @@ impl Tape {
         if self.pending.is_empty() {
             return self.writing.check();
         }
-        for rows in self.pending.facts.iter().flatten().filter(|rows| !rows.bytes.is_empty()) {
-            *self.recorded.entry(rows.desc.id).or_default() +=
-                (rows.bytes.len() / rows.desc.size) as u64;
-        }
         let rings = self.pending.facts.len() - 1;
+        for (ring, of_ring) in self.pending.facts.iter().enumerate() {
+            let ring = if ring == rings { OWN_RING } else { ring as u16 };
+            for Rows { desc, bytes } in of_ring.iter().filter(|rows| !rows.bytes.is_empty()) {
+                let rows = (bytes.len() / desc.size) as u64;
+                *self.recorded.entry(desc.id).or_default() += rows;
+                *self.by_ring.entry((ring, desc.id)).or_default() += rows;
+            }
+        }
         let next = self.writing.empty().unwrap_or_else(|| Load::new(rings));
         self.writing.send(Job::Load(std::mem::replace(&mut self.pending, next)))
     }
@@ -181,7 +209,7 @@ impl Tape {
         self.writing.check()
     }
 
-    /// Bytes written so far.
+    /// Bytes written so far, of all files.
     pub(crate) fn written(&self) -> u64 {
         self.writing.written()
     }
@@ -191,8 +219,42 @@ impl Tape {
         &self.recorded
     }
 
+    /// Those of one ring.
+    pub(crate) fn recorded_of(&self, ring: u16, record: u16) -> u64 {
+        self.by_ring.get(&(ring, record)).copied().unwrap_or(0)
+    }
+
+    /// Ends the segment and begins the next one, which knows nothing of what was told before.
+    pub(crate) fn next_segment(&mut self, closing: Closing, opening: Opening) -> Result<()> {
+        self.flush()?;
+        self.writing.send(Job::Next(closing, opening))?;
+        self.segment += 1;
+        Ok(())
+    }
+
+    /// Ends the last segment.
+    pub(crate) fn close(&mut self, closing: Closing) -> Result<()> {
+        self.flush()?;
+        self.writing.send(Job::Close(closing))
+    }
+
+    /// What the thread that writes has to tell.
+    pub(crate) fn news(&self) -> Option<News> {
+        self.writing.news()
+    }
+
+    /// Has what is held in memory written to a file.
+    pub(crate) fn dump(&mut self, cause: DumpCause) -> Result<()> {
+        self.writing.send(Job::Dump(cause))
+    }
+
+    /// Bytes of the file, or segment, that is being written.
+    pub(crate) fn written_here(&self) -> u64 {
+        self.writing.written_here()
+    }
+
     /// Waits until what is left is written, and the trailer.
-    pub(crate) fn finish(mut self) -> Result<Written> {
+    pub(crate) fn finish(&mut self) -> Result<Written> {
         self.flush()?;
         self.writing.finish()
     }

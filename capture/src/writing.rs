@@ -7,13 +7,14 @@
 use crate::error::{Error, Result};
 use crate::load::Load;
 use crate::names::Question;
-use crate::reel::Reel;
-use crate::{cpu_usage, privileges};
+use crate::recording::{Closing, Opening, Recording};
+use crate::summary::{DumpCause, News};
+use crate::{cpu_usage, privileges, switched};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Jobs that wait at most. With the load that is being filled and the one that is being written there
 /// are never more than four loads, of [`crate::tape::load_bytes`] each.
@@ -25,6 +26,12 @@ pub(crate) enum Job {
     Load(Load),
     /// Find names and write them.
     Names(Question),
+    /// End the segment and begin another.
+    Next(Closing, Opening),
+    /// End the last segment.
+    Close(Closing),
+    /// Write what is held in memory to a file.
+    Dump(DumpCause),
 }
 
 /// The thread at work.
@@ -32,6 +39,7 @@ pub(crate) struct Writing {
     jobs: Option<SyncSender<Job>>,
     /// Loads that have been written, to be filled again.
     empty: Receiver<Load>,
+    news: Receiver<News>,
     state: Arc<State>,
     thread: Option<JoinHandle<Result<Written>>>,
 }
@@ -39,8 +47,10 @@ pub(crate) struct Writing {
 /// What the thread has done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Written {
-    /// Bytes of the file.
+    /// Bytes of all files.
     pub(crate) bytes: u64,
+    /// How many there are.
+    pub(crate) files: usize,
     /// CPU time of the thread.
     pub(crate) cpu: Duration,
 }
@@ -49,20 +59,29 @@ pub(crate) struct Written {
 #[derive(Default)]
 struct State {
     written: AtomicU64,
+    here: AtomicU64,
     failed: AtomicBool,
 }
 
 impl Writing {
-    /// Starts the thread, which gives up the recorder's privileges first.
-    pub(crate) fn start(reel: Reel) -> Result<Writing> {
+    /// Starts the thread, which gives up the recorder's privileges first. `news` is where the
+    /// recording tells of its files. `sync`: what is secured is to reach the disk, this often.
+    pub(crate) fn start(
+        recording: Recording,
+        news: Receiver<News>,
+        sync: Option<Duration>,
+    ) -> Result<Writing> {
         let (jobs, to_do) = sync_channel(WAITING);
         let (done, empty) = sync_channel(WAITING + 2);
         let state = Arc::new(State::default());
-        state.written.store(reel.written(), Ordering::Relaxed);
+        state.note(&recording);
         let shared = Arc::clone(&state);
         let work = move || {
-            let written =
-                privileges::drop_unneeded().and_then(|()| write(reel, &to_do, &done, &shared));
+            let dropped = match &recording {
+                Recording::One { .. } => privileges::drop_unneeded(),
+                Recording::Switched(_) | Recording::Flight(_) => privileges::keep_for_files(),
+            };
+            let written = dropped.and_then(|()| write(recording, sync, &to_do, &done, &shared));
             shared.failed.store(written.is_err(), Ordering::Release);
             written
         };
@@ -70,7 +89,7 @@ impl Writing {
             .name("ktape-write".into())
             .spawn(work)
             .map_err(Error::io("start", "a thread"))?;
-        Ok(Writing { jobs: Some(jobs), empty, state, thread: Some(thread) })
+        Ok(Writing { jobs: Some(jobs), empty, news, state, thread: Some(thread) })
     }
 
     /// Hands over a job; waits while the queue is full. The error is that of the thread, if it has
@@ -92,41 +111,63 @@ impl Writing {
         if self.state.failed.load(Ordering::Acquire) { self.finish().map(|_| ()) } else { Ok(()) }
     }
 
-    /// Bytes written so far.
+    /// Bytes written so far, of all files.
     pub(crate) fn written(&self) -> u64 {
         self.state.written.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the file, or segment, that is being written.
+    pub(crate) fn written_here(&self) -> u64 {
+        self.state.here.load(Ordering::Relaxed)
+    }
+
+    /// What the recording has to tell.
+    pub(crate) fn news(&self) -> Option<News> {
+        self.news.try_recv().ok()
     }
 
     /// Waits until all that was handed over is written, and the trailer.
     pub(crate) fn finish(&mut self) -> Result<Written> {
         self.jobs = None;
-        let gone = || Error::Io {
-            action: "go on in",
-            path: "the thread that writes".into(),
-            source: std::io::ErrorKind::Other.into(),
-        };
+        let gone = || switched::gone("the thread that writes");
         self.thread.take().ok_or_else(gone)?.join().map_err(|_| gone())?
     }
 }
 
+impl State {
+    fn note(&self, recording: &Recording) {
+        self.written.store(recording.written(), Ordering::Relaxed);
+        self.here.store(recording.written_here(), Ordering::Relaxed);
+    }
+}
+
 fn write(
-    mut reel: Reel,
+    mut recording: Recording,
+    sync: Option<Duration>,
     jobs: &Receiver<Job>,
     done: &SyncSender<Load>,
     state: &State,
 ) -> Result<Written> {
+    let mut synced = Instant::now();
     for job in jobs {
         match job {
             Job::Load(mut load) => {
-                reel.load(&load)?;
+                recording.load(&mut load)?;
+                if load.secured && sync.is_some_and(|every| synced.elapsed() >= every) {
+                    recording.sync()?;
+                    synced = Instant::now();
+                }
                 load.clear();
                 // Nobody may want it any more.
                 drop(done.try_send(load));
             }
-            Job::Names(question) => reel.names(&question)?,
+            Job::Names(question) => recording.names(question)?,
+            Job::Next(closing, opening) => recording.next(closing, opening)?,
+            Job::Close(closing) => recording.close(closing)?,
+            Job::Dump(cause) => recording.dump(cause)?,
         }
-        state.written.store(reel.written(), Ordering::Relaxed);
+        state.note(&recording);
     }
-    let bytes = reel.finish()?.bytes;
-    Ok(Written { bytes, cpu: cpu_usage::of_thread() })
+    let (bytes, files) = recording.finish()?;
+    Ok(Written { bytes, files, cpu: cpu_usage::of_thread() })
 }

@@ -5,13 +5,14 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_analyze::query::cpu_range;
 use ktape_capture::{
-    DEFAULT_RING_BYTES, End, Ended, KnobKind, Options, Output, ProbeChoice, Progress, Summary,
+    DEFAULT_OVERWRITE_BYTES, DEFAULT_OVERWRITE_TIME, DEFAULT_RING_BYTES, DumpCause, End, Ended,
+    Files, KnobKind, News, Options, Output, Overwrite, ProbeChoice, Progress, Summary, Switch,
     Targets, WAYS, probes, units,
 };
 use ktape_format::schema::{Class, Desc, by_name};
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -85,9 +86,32 @@ pub(crate) struct Args {
     /// counts from its start
     #[arg(short = 'd', long, value_name = "TIME")]
     duration: Option<String>,
-    /// Stop when the trace has grown this large: 500M; what is pending then comes on top
+    /// Stop when the trace, all its files together, has grown this large: 500M; what is pending then
+    /// comes on top
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,
+    /// Write one file after another, FILE.TIME, each a whole trace. A new one begins when this one
+    /// has grown this large (100M), after this long (10m), or at a SIGUSR2, which the others heed, too
+    #[arg(long, value_name = "SIZE|TIME|signal", num_args = 0..=1, require_equals = true, default_missing_value = "signal", conflicts_with = "overwrite")]
+    switch_output: Option<String>,
+    /// With --switch-output: keep this many files, the newest. With --overwrite: so many dumps
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    switch_max_files: Option<u32>,
+    /// Keep the last moments in memory and write nothing [default: 30s,64M]. SIGUSR2 dumps them to
+    /// FILE.TIME; the end does to FILE, unless it is that of a command that succeeded
+    #[arg(long, value_name = "TIME|SIZE,..", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    overwrite: Option<String>,
+    /// With --overwrite: dump also when a thread was blocked (not asleep), or waited for a disk or a
+    /// CPU, for this long: 200ms. At most once in the time that a dump holds
+    #[arg(long, value_name = "TIME", requires = "overwrite")]
+    dump_on_stall: Option<String>,
+    /// With --overwrite: dump at the end also when the command has succeeded
+    #[arg(long, requires = "overwrite")]
+    dump_at_end: bool,
+    /// Have what is written reach the disk (fdatasync), each time or at most this often: a power cut
+    /// then costs little more than a crash, some 0.6 s
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
+    sync: Option<String>,
     /// Have the kernel count how often each of its programs runs and how long; `ktape info` shows it
     #[arg(long)]
     bpf_stats: bool,
@@ -113,7 +137,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         );
     }
     let bar = progress_bar(quiet);
-    let (summary, command) = ktape_capture::record(&options, &mut |progress| show(&bar, progress))?;
+    let (summary, command) =
+        ktape_capture::record(&options, &mut |news| tell(&bar, news, &options, quiet))?;
     bar.finish_and_clear();
     // Before the command: it may take its time.
     let failed = summary.failure.as_ref().map(|failure| crate::fail(&anyhow!("{failure}")));
@@ -176,6 +201,14 @@ fn options(args: Args) -> Result<Options> {
     if !ring.is_power_of_two() || !(4096..=1 << 30).contains(&ring) {
         return Err(usage(format!("-m takes a power of two from 4K to 1G, not {ring}")).into());
     }
+    let overwrite = match &args.overwrite {
+        Some(text) => Some(Overwrite {
+            on_stall: duration(args.dump_on_stall.clone())?,
+            at_end: args.dump_at_end,
+            ..overwrite(text)?
+        }),
+        None => None,
+    };
     let mut probes = probe_choices(&args.probe)?;
     if let Some(freq) = args.freq {
         set(&mut probes, "cpu", "freq", &freq.to_string())?;
@@ -191,6 +224,24 @@ fn options(args: Args) -> Result<Options> {
             .split_once('=')
             .ok_or_else(|| usage(format!("--min-duration takes PROBE=DURATION, not {choice}")))?;
         set(&mut probes, probe, "min", value)?;
+    }
+    let files = files(&args.switch_output, args.switch_max_files, overwrite)?;
+    if let Files::Switched { .. } | Files::Overwritten(_) = files {
+        let flag = if args.overwrite.is_some() { "--overwrite" } else { "--switch-output" };
+        let wrong = |why: &str| Err(usage(format!("{flag} {why}")).into());
+        if !is_file(&args.output) {
+            return wrong("makes files: give -o the name of one");
+        }
+        if args.overwrite.is_some() && args.max_size.is_some() {
+            return wrong(
+                "writes nothing that could grow to --max-size: give it the size, --overwrite=64M",
+            );
+        }
+    }
+    if args.dump_on_stall.is_some() && !probes.iter().any(|choice| choice.name == "sched") {
+        return Err(
+            usage("--dump-on-stall looks at waits: record them with -e sched".into()).into()
+        );
     }
     Ok(Options {
         output: if args.output.as_os_str() == "-" {
@@ -218,8 +269,89 @@ fn options(args: Args) -> Result<Options> {
         duration: limit,
         delay: duration(delay)?,
         max_size: bytes(args.max_size)?,
+        files,
+        sync: duration(args.sync)?,
         command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
     })
+}
+
+/// Whether files can be made beside it: it is neither a pipe nor a device.
+fn is_file(output: &Path) -> bool {
+    output.as_os_str() != "-"
+        && output.metadata().map_or(true, |there| there.is_file() || there.is_dir())
+}
+
+/// One file, or several.
+fn files(
+    switch: &Option<String>,
+    keep: Option<u32>,
+    overwrite: Option<Overwrite>,
+) -> Result<Files> {
+    let keep = keep.map(|keep| keep as usize);
+    match (switch, overwrite) {
+        (None, None) if keep.is_some() => Err(Usage(
+            "--switch-max-files says how many files are kept: give --switch-output, too".into(),
+        )
+        .into()),
+        (None, None) => Ok(Files::One),
+        (_, Some(overwrite)) => Ok(Files::Overwritten(Overwrite { keep, ..overwrite })),
+        (Some(when), None) => {
+            let at = match when.as_str() {
+                "signal" => None,
+                when => Some(match amount(when, "--switch-output takes 100M, 10m or signal")? {
+                    Amount::Bytes(bytes) => Switch::Size(bytes),
+                    Amount::Time(time) => Switch::Time(time),
+                }),
+            };
+            Ok(Files::Switched { at, keep })
+        }
+    }
+}
+
+/// Reads `30s`, `64M` or both with a comma between.
+fn overwrite(text: &str) -> Result<Overwrite> {
+    let mut overwrite = Overwrite {
+        time: DEFAULT_OVERWRITE_TIME,
+        bytes: DEFAULT_OVERWRITE_BYTES,
+        on_stall: None,
+        at_end: false,
+        keep: None,
+    };
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        match amount(part, "--overwrite takes 30s, 64M or 30s,64M")? {
+            Amount::Bytes(bytes) if bytes < MIN_OVERWRITE => {
+                return Err(Usage("--overwrite takes a size from 1M on".into()).into());
+            }
+            Amount::Bytes(bytes) => overwrite.bytes = bytes,
+            Amount::Time(time) => overwrite.time = time,
+        }
+    }
+    Ok(overwrite)
+}
+
+/// Less than that holds no moment of a busy host.
+const MIN_OVERWRITE: u64 = 1 << 20;
+
+/// A size or a time, above 0.
+enum Amount {
+    Bytes(u64),
+    Time(Duration),
+}
+
+/// As perf tells them apart: a size ends in B, K, M or G, a time in s, m, h or d.
+fn amount(text: &str, takes: &str) -> Result<Amount> {
+    let wrong = || Usage(format!("{takes}, not {text}"));
+    let amount = if text.ends_with(['B', 'K', 'M', 'G', 'T']) {
+        Amount::Bytes(units::parse_bytes(text).map_err(|_| wrong())?)
+    } else if text.ends_with(['s', 'm', 'h', 'd']) {
+        Amount::Time(units::parse_duration(text).map_err(|_| wrong())?)
+    } else {
+        return Err(wrong().into());
+    };
+    match amount {
+        Amount::Bytes(0) | Amount::Time(Duration::ZERO) => Err(wrong().into()),
+        amount => Ok(amount),
+    }
 }
 
 /// Reads `sched,cpu/freq=997/` and the presets `default` and `all`.
@@ -341,6 +473,47 @@ fn progress_bar(quiet: bool) -> ProgressBar {
     bar
 }
 
+/// Passes on what a recording tells.
+#[expect(clippy::print_stderr, reason = "notes go to stderr")]
+fn tell(bar: &ProgressBar, news: &News, options: &Options, quiet: bool) {
+    let note = |text: String| {
+        if !quiet {
+            bar.suspend(|| eprintln!("ktape: {text}"));
+        }
+    };
+    match news {
+        News::Progress(progress) => show(bar, progress),
+        News::Holding => {
+            let Files::Overwritten(Overwrite { time, bytes, .. }) = &options.files else { return };
+            note(format!(
+                "the last {} are kept in memory, at most {}; kill -USR2 {} writes them to a file",
+                units::show_duration(time.as_nanos() as u64),
+                size(*bytes),
+                std::process::id(),
+            ));
+        }
+        News::File { path, bytes, span, cause, short } => {
+            let cause = match cause {
+                None => String::new(),
+                Some(DumpCause::Signal) => " (SIGUSR2)".to_owned(),
+                Some(DumpCause::End) => " (the end)".to_owned(),
+                Some(DumpCause::Stall { duration, tid }) => {
+                    format!(" (thread {tid} was stalled for {:.3} s)", duration.as_secs_f64())
+                }
+            };
+            let short =
+                if *short { ", as much as there was room for: --overwrite=SIZE" } else { "" };
+            note(format!(
+                "wrote {:.3} s, {}, to {}{cause}{short}",
+                span.as_secs_f64(),
+                size(*bytes),
+                path.display()
+            ));
+        }
+        News::NoDump(why) => bar.suspend(|| eprintln!("ktape: no dump was made: {why}")),
+    }
+}
+
 fn show(bar: &ProgressBar, progress: &Progress) {
     let lost = if progress.lost > 0 { format!(", LOST {}", progress.lost) } else { String::new() };
     bar.set_message(format!(
@@ -375,11 +548,26 @@ fn print_summary(summary: &Summary, options: &Options) {
     } else {
         String::new()
     };
-    eprintln!(
-        "ktape: recorded {facts} facts in {:.3} s, {}{each} in {to}",
-        summary.duration.as_secs_f64(),
-        size(summary.bytes)
-    );
+    let seconds = summary.duration.as_secs_f64();
+    match (&options.files, summary.files) {
+        (Files::Overwritten(_), 0) => {
+            eprintln!(
+                "ktape: recorded {facts} facts in {seconds:.3} s, and kept none: no dump was due"
+            );
+        }
+        (Files::Overwritten(_), files) => eprintln!(
+            "ktape: recorded {facts} facts in {seconds:.3} s; {files} dumps with {}",
+            size(summary.bytes)
+        ),
+        (Files::Switched { .. }, files) => eprintln!(
+            "ktape: recorded {facts} facts in {seconds:.3} s, {}{each} in {files} files {to}.TIME",
+            size(summary.bytes)
+        ),
+        (Files::One, _) => eprintln!(
+            "ktape: recorded {facts} facts in {seconds:.3} s, {}{each} in {to}",
+            size(summary.bytes)
+        ),
+    }
     match summary.end {
         Some(End::Gone) => eprintln!("ktape: all that was asked for has ended"),
         Some(End::Size) => eprintln!("ktape: the trace has reached its --max-size"),
