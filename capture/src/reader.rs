@@ -102,7 +102,7 @@ impl Shape {
 }
 
 /// Items taken from one ring in a turn, so that the others get theirs.
-const ITEMS_PER_TURN: usize = 1 << 14;
+const ITEMS_PER_TURN: usize = 1 << 13;
 
 impl Reader {
     pub(crate) fn new(

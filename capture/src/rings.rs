@@ -3,12 +3,12 @@
 use crate::error::{Error, Result};
 use crate::ring_memory::Memory;
 use aya::maps::{ArrayOfMaps, Map, MapData, RingBuf};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 /// A ring that this process reads.
 pub(crate) struct Ring {
-    ring: RingBuf<MapData>,
+    map: MapData,
     memory: Memory,
     /// Whose facts it holds; of no meaning for definitions.
     pub(crate) cpu: u16,
@@ -18,9 +18,9 @@ pub(crate) struct Ring {
 pub(crate) const ITEM_BYTES: usize = 8;
 
 impl Ring {
-    fn new(ring: RingBuf<MapData>, bytes: u32, cpu: u16) -> std::io::Result<Ring> {
-        let memory = Memory::of(ring.as_raw_fd(), bytes as usize)?;
-        Ok(Ring { ring, memory, cpu })
+    fn new(map: MapData, bytes: u32, cpu: u16) -> Result<Ring> {
+        let memory = Memory::of(map.fd().as_fd().as_raw_fd(), bytes as usize);
+        Ok(Ring { map, memory: memory.map_err(Error::io("map", "a ring"))?, cpu })
     }
 
     /// Gives each item that lies in the ring to `each`: its record's id and its bytes. Returns how
@@ -36,7 +36,7 @@ impl Ring {
 
 impl AsRawFd for Ring {
     fn as_raw_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
+        self.map.fd().as_fd().as_raw_fd()
     }
 }
 
@@ -55,11 +55,15 @@ pub(crate) fn per_cpu(array: Map, cpus: &[u32], bytes: u32) -> Result<(RingArray
             action: what,
             message: format!("{error} (ring of {bytes} bytes; -m sets it)"),
         })?;
-        let data = MapData::from_fd(fd).map_err(Error::kernel(what))?;
-        let ring = RingBuf::try_from(Map::RingBuf(data)).map_err(Error::kernel(what))?;
-        array.set(cpu, &ring, 0).map_err(Error::kernel(what))?;
-        let mapped = Ring::new(ring, bytes, cpu as u16);
-        rings.push(mapped.map_err(Error::io("map", "a ring"))?);
+        let own = fd.try_clone().map_err(Error::io("copy", "a ring's descriptor"))?;
+        {
+            // The loader maps a ring whole (8 MiB of one of 4): not at the same time as we do.
+            let data = MapData::from_fd(fd).map_err(Error::kernel(what))?;
+            let ring = RingBuf::try_from(Map::RingBuf(data)).map_err(Error::kernel(what))?;
+            array.set(cpu, &ring, 0).map_err(Error::kernel(what))?;
+        }
+        let own = MapData::from_fd(own).map_err(Error::kernel(what))?;
+        rings.push(Ring::new(own, bytes, cpu as u16)?);
     }
     Ok((array, rings))
 }
@@ -97,8 +101,12 @@ impl AsRawFd for WholeRing {
 
 /// The one ring in this map.
 pub(crate) fn single(map: Map, bytes: u32) -> Result<WholeRing> {
-    let ring = RingBuf::try_from(map).map_err(Error::kernel("open a ring"))?;
-    Ok(WholeRing(Ring::new(ring, bytes, 0).map_err(Error::io("map", "a ring"))?))
+    let Map::RingBuf(data) = map else {
+        let message = "it is another kind of map".to_owned();
+        return Err(Error::Kernel { action: "open a ring", message });
+    };
+    // The programs name it by this descriptor until they are loaded.
+    Ok(WholeRing(Ring::new(data, bytes, 0)?))
 }
 
 /// bpf(BPF_MAP_CREATE) of a ring buffer; aya 0.14 makes rings only from an object.

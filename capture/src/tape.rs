@@ -40,10 +40,10 @@ const STRING_OVERHEAD: usize = 40;
 /// The ring number of rows that the recorder made itself.
 pub(crate) const OWN_RING: u16 = u16::MAX;
 
-/// Bytes of facts with which a load is full: 4 MiB, and enough for each ring that its chunks are
-/// worth a codec. What one ring gave in a turn comes on top.
+/// Bytes of facts with which a load is full: 2 MiB, and enough for each ring that its chunks are
+/// worth a codec. What one ring gave in a turn comes on top (`ITEMS_PER_TURN` of reader.rs).
 pub(crate) const fn load_bytes(rings: usize) -> usize {
-    (4 << 20) + rings * (128 << 10)
+    (2 << 20) + rings * (128 << 10)
 }
 
 /// The facts of one ring, to add to.
