@@ -348,7 +348,8 @@ impl Tasks {
 
     /// Whether a thread that a fact names has all the definition that it needs.
     pub(crate) fn is_known(&self, tid: u32, subject: bool) -> bool {
-        tid == 0 || self.told.contains(tid) && (!subject || self.subjects.contains(tid))
+        // Who facts are about has been told.
+        tid == 0 || if subject { self.subjects.contains(tid) } else { self.told.contains(tid) }
     }
 
     /// Sees to it that a thread [is known](Tasks::is_known). `subject`: the fact is about it, it is

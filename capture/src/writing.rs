@@ -51,7 +51,7 @@ pub(crate) struct Written {
     pub(crate) bytes: u64,
     /// How many there are.
     pub(crate) files: usize,
-    /// CPU time of the thread.
+    /// CPU time of the thread, without the names and the end of the last file.
     pub(crate) cpu: Duration,
 }
 
@@ -149,6 +149,7 @@ fn write(
     state: &State,
 ) -> Result<Written> {
     let mut synced = Instant::now();
+    let mut cpu = None;
     for job in jobs {
         match job {
             Job::Load(mut load) => {
@@ -163,11 +164,14 @@ fn write(
             }
             Job::Names(question) => recording.names(question)?,
             Job::Next(closing, opening) => recording.next(closing, opening)?,
-            Job::Close(closing) => recording.close(closing)?,
+            Job::Close(closing) => {
+                cpu = Some(cpu_usage::of_thread());
+                recording.close(closing)?;
+            }
             Job::Dump(cause) => recording.dump(cause)?,
         }
         state.note(&recording);
     }
     let (bytes, files) = recording.finish()?;
-    Ok(Written { bytes, files, cpu: cpu_usage::of_thread() })
+    Ok(Written { bytes, files, cpu: cpu.unwrap_or_else(cpu_usage::of_thread) })
 }

@@ -596,7 +596,7 @@ fn print_summary(summary: &Summary, options: &Options) {
         }
     }
     eprintln!(
-        "ktape: the recorder's process took {:.2} s of CPU ({:.2} s to drain the rings, {:.2} s to \
+        "ktape: the recorder's process took {:.2} s of CPU ({:.3} s to drain the rings, {:.3} s to \
          encode and write) and {} of memory",
         summary.cpu.as_secs_f64(),
         summary.draining.as_secs_f64(),
