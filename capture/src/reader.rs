@@ -5,11 +5,13 @@
 //! everything that defines is applied in order of time, and only then are facts given the ids of
 //! the trace.
 
+mod losses;
+
 use crate::attacher::Executable;
 use crate::coverage::Coverage;
 use crate::devices::Devices;
 use crate::error::Result;
-use crate::kernel::{Counter, Kernel};
+use crate::kernel::Kernel;
 use crate::mappings::Mappings;
 use crate::names::{self, Question};
 use crate::sideband::{Mapped, Sideband};
@@ -19,8 +21,8 @@ use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use crate::texts::Texts;
 use ktape_format::schema::{
-    Class, Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack,
-    WireText, by_id, wire_stack_flag,
+    Desc, Kind, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, WireText,
+    by_id, wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
 use std::time::Duration;
@@ -348,31 +350,6 @@ impl Reader {
         self.write(now)
     }
 
-    /// At the end of a segment that is not the last: what is still in the rings belongs to the next
-    /// one, and so it counts as produced there. Returns the counters from which that one counts on.
-    pub(crate) fn settle(&mut self, kernel: &mut Kernel, now: u64) -> Result<Vec<Loss>> {
-        names::write_kernel(&mut self.stacks, kernel, &mut self.tape);
-        self.write(now)?;
-        let mut counters = self.counters(kernel)?;
-        for Counter { cpu, record, produced, lost } in &mut counters {
-            let ring = if *cpu == OWN_CPU { OWN_RING } else { *cpu as u16 };
-            // Of sums the rows do not tell how many they stand for.
-            if by_id(*record).is_some_and(|d| d.class == Class::Fact && d.sums.is_none()) {
-                *produced = self.tape.recorded_of(ring, *record) + *lost;
-            }
-        }
-        self.tell_losses(&counters, now);
-        self.write(now)?;
-        let loss = |&Counter { cpu, record, produced, lost }: &Counter| Loss {
-            time: now,
-            produced,
-            lost,
-            record: record.into(),
-            cpu,
-        };
-        Ok(counters.iter().map(loss).collect())
-    }
-
     /// Keeps memory bounded however many stacks there are.
     pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) -> Result<()> {
         if self.stacks.trim_memory() {
@@ -387,52 +364,6 @@ impl Reader {
     pub(crate) fn own_fact(&mut self, desc: &'static Desc, row: &[u8]) {
         *self.own.entry(desc.id).or_default() += 1;
         self.tape.fact(desc, OWN_RING, row);
-    }
-
-    /// Notes the loss counters, those that changed; returns what was produced and lost, by record.
-    pub(crate) fn count_losses(
-        &mut self,
-        kernel: &Kernel,
-        now: u64,
-    ) -> Result<Vec<(u16, u64, u64)>> {
-        let counters = self.counters(kernel)?;
-        Ok(self.tell_losses(&counters, now))
-    }
-
-    /// The counters of the kernel programs and of the recorder.
-    fn counters(&self, kernel: &Kernel) -> Result<Vec<Counter>> {
-        let (mut counters, _) = kernel.counters()?;
-        counters.extend(self.own.iter().map(|(&record, &produced)| Counter {
-            cpu: OWN_CPU,
-            record,
-            produced,
-            lost: 0,
-        }));
-        let lost = self.sideband.lost();
-        if lost > 0 {
-            let mapping = ktape_format::schema::Mapping::DESC.id;
-            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced: lost, lost });
-        }
-        counters.sort_unstable();
-        Ok(counters)
-    }
-
-    fn tell_losses(&mut self, counters: &[Counter], now: u64) -> Vec<(u16, u64, u64)> {
-        let mut totals: FxHashMap<u16, (u64, u64)> = FxHashMap::default();
-        for &Counter { cpu, record, produced, lost } in counters {
-            let total = totals.entry(record).or_default();
-            total.0 += produced;
-            total.1 += lost;
-            if self.last_counters.insert((cpu, record), (produced, lost)) != Some((produced, lost))
-            {
-                self.tape.loss(Loss { time: now, produced, lost, record: record.into(), cpu });
-            }
-        }
-        let mut totals: Vec<(u16, u64, u64)> =
-            totals.into_iter().map(|(record, (produced, lost))| (record, produced, lost)).collect();
-        totals.sort_unstable();
-        self.lost = totals.iter().map(|(_, _, lost)| lost).sum();
-        totals
     }
 
     /// Facts and definitions that were lost, as of the last count.
@@ -453,9 +384,6 @@ fn duration(row: &[u8]) -> u64 {
     let bytes = row.get(DURATION_AT..).and_then(|rest| rest.first_chunk());
     bytes.map_or(0, |&bytes| u64::from_ne_bytes(bytes))
 }
-
-/// The CPU number of counters that the recorder keeps itself.
-const OWN_CPU: u32 = u32::MAX;
 
 fn word(row: &[u8], at: usize) -> u32 {
     row.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)

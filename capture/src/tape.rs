@@ -250,7 +250,7 @@ impl Tape {
 
     /// Bytes of the file, or segment, that is being written.
     pub(crate) fn written_here(&self) -> u64 {
-        self.writing.written_here()
+        self.writing.written_here(self.segment)
     }
 
     /// Waits until what is left is written, and the trailer.

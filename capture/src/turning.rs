@@ -9,6 +9,9 @@ use crate::summary::DumpCause;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
+/// A segment is at least this long unless somebody asks: each defines the host's tasks anew.
+const LEAST: Duration = Duration::from_millis(100);
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -55,7 +58,7 @@ impl Turning {
             Files::One => Due::Nothing,
             Files::Switched { at, .. } => match *at {
                 _ if asked => Due::Next,
-                Some(Switch::Size(size)) if bytes >= size => Due::Next,
+                Some(Switch::Size(size)) if bytes >= size && age >= LEAST => Due::Next,
                 Some(Switch::Time(time)) if age >= time => Due::Next,
                 _ => Due::Nothing,
             },
@@ -69,6 +72,7 @@ impl Turning {
                         let duration = Duration::from_nanos(duration);
                         Due::Dump(DumpCause::Stall { duration, tid })
                     }
+                    None if age < LEAST => Due::Nothing,
                     None if age >= *time / SEGMENTS => Due::Next,
                     None if bytes >= budget / u64::from(SEGMENTS) => Due::Next,
                     None => Due::Nothing,

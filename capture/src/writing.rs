@@ -11,7 +11,7 @@ use crate::recording::{Closing, Opening, Recording};
 use crate::summary::{DumpCause, News};
 use crate::{cpu_usage, privileges, switched};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -60,6 +60,8 @@ pub(crate) struct Written {
 struct State {
     written: AtomicU64,
     here: AtomicU64,
+    /// The segment that this is of.
+    segment: AtomicU32,
     failed: AtomicBool,
 }
 
@@ -116,9 +118,12 @@ impl Writing {
         self.state.written.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the file, or segment, that is being written.
-    pub(crate) fn written_here(&self) -> u64 {
-        self.state.here.load(Ordering::Relaxed)
+    /// Bytes of a segment; 0 while none of it is written.
+    pub(crate) fn written_here(&self, segment: u32) -> u64 {
+        match self.state.segment.load(Ordering::Acquire) == segment {
+            true => self.state.here.load(Ordering::Relaxed),
+            false => 0,
+        }
     }
 
     /// What the recording has to tell.
@@ -163,7 +168,11 @@ fn write(
                 drop(done.try_send(load));
             }
             Job::Names(question) => recording.names(question)?,
-            Job::Next(closing, opening) => recording.next(closing, opening)?,
+            Job::Next(closing, opening) => {
+                recording.next(closing, opening)?;
+                state.note(&recording);
+                state.segment.fetch_add(1, Ordering::Release);
+            }
             Job::Close(closing) => {
                 cpu = Some(cpu_usage::of_thread());
                 recording.close(closing)?;

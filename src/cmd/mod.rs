@@ -8,6 +8,8 @@ pub(crate) mod man;
 pub(crate) mod output;
 pub(crate) mod probes;
 pub(crate) mod record;
+mod record_files;
+mod record_notes;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod script;
