@@ -69,6 +69,8 @@ mod uprobe;
 mod writing;
 
 #[cfg(test)]
+mod segments_tests;
+#[cfg(test)]
 mod tasks_tests;
 
 pub use counting::Event;

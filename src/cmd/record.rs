@@ -85,7 +85,7 @@ pub(crate) struct Args {
     /// counts from its start
     #[arg(short = 'd', long, value_name = "TIME")]
     duration: Option<String>,
-    /// Stop when the trace, all its files together, has grown this large: 500M; what is pending then
+    /// Stop when all files that were written are this large together: 500M; what is pending then
     /// comes on top
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,

@@ -103,7 +103,8 @@ pub(super) fn print_summary(summary: &Summary, options: &Options) {
             );
         }
         (Files::Overwritten(_), files) => eprintln!(
-            "ktape: recorded {facts} facts in {seconds:.3} s; {files} dumps with {}",
+            "ktape: recorded {facts} facts in {seconds:.3} s; {files} {} with {}",
+            if files == 1 { "dump" } else { "dumps" },
             size(summary.bytes)
         ),
         (Files::Switched { .. }, files) => eprintln!(

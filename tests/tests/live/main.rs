@@ -81,6 +81,7 @@ const TESTS: &[Test] = &[
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
     ("kill_9_leaves_a_trace", crash::killed),
     ("a_full_file_system_ends_the_recording", crash::full),
+    ("a_full_file_system_costs_a_dump_only", crash::full_for_a_dump),
     ("a_power_cut_costs_a_second", power_cut::costs_a_second),
     ("files_one_after_another_are_whole_and_exact", segments::switched),
     ("each_file_has_the_stacks_and_paths_that_it_uses", segments::told_again),
