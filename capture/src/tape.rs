@@ -17,7 +17,7 @@ use std::ops::Range;
 pub(crate) struct Tape {
     writing: Writing,
     pending: Load,
-    /// Bytes of facts in it.
+    /// Bytes in it.
     pending_bytes: usize,
     /// Ids of texts, and the segment that each was told in last.
     strings: FxHashMap<Box<[u8]>, (u32, u32)>,
@@ -40,8 +40,8 @@ const STRING_OVERHEAD: usize = 40;
 /// The ring number of rows that the recorder made itself.
 pub(crate) const OWN_RING: u16 = u16::MAX;
 
-/// Bytes of facts with which a load is full: 2 MiB, and enough for each ring that its chunks are
-/// worth a codec. What one ring gave in a turn comes on top (`ITEMS_PER_TURN` of reader.rs).
+/// Bytes with which a load is full: 2 MiB, and enough for each ring that its chunks are
+/// worth a codec. What a ring gave in a turn comes on top (`ITEMS_PER_TURN` of reader.rs).
 pub(crate) const fn load_bytes(rings: usize) -> usize {
     (2 << 20) + rings * (128 << 10)
 }
@@ -96,6 +96,7 @@ impl Tape {
         if let Some((id, told)) = self.strings.get_mut(bytes) {
             if *told != self.segment {
                 *told = self.segment;
+                self.pending_bytes += bytes.len() + STRING_OVERHEAD;
                 self.pending.texts.push((*id, bytes.to_vec()));
             }
             return *id;
@@ -108,6 +109,7 @@ impl Tape {
         self.last_text += 1;
         let id = self.last_text;
         self.string_bytes += bytes.len() + STRING_OVERHEAD;
+        self.pending_bytes += bytes.len() + STRING_OVERHEAD;
         self.strings.insert(bytes.into(), (id, self.segment));
         self.pending.texts.push((id, bytes.to_vec()));
         id
@@ -134,6 +136,7 @@ impl Tape {
             .entry(desc.id)
             .or_insert_with(|| Rows { desc, bytes: Vec::new() });
         rows.bytes.extend_from_slice(row);
+        self.pending_bytes += row.len();
     }
 
     /// Takes a reading of a loss counter.

@@ -12,8 +12,8 @@ use ktape_format::schema::{Clock, ProgramRun, TaskRun};
 /// At the end of a segment the rings are drained so often at most: in a flood they are never empty.
 const MOST_TURNS: usize = 8;
 
-/// So many threads' CPU times are read before the rings are drained: a millisecond.
-const TIMES_PER_TURN: usize = 256;
+/// So many threads' CPU times are read before the rings are drained: half a millisecond.
+const TIMES_PER_TURN: usize = 64;
 
 impl Session<'_> {
     /// Ends a segment and begins the next one. The rings are drained in between: what takes long, the
@@ -55,12 +55,13 @@ impl Session<'_> {
     /// The CPU times of all threads. Of thousands that takes as long as the rings can hold: they are
     /// drained meanwhile.
     fn read_run_times(&mut self, kernel: &mut Kernel) -> Result<Vec<TaskRun>> {
-        let (mut times, mut drained) = (Vec::new(), 0);
+        let mut times = Vec::new();
         for tgid in proc::processes() {
-            times.extend(proc::threads(tgid).into_iter().filter_map(|tid| run_time(tid, tgid)));
-            if times.len() >= drained + TIMES_PER_TURN {
-                drained = times.len();
-                self.reader.turn(kernel, clock::monotonic())?;
+            for tid in proc::threads(tgid) {
+                times.extend(run_time(tid, tgid));
+                if times.len().is_multiple_of(TIMES_PER_TURN) {
+                    self.reader.turn(kernel, clock::monotonic())?;
+                }
             }
         }
         Ok(times)
