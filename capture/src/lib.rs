@@ -32,6 +32,7 @@ mod libraries;
 mod load;
 mod mappings;
 mod names;
+mod one_heap;
 mod open_files;
 mod options;
 mod output;

@@ -136,5 +136,5 @@ pub const DEFAULT_RING_BYTES: u32 = 4 << 20;
 
 /// What a flight recorder keeps unless told otherwise.
 pub const DEFAULT_OVERWRITE_TIME: Duration = Duration::from_secs(30);
-/// Bytes that it takes at most unless told otherwise.
-pub const DEFAULT_OVERWRITE_BYTES: u64 = 64 << 20;
+/// Bytes that it takes at most unless told otherwise: with them the recorder stays below 100 MiB.
+pub const DEFAULT_OVERWRITE_BYTES: u64 = 32 << 20;

@@ -26,7 +26,7 @@ use crate::tape::Tape;
 use crate::tasks::Tasks;
 use crate::turning::{Due, Turning};
 use crate::writing::Written;
-use crate::{clock, cpu_usage, open_files, output, privileges};
+use crate::{clock, cpu_usage, one_heap, open_files, output, privileges};
 use ktape_format::schema::{Clock, StackCoverage, TaskRun, by_id};
 
 use std::collections::BTreeMap;
@@ -46,6 +46,7 @@ const TURN_EVERY: Duration = Duration::from_millis(100);
 /// The trace is whole when this returns; a command that was launched may still run, and is to be
 /// [ended](Ending::end).
 pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary, Option<Ending>)> {
+    one_heap::share();
     let host = HostFacts::read()
         .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
     // Everything that can be refused is refused before the command is started and the previous

@@ -96,7 +96,7 @@ pub(crate) struct Args {
     /// With --switch-output: keep this many files, the newest. With --overwrite: so many dumps
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     switch_max_files: Option<u32>,
-    /// Keep the last moments in memory and write nothing [default: 30s,64M]. SIGUSR2 dumps them to
+    /// Keep the last moments in memory and write nothing [default: 30s,32M]. SIGUSR2 dumps them to
     /// FILE.TIME; the end does to FILE, unless it is that of a command that succeeded
     #[arg(long, value_name = "TIME|SIZE,..", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     overwrite: Option<String>,

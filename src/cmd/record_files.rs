@@ -49,7 +49,7 @@ pub(super) fn files(
     }
 }
 
-/// Reads `30s`, `64M` or both with a comma between.
+/// Reads `30s`, `32M` or both with a comma between.
 pub(super) fn overwrite(text: &str) -> Result<Overwrite> {
     let mut overwrite = Overwrite {
         time: DEFAULT_OVERWRITE_TIME,
@@ -59,7 +59,7 @@ pub(super) fn overwrite(text: &str) -> Result<Overwrite> {
         keep: None,
     };
     for part in text.split(',').filter(|part| !part.is_empty()) {
-        match amount(part, "--overwrite takes 30s, 64M or 30s,64M")? {
+        match amount(part, "--overwrite takes 30s, 32M or 30s,32M")? {
             Amount::Bytes(bytes) if bytes < LEAST_BYTES => {
                 return Err(Usage("--overwrite takes a size from 1M on".into()).into());
             }
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn a_flight_recorder_has_a_time_and_a_size() {
         let of = |text| overwrite(text).map(|of| (of.time.as_secs(), of.bytes >> 20)).ok();
-        assert_eq!(of(""), Some((30, 64)));
-        assert_eq!(of("5m"), Some((300, 64)));
+        assert_eq!(of(""), Some((30, 32)));
+        assert_eq!(of("5m"), Some((300, 32)));
         assert_eq!(of("8M"), Some((30, 8)));
         assert_eq!(of("2m,256M"), Some((120, 256)));
         assert_eq!(of("4K"), None);

@@ -62,7 +62,7 @@ fn files_that_contradict_each_other_are_usage_errors() {
     refused(&["--switch-output", "-o", "-"], &["--switch-output", "-o"]);
     refused(&["--overwrite", "-o", "-"], &["--overwrite", "-o"]);
     refused(&["--overwrite", "-o", "/dev/null"], &["--overwrite", "-o"]);
-    refused(&["--overwrite=much"], &["--overwrite", "30s,64M", "much"]);
+    refused(&["--overwrite=much"], &["--overwrite", "30s,32M", "much"]);
     refused(&["--overwrite=4K"], &["--overwrite", "1M"]);
     refused(&["--overwrite", "--switch-output"], &["--switch-output", "--overwrite"]);
     refused(&["--overwrite", "--max-size", "1G"], &["--max-size", "--overwrite=64M"]);
