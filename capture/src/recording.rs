@@ -117,9 +117,11 @@ impl Recording {
         }
     }
 
-    /// Waits until everything is on its way to the disk; gives bytes and files.
-    pub(crate) fn finish(self) -> Result<(u64, usize)> {
+    /// Waits until everything is on its way to the disk; gives bytes and files. A file that was not
+    /// closed gets no trailer: it does not pass for a finished one.
+    pub(crate) fn finish(self, closed: bool) -> Result<(u64, usize)> {
         match self {
+            Recording::One { reel, .. } if !closed => Ok((reel.written(), 1)),
             Recording::One { reel, sync } => Ok((reel.finish(sync)?.bytes, 1)),
             Recording::Switched(files) => files.finish(),
             Recording::Flight(flight) => flight.finish(),

@@ -124,14 +124,11 @@ impl Switched {
     }
 
     /// Writes the end of the last file; gives bytes and files. One whose end was never told keeps the
-    /// name that was asked for.
+    /// name that was asked for, and gets no trailer.
     pub(crate) fn finish(mut self) -> Result<(u64, usize)> {
         self.wait()?;
         match self.closing.take() {
-            None => {
-                let bytes = self.reel.finish(self.making.sync)?.bytes;
-                Ok((self.before + bytes, self.count + 1))
-            }
+            None => Ok((self.written(), self.count + 1)),
             Some(closing) => {
                 let path = self.put_aside()?;
                 let bytes = finish(self.reel, path, &closing, self.since, &self.making)?;

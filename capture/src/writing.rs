@@ -181,6 +181,6 @@ fn write(
         }
         state.note(&recording);
     }
-    let (bytes, files) = recording.finish()?;
+    let (bytes, files) = recording.finish(cpu.is_some())?;
     Ok(Written { bytes, files, cpu: cpu.unwrap_or_else(cpu_usage::of_thread) })
 }
