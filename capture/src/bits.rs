@@ -28,6 +28,11 @@ impl TidSet {
         }
     }
 
+    /// Takes all out.
+    pub(crate) fn clear(&mut self) {
+        self.words.clear();
+    }
+
     /// Whether an id is in.
     pub(crate) fn contains(&self, tid: u32) -> bool {
         self.words.get((tid / 64) as usize).is_some_and(|word| word >> (tid % 64) & 1 == 1)

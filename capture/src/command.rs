@@ -141,6 +141,19 @@ impl Launched {
         pending(&self.pidfd)
     }
 
+    /// Whether it has ended with status 0. It stays to be waited for.
+    #[expect(unsafe_code, reason = "waitid(2)")]
+    pub(crate) fn succeeded(&self) -> bool {
+        // SAFETY: an all-zero siginfo is valid, and the kernel fills it.
+        unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, self.pid, &raw mut info, how) == 0
+                && info.si_code == libc::CLD_EXITED
+                && info.si_status() == 0
+        }
+    }
+
     /// Asks it to end (SIGTERM), and so its children and theirs: a shell that is told to end does
     /// not tell them. What has made itself independent (a daemon) stays.
     pub(crate) fn terminate(&self) {

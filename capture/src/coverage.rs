@@ -11,13 +11,17 @@ pub(crate) struct Coverage {
 }
 
 impl Coverage {
+    /// The shortest duration that counts, ns.
+    pub(crate) fn threshold(&self) -> u64 {
+        self.threshold
+    }
+
     pub(crate) fn new(threshold: u64) -> Coverage {
         Coverage { threshold, row: StackCoverage::default(), taken_before: 0 }
     }
 
     /// Looks at an off-CPU interval with its stacks.
-    pub(crate) fn add(&mut self, bytes: &[u8], tasks: &Tasks) {
-        let Some(fact) = OffCpu::decode(bytes) else { return };
+    pub(crate) fn add(&mut self, fact: &OffCpu, tasks: &Tasks) {
         // A new thread has no stack yet.
         if fact.duration < self.threshold
             || fact.state == off_cpu_state::NEW

@@ -11,6 +11,11 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
+    /// A new segment knows none.
+    pub(crate) fn retell(&mut self) {
+        self.known.clear();
+    }
+
     /// Sees to it that a device number that a fact names has a name in the trace, if the host has one.
     pub(crate) fn know(&mut self, id: u32, tape: &mut Tape) {
         if id == 0 || !self.known.insert(id) {

@@ -80,6 +80,7 @@ pub(crate) struct Counter {
 }
 
 /// What a program cost.
+#[derive(Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) probe: &'static str,
     pub(crate) program: &'static str,
@@ -157,7 +158,7 @@ impl Kernel {
         })?;
         let (ring_array, facts) = rings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let btf = btf?;
-        let definitions = rings::single(take(&mut ebpf, "definitions")?)?;
+        let definitions = rings::single(take(&mut ebpf, "definitions")?, definition_bytes)?;
         let states = PerCpuArray::try_from(take(&mut ebpf, "cpu_states")?)
             .map_err(Error::kernel("open the map `cpu_states`"))?;
         let moments = Array::try_from(take(&mut ebpf, "moments")?)

@@ -15,53 +15,74 @@ mod clock;
 mod command;
 mod counting;
 mod coverage;
+mod cpu_usage;
 mod departed;
 mod devices;
 mod ending;
 mod error;
+mod flight;
 mod golang;
 mod header;
 mod heap;
 mod huffman;
+mod ids;
 mod kernel;
 mod kernel_code;
 mod libraries;
+mod load;
 mod mappings;
 mod names;
+mod one_heap;
 mod open_files;
 mod options;
 mod output;
 mod pidfd;
+mod place;
 mod poll;
 mod privileges;
 mod probe;
 pub mod probes;
 mod proc;
 mod reader;
+mod recording;
 mod reduce;
+mod reel;
+mod ring_memory;
 mod rings;
 mod session;
 mod setup;
 mod sideband;
 mod signals;
 mod stacks;
+mod stall;
+mod stamp;
+mod summary;
+mod switched;
 mod symbols;
 mod table;
 mod tape;
 mod targets;
 mod tasks;
 mod texts;
+mod turning;
 pub mod units;
 mod uprobe;
+mod writing;
 
+#[cfg(test)]
+mod segments_tests;
 #[cfg(test)]
 mod tasks_tests;
 
 pub use counting::Event;
 pub use ending::{Ended, Ending};
 pub use error::{Error, Result};
-pub use options::{DEFAULT_RING_BYTES, Options, Output, ProbeChoice, Targets};
+pub use options::{
+    DEFAULT_OVERWRITE_BYTES, DEFAULT_OVERWRITE_TIME, DEFAULT_RING_BYTES, Files, Options, Output,
+    Overwrite, ProbeChoice, Switch, Targets,
+};
 pub use output::check_replaceable;
 pub use probe::{Attach, AttachPoint, Collect, Knob, KnobKind, Needs, Probe, Totals, WAYS, Walk};
-pub use session::{End, Outcome, Progress, Summary, record};
+pub use session::record;
 pub use setup::{Availability, check};
+pub use summary::{DumpCause, End, News, Outcome, Progress, Summary};

@@ -24,6 +24,24 @@ struct File {
     tgid: u32,
     /// Its id in the trace, once some stack passed through it.
     module: u32,
+    build_id: String,
+    /// The segment in which it was defined last.
+    told: Option<u32>,
+}
+
+/// A part of the kernel in the trace.
+struct KernelModule {
+    name: String,
+    build_id: String,
+    kind: u32,
+    told: u32,
+}
+
+/// What a module id of the trace stands for: an index.
+#[derive(Clone, Copy)]
+enum ModuleOf {
+    File(u32),
+    Kernel(usize),
 }
 
 /// An executable range of a process.
@@ -50,11 +68,14 @@ pub(crate) struct Mappings {
     told: FxHashSet<u32>,
     /// When the first thread of a process last took another name.
     renamed: FxHashMap<u32, u64>,
-    modules: u32,
+    /// By module id less one.
+    modules: Vec<ModuleOf>,
+    kernel: Vec<KernelModule>,
     buffer: Vec<u8>,
 }
 
 /// A module of the trace, to be asked for names at the end.
+#[derive(Clone, Debug)]
 pub(crate) struct NamedModule {
     pub(crate) module: u32,
     pub(crate) kind: u32,
@@ -123,7 +144,8 @@ impl Mappings {
         }
         let file = self.files.len() as u32;
         self.by_origin.insert(origin.clone(), file);
-        self.files.push(File { origin, kind, tgid, module: 0 });
+        let build_id = String::new();
+        self.files.push(File { origin, kind, tgid, module: 0, build_id, told: None });
         file
     }
 
@@ -233,14 +255,17 @@ impl Mappings {
     fn module(&mut self, file: u32, tape: &mut Tape) -> u32 {
         let entry = &mut self.files[file as usize];
         if entry.module == 0 {
-            self.modules += 1;
-            entry.module = self.modules;
+            self.modules.push(ModuleOf::File(file));
+            entry.module = self.modules.len() as u32;
             let mut answer = Resolver::new().resolve(&[named(entry).query(&[])]);
-            let build_id = answer.pop().and_then(|answer| answer.build_id).unwrap_or_default();
+            entry.build_id = answer.pop().and_then(|answer| answer.build_id).unwrap_or_default();
+        }
+        if entry.told != Some(tape.segment()) {
+            entry.told = Some(tape.segment());
             let row = Module {
                 id: entry.module,
                 path: tape.text(&entry.origin.path),
-                build_id: tape.text(build_id.as_bytes()),
+                build_id: tape.text(entry.build_id.as_bytes()),
                 kind: entry.kind,
             };
             tape.define(Module::DESC, &row.encode());
@@ -256,15 +281,46 @@ impl Mappings {
         kind: u32,
         tape: &mut Tape,
     ) -> u32 {
-        self.modules += 1;
-        let row = Module {
-            id: self.modules,
-            path: tape.text(name.as_bytes()),
-            build_id: tape.text(build_id.as_bytes()),
-            kind,
-        };
-        tape.define(Module::DESC, &row.encode());
-        self.modules
+        let (name, build_id) = (name.to_owned(), build_id.to_owned());
+        self.modules.push(ModuleOf::Kernel(self.kernel.len()));
+        self.kernel.push(KernelModule { name, build_id, kind, told: tape.segment() });
+        let id = self.modules.len() as u32;
+        self.kernel[self.kernel.len() - 1].define(id, tape);
+        id
+    }
+
+    /// Sees to it that a module is defined in this segment.
+    pub(crate) fn tell_module(&mut self, id: u32, tape: &mut Tape) {
+        let Some(at) = (id as usize).checked_sub(1) else { return };
+        match self.modules.get(at) {
+            Some(&ModuleOf::File(file)) => {
+                self.module(file, tape);
+            }
+            Some(&ModuleOf::Kernel(part)) => {
+                let part = &mut self.kernel[part];
+                if part.told != tape.segment() {
+                    part.told = tape.segment();
+                    part.define(id, tape);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Sees to it that what a process has mapped is in this segment.
+    pub(crate) fn tell_process(&mut self, tgid: u32, tape: &mut Tape) {
+        if let Some(ranges) = self.processes.get(&tgid)
+            && self.told.insert(tgid)
+        {
+            for range in Rc::clone(ranges).iter() {
+                self.tell(tgid, *range, tape);
+            }
+        }
+    }
+
+    /// A new segment knows nothing of any process.
+    pub(crate) fn retell(&mut self) {
+        self.told.clear();
     }
 
     /// The modules of the trace that have names to give.
@@ -274,6 +330,14 @@ impl Mappings {
             .filter(|file| file.module != 0 && file.kind != module_kind::ANONYMOUS)
             .map(named)
             .collect()
+    }
+}
+
+impl KernelModule {
+    fn define(&self, id: u32, tape: &mut Tape) {
+        let path = tape.text(self.name.as_bytes());
+        let build_id = tape.text(self.build_id.as_bytes());
+        tape.define(Module::DESC, &Module { id, path, build_id, kind: self.kind }.encode());
     }
 }
 

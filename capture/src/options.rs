@@ -52,6 +52,49 @@ impl Targets {
     }
 }
 
+/// How many files become of a recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Files {
+    /// One.
+    #[default]
+    One,
+    /// One after another, each a whole trace, `NAME.TIME`.
+    Switched {
+        /// A new one begins after this; `None`: at SIGUSR2 only, which always begins one.
+        at: Option<Switch>,
+        /// How many are kept, the newest; `None`: all.
+        keep: Option<usize>,
+    },
+    /// The last moments stay in memory, and become files when something happens.
+    Overwritten(Overwrite),
+}
+
+/// When a new file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// The file has grown this large, in bytes; what is pending then comes on top.
+    Size(u64),
+    /// So much time has passed.
+    Time(Duration),
+}
+
+/// What a flight recorder keeps, and when it is dumped. It always is at SIGUSR2, and at the end unless
+/// a command was run that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overwrite {
+    /// The last moments that a dump has, if they fit.
+    pub time: Duration,
+    /// The most that they may take in memory, in bytes.
+    pub bytes: u64,
+    /// Dump when a thread was stalled for this long: blocked uninterruptibly, or waiting for a disk
+    /// or a CPU.
+    pub on_stall: Option<Duration>,
+    /// Dump at the end of a command that succeeded, too.
+    pub at_end: bool,
+    /// How many dumps but the last one are kept, the newest; `None`: all.
+    pub keep: Option<usize>,
+}
+
 /// Everything that `record` needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -77,11 +120,21 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// Wait this long before recording (the command runs meanwhile).
     pub delay: Option<Duration>,
-    /// End when the file has grown this large, in bytes; what is pending then comes on top.
+    /// End when the trace, all its files together, has grown this large, in bytes; what is pending then
+    /// comes on top.
     pub max_size: Option<u64>,
+    /// One file after another, or the last moments only.
+    pub files: Files,
+    /// Have what is written reach the disk (fdatasync), at most this often; `None`: when the kernel likes.
+    pub sync: Option<Duration>,
     /// The command line, for the trace's header.
     pub command_line: Vec<String>,
 }
 
 /// Bytes of the fact ring of each CPU unless told otherwise.
 pub const DEFAULT_RING_BYTES: u32 = 4 << 20;
+
+/// What a flight recorder keeps unless told otherwise.
+pub const DEFAULT_OVERWRITE_TIME: Duration = Duration::from_secs(30);
+/// Bytes that it takes at most unless told otherwise: with them the recorder stays below 100 MiB.
+pub const DEFAULT_OVERWRITE_BYTES: u64 = 32 << 20;

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Sink {
     File(File),
     Stdout(io::Stdout),
+    /// Memory: what was written at once lies together.
+    Memory(Vec<Box<[u8]>>),
 }
 
 impl Sink {
@@ -30,18 +32,34 @@ impl Sink {
             std::fs::rename(path, &old)
                 .map_err(Error::io("keep the previous trace as", old.clone()))?;
         }
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(Error::io("create", path.clone()))?;
-        if let Some((uid, gid)) = invoking_user() {
-            std::os::unix::fs::fchown(&file, Some(uid), Some(gid))
-                .map_err(Error::io("give to the invoking user", path.clone()))?;
-        }
-        Ok(Sink::File(file))
+        create(path).map(Sink::File)
     }
+}
+
+/// Makes a file that only its owner can read: who called sudo, or else root.
+pub(crate) fn create(path: &Path) -> Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::io("create", path.to_owned()))?;
+    if let Some((uid, gid)) = invoking_user() {
+        std::os::unix::fs::fchown(&file, Some(uid), Some(gid))
+            .map_err(Error::io("give to the invoking user", path.to_owned()))?;
+    }
+    Ok(file)
+}
+
+/// Has the folder of a file reach the disk, so that a power cut does not take the name along.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::io("sync the folder", folder.to_owned()))
 }
 
 /// What becomes of what is there.
@@ -123,7 +141,7 @@ impl Sink {
                 let regular = again.metadata().is_ok_and(|metadata| metadata.is_file());
                 Ok(regular.then_some(again))
             }
-            Sink::Stdout(_) => Ok(None),
+            Sink::Stdout(_) | Sink::Memory(_) => Ok(None),
         }
     }
 }
@@ -139,6 +157,10 @@ impl Write for Sink {
         match self {
             Sink::File(file) => file.write(bytes),
             Sink::Stdout(stdout) => stdout.write(bytes),
+            Sink::Memory(parts) => {
+                parts.push(bytes.into());
+                Ok(bytes.len())
+            }
         }
     }
 
@@ -146,6 +168,7 @@ impl Write for Sink {
         match self {
             Sink::File(file) => file.flush(),
             Sink::Stdout(stdout) => stdout.flush(),
+            Sink::Memory(_) => Ok(()),
         }
     }
 }

@@ -9,6 +9,11 @@ use crate::proc::Capability;
 /// CAP_KILL (include/uapi/linux/capability.h): the launched command may run as another user.
 const CAP_KILL: u32 = 5;
 
+/// Giving a file away, writing into any folder, and removing others' files from sticky ones.
+const CAP_CHOWN: u32 = 0;
+const CAP_DAC_OVERRIDE: u32 = 1;
+const CAP_FOWNER: u32 = 3;
+
 /// Version 3 of the capability system calls: two words for each set.
 const VERSION: u32 = 0x2008_0522;
 
@@ -35,6 +40,12 @@ pub(crate) fn drop_unneeded() -> Result<()> {
 /// The same for the thread that attaches programs to other programs (`attacher.rs`).
 pub(crate) fn keep_for_attaching() -> Result<()> {
     drop_all_but(1 << Capability::SysAdmin.number())
+}
+
+/// The same for the thread that writes, where it makes files later: in the folder of another user, who
+/// gets them (`output.rs`), with files there renamed and removed.
+pub(crate) fn keep_for_files() -> Result<()> {
+    drop_all_but(1 << CAP_CHOWN | 1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER)
 }
 
 /// Keeps these and what any thread of the recorder may need.

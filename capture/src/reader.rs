@@ -5,23 +5,27 @@
 //! everything that defines is applied in order of time, and only then are facts given the ids of
 //! the trace.
 
+mod losses;
+
 use crate::attacher::Executable;
 use crate::coverage::Coverage;
 use crate::devices::Devices;
 use crate::error::Result;
-use crate::kernel::{Counter, Kernel};
+use crate::kernel::Kernel;
 use crate::mappings::Mappings;
-use crate::names;
+use crate::names::{self, Question};
 use crate::sideband::{Mapped, Sideband};
 use crate::stacks::Stacks;
+use crate::stall::Stall;
 use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use crate::texts::Texts;
 use ktape_format::schema::{
-    Desc, Kind, Loss, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, WireText,
+    Desc, Kind, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, WireText,
     by_id, wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
+use std::time::Duration;
 
 /// Everything that lies between the rings and the file.
 pub(crate) struct Reader {
@@ -43,6 +47,10 @@ pub(crate) struct Reader {
     own: FxHashMap<u16, u64>,
     last_counters: FxHashMap<(u32, u16), (u64, u64)>,
     lost: u64,
+    /// From which length on a stall is looked for, ns.
+    stall_from: u64,
+    /// The longest one since it was asked for.
+    stall: Option<Stall>,
 }
 
 /// A definition on its way, with the time by which it is sorted.
@@ -96,7 +104,7 @@ impl Shape {
 }
 
 /// Items taken from one ring in a turn, so that the others get theirs.
-const ITEMS_PER_TURN: usize = 1 << 16;
+const ITEMS_PER_TURN: usize = 1 << 13;
 
 impl Reader {
     pub(crate) fn new(
@@ -106,6 +114,7 @@ impl Reader {
         stacks: Stacks,
         coverage: Coverage,
         sideband: Sideband,
+        segments: bool,
     ) -> Reader {
         let shapes = RECORDS.iter().map(|desc| (desc.id, Shape::of(desc))).collect();
         Reader {
@@ -113,7 +122,7 @@ impl Reader {
             tasks,
             mappings,
             stacks,
-            texts: Texts::default(),
+            texts: Texts::new(segments),
             devices: Devices::default(),
             coverage,
             sideband,
@@ -124,7 +133,26 @@ impl Reader {
             own: FxHashMap::default(),
             last_counters: FxHashMap::default(),
             lost: 0,
+            stall_from: u64::MAX,
+            stall: None,
         }
+    }
+
+    /// Looks for stalls of this length from now on.
+    pub(crate) fn look_for_stalls(&mut self, from: Duration) {
+        self.stall_from = from.as_nanos() as u64;
+    }
+
+    /// The longest stall that was met since the last call.
+    pub(crate) fn take_stall(&mut self) -> Option<Stall> {
+        self.stall.take()
+    }
+
+    /// A new segment has begun: what it uses has to be defined in it.
+    pub(crate) fn retell(&mut self, now: u64) {
+        self.mappings.retell();
+        self.devices.retell();
+        self.tasks.retell(now, &mut self.tape);
     }
 
     /// Empties all rings once. Returns whether one of them may hold more.
@@ -134,12 +162,19 @@ impl Reader {
             // A ring can outpace one chunk: write in between.
             let tape = &mut self.tape;
             let cpu = kernel.facts[at].cpu;
-            let taken = kernel.facts[at].drain(ITEMS_PER_TURN, |record, bytes| {
-                if let Some(desc) = by_id(record)
-                    && bytes.len() >= desc.size
-                {
-                    tape.fact(desc, cpu, &bytes[..desc.size]);
-                }
+            let ring = &mut kernel.facts[at];
+            let mut last = None;
+            let taken = tape.fill(cpu, |facts| {
+                ring.drain(ITEMS_PER_TURN, |record, bytes| {
+                    if last.is_none_or(|desc: &Desc| desc.id != record) {
+                        last = by_id(record);
+                    }
+                    if let Some(desc) = last
+                        && let Some(row) = bytes.get(..desc.size)
+                    {
+                        facts.add(desc, row);
+                    }
+                })
             });
             more |= taken == ITEMS_PER_TURN;
             if self.tape.is_full() {
@@ -265,10 +300,12 @@ impl Reader {
             let Some(shape) = self.shapes.get(&rows.desc.id) else { continue };
             for row in rows.bytes.chunks_exact_mut(rows.desc.size) {
                 for &at in &shape.stacks {
-                    replace(row, at, |id| self.stacks.translate(id));
+                    replace(row, at, |id| {
+                        self.stacks.translate(id, &mut self.mappings, &mut self.tape)
+                    });
                 }
                 for &at in &shape.texts {
-                    replace(row, at, |id| self.texts.translate(id));
+                    replace(row, at, |id| self.texts.translate(id, &mut self.tape));
                 }
                 for &at in &shape.devices {
                     self.devices.know(word(row, at), &mut self.tape);
@@ -281,8 +318,17 @@ impl Reader {
                 }
             }
             if rows.desc.id == OffCpu::DESC.id {
+                let least = self.coverage.threshold().min(self.stall_from);
                 for row in rows.bytes.chunks_exact(rows.desc.size) {
-                    self.coverage.add(row, &self.tasks);
+                    // Most waits are short: no more of them is decoded than that.
+                    if duration(row) >= least
+                        && let Some(fact) = OffCpu::decode(row)
+                    {
+                        self.coverage.add(&fact, &self.tasks);
+                        let stall = Stall::of(&fact);
+                        let long = stall.filter(|stall| stall.duration >= self.stall_from);
+                        self.stall = self.stall.max(long);
+                    }
                 }
             }
         }
@@ -290,9 +336,9 @@ impl Reader {
         self.tape.flush()
     }
 
-    /// Writes the names of all frames down; at the end, and when there are too many to remember.
-    pub(crate) fn name(&mut self, kernel: &mut Kernel) {
-        names::write(&mut self.stacks, &self.mappings, kernel, &mut self.tape);
+    /// Asks for the names of all frames of this segment.
+    pub(crate) fn question(&mut self, kernel: &mut Kernel) -> Question {
+        names::question(&mut self.stacks, &self.mappings, kernel, &mut self.tape)
     }
 
     /// Writes down what a crash would take along: the names of new frames in the kernel, and the
@@ -300,58 +346,24 @@ impl Reader {
     pub(crate) fn secure(&mut self, kernel: &mut Kernel, now: u64) -> Result<()> {
         names::write_kernel(&mut self.stacks, kernel, &mut self.tape);
         self.count_losses(kernel, now)?;
+        self.tape.secure();
         self.write(now)
     }
 
     /// Keeps memory bounded however many stacks there are.
-    pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) {
+    pub(crate) fn forget_if_large(&mut self, kernel: &mut Kernel) -> Result<()> {
         if self.stacks.trim_memory() {
-            self.name(kernel);
+            let question = self.question(kernel);
+            self.tape.names(question)?;
             self.stacks.forget_frames();
         }
+        Ok(())
     }
 
     /// Takes a row that the recorder made itself.
     pub(crate) fn own_fact(&mut self, desc: &'static Desc, row: &[u8]) {
         *self.own.entry(desc.id).or_default() += 1;
         self.tape.fact(desc, OWN_RING, row);
-    }
-
-    /// Notes the loss counters, those that changed; returns what was produced and lost, by record.
-    pub(crate) fn count_losses(
-        &mut self,
-        kernel: &Kernel,
-        now: u64,
-    ) -> Result<Vec<(u16, u64, u64)>> {
-        let (mut counters, _) = kernel.counters()?;
-        counters.extend(self.own.iter().map(|(&record, &produced)| Counter {
-            cpu: OWN_CPU,
-            record,
-            produced,
-            lost: 0,
-        }));
-        let lost = self.sideband.lost();
-        if lost > 0 {
-            let mapping = ktape_format::schema::Mapping::DESC.id;
-            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced: lost, lost });
-        }
-        let mut totals: FxHashMap<u16, (u64, u64)> = FxHashMap::default();
-        counters.sort_unstable();
-        for &Counter { cpu, record, produced, lost } in &counters {
-            let total = totals.entry(record).or_default();
-            total.0 += produced;
-            total.1 += lost;
-            if self.last_counters.insert((cpu, record), (produced, lost)) != Some((produced, lost))
-            {
-                let row = Loss { time: now, produced, lost, record: record.into(), cpu };
-                self.tape.define(Loss::DESC, &row.encode());
-            }
-        }
-        let mut totals: Vec<(u16, u64, u64)> =
-            totals.into_iter().map(|(record, (produced, lost))| (record, produced, lost)).collect();
-        totals.sort_unstable();
-        self.lost = totals.iter().map(|(_, _, lost)| lost).sum();
-        Ok(totals)
     }
 
     /// Facts and definitions that were lost, as of the last count.
@@ -365,8 +377,13 @@ impl Reader {
     }
 }
 
-/// The CPU number of counters that the recorder keeps itself.
-const OWN_CPU: u32 = u32::MAX;
+/// Where [`OffCpu::duration`] lies in a row.
+const DURATION_AT: usize = std::mem::offset_of!(OffCpu, duration);
+
+fn duration(row: &[u8]) -> u64 {
+    let bytes = row.get(DURATION_AT..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |&bytes| u64::from_ne_bytes(bytes))
+}
 
 fn word(row: &[u8], at: usize) -> u32 {
     row.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)

@@ -1,15 +1,15 @@
 //! Ring buffers: one of facts per CPU, one of definitions.
 
 use crate::error::{Error, Result};
+use crate::ring_memory::Memory;
 use aya::maps::{ArrayOfMaps, Map, MapData, RingBuf};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 /// A ring that this process reads.
 pub(crate) struct Ring {
-    ring: RingBuf<MapData>,
+    map: MapData,
+    memory: Memory,
     /// Whose facts it holds; of no meaning for definitions.
     pub(crate) cpu: u16,
 }
@@ -18,24 +18,25 @@ pub(crate) struct Ring {
 pub(crate) const ITEM_BYTES: usize = 8;
 
 impl Ring {
+    fn new(map: MapData, bytes: u32, cpu: u16) -> Result<Ring> {
+        let memory = Memory::of(map.fd().as_fd().as_raw_fd(), bytes as usize);
+        Ok(Ring { map, memory: memory.map_err(Error::io("map", "a ring"))?, cpu })
+    }
+
     /// Gives each item that lies in the ring to `each`: its record's id and its bytes. Returns how
     /// many there were. Stops after `limit`, so that a flood cannot keep the reader here forever.
     pub(crate) fn drain(&mut self, limit: usize, mut each: impl FnMut(u16, &[u8])) -> usize {
-        let mut count = 0;
-        while count < limit {
-            let Some(item) = self.ring.next() else { break };
-            count += 1;
+        self.memory.drain(limit, |item| {
             if let Some((head, body)) = item.split_at_checked(ITEM_BYTES) {
                 each(u16::from_ne_bytes([head[0], head[1]]), body);
             }
-        }
-        count
+        })
     }
 }
 
 impl AsRawFd for Ring {
     fn as_raw_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
+        self.map.fd().as_fd().as_raw_fd()
     }
 }
 
@@ -54,19 +55,21 @@ pub(crate) fn per_cpu(array: Map, cpus: &[u32], bytes: u32) -> Result<(RingArray
             action: what,
             message: format!("{error} (ring of {bytes} bytes; -m sets it)"),
         })?;
-        let data = MapData::from_fd(fd).map_err(Error::kernel(what))?;
-        let ring = RingBuf::try_from(Map::RingBuf(data)).map_err(Error::kernel(what))?;
-        array.set(cpu, &ring, 0).map_err(Error::kernel(what))?;
-        rings.push(Ring { ring, cpu: cpu as u16 });
+        let own = fd.try_clone().map_err(Error::io("copy", "a ring's descriptor"))?;
+        {
+            // The loader maps a ring whole (8 MiB of one of 4): not at the same time as we do.
+            let data = MapData::from_fd(fd).map_err(Error::kernel(what))?;
+            let ring = RingBuf::try_from(Map::RingBuf(data)).map_err(Error::kernel(what))?;
+            array.set(cpu, &ring, 0).map_err(Error::kernel(what))?;
+        }
+        let own = MapData::from_fd(own).map_err(Error::kernel(what))?;
+        rings.push(Ring::new(own, bytes, cpu as u16)?);
     }
     Ok((array, rings))
 }
 
 /// A ring of which it matters that all was taken that had been put in by some moment.
-pub(crate) struct WholeRing {
-    ring: Ring,
-    positions: Positions,
-}
+pub(crate) struct WholeRing(Ring);
 
 /// The longest that the reader waits for a program that has taken room in the ring and not filled it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -78,11 +81,11 @@ impl WholeRing {
     /// it cannot be seen: the program's CPU may have been taken away, by the scheduler (from kernel 7.0
     /// on) or by the host of a virtual machine. It is waited for.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(u16, &[u8])) {
-        let until = self.positions.put();
+        let until = self.0.memory.put();
         let begin = Instant::now();
         loop {
-            self.ring.drain(usize::MAX, &mut each);
-            if self.positions.taken() >= until || begin.elapsed() > PATIENCE {
+            self.0.drain(usize::MAX, &mut each);
+            if self.0.memory.taken() >= until || begin.elapsed() > PATIENCE {
                 return;
             }
             std::thread::sleep(Duration::from_micros(50));
@@ -92,62 +95,18 @@ impl WholeRing {
 
 impl AsRawFd for WholeRing {
     fn as_raw_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
-    }
-}
-
-/// How far a ring was read and written: its first two pages (kernel/bpf/ringbuf.c,
-/// `struct bpf_ringbuf`), each of which begins with a position that only grows.
-struct Positions {
-    pages: NonNull<libc::c_void>,
-    page: usize,
-}
-
-#[expect(unsafe_code, reason = "shared memory of the kernel")]
-impl Positions {
-    fn of(ring: RawFd) -> std::io::Result<Positions> {
-        // SAFETY: a plain system call without pointers.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let (read, shared) = (libc::PROT_READ, libc::MAP_SHARED);
-        // SAFETY: a new mapping; the kernel checks length and offset.
-        let pages = unsafe { libc::mmap(std::ptr::null_mut(), 2 * page, read, shared, ring, 0) };
-        match NonNull::new(pages) {
-            Some(pages) if pages.as_ptr() != libc::MAP_FAILED => Ok(Positions { pages, page }),
-            _ => Err(std::io::Error::last_os_error()),
-        }
-    }
-
-    fn at(&self, offset: usize) -> u64 {
-        // SAFETY: both positions lie at the start of a mapped page, aligned, and are only ever
-        // accessed as whole words.
-        let position = unsafe { &*self.pages.as_ptr().byte_add(offset).cast::<AtomicU64>() };
-        position.load(Ordering::Acquire)
-    }
-
-    /// Bytes read so far.
-    fn taken(&self) -> u64 {
-        self.at(0)
-    }
-
-    /// Bytes for which room was taken so far.
-    fn put(&self) -> u64 {
-        self.at(self.page)
-    }
-}
-
-impl Drop for Positions {
-    #[expect(unsafe_code, reason = "munmap(2)")]
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made with this length, and nothing borrows from it.
-        unsafe { libc::munmap(self.pages.as_ptr(), 2 * self.page) };
+        self.0.as_raw_fd()
     }
 }
 
 /// The one ring in this map.
-pub(crate) fn single(map: Map) -> Result<WholeRing> {
-    let ring = RingBuf::try_from(map).map_err(Error::kernel("open a ring"))?;
-    let positions = Positions::of(ring.as_raw_fd()).map_err(Error::io("map", "a ring"))?;
-    Ok(WholeRing { ring: Ring { ring, cpu: 0 }, positions })
+pub(crate) fn single(map: Map, bytes: u32) -> Result<WholeRing> {
+    let Map::RingBuf(data) = map else {
+        let message = "it is another kind of map".to_owned();
+        return Err(Error::Kernel { action: "open a ring", message });
+    };
+    // The programs name it by this descriptor until they are loaded.
+    Ok(WholeRing(Ring::new(data, bytes, 0)?))
 }
 
 /// bpf(BPF_MAP_CREATE) of a ring buffer; aya 0.14 makes rings only from an object.

@@ -1,5 +1,7 @@
 //! A recording from start to end.
 
+mod segments;
+
 use crate::attacher::Attaching;
 use crate::command::Launched;
 use crate::coverage::Coverage;
@@ -9,8 +11,8 @@ use crate::header;
 use crate::kernel::{Kernel, Moment, Run};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
-use crate::options::{Options, Output};
-use crate::output::{self, Sink};
+use crate::options::{Files, Options, Output, Overwrite};
+use crate::place;
 use crate::poll::Poll;
 use crate::probe::{Collect, Walk};
 use crate::proc::{HostFacts, Snapshot};
@@ -19,80 +21,17 @@ use crate::setup::{self, Setup};
 use crate::sideband::Sideband;
 use crate::signals::Signals;
 use crate::stacks::Stacks;
+use crate::summary::{DumpCause, End, News, Outcome, Progress, Summary};
 use crate::tape::Tape;
 use crate::tasks::Tasks;
-use crate::{clock, open_files, privileges};
-use ktape_format::schema::{Clock, ProgramRun, StackCoverage, TaskRun, by_id};
+use crate::turning::{Due, Turning};
+use crate::writing::Written;
+use crate::{clock, cpu_usage, one_heap, open_files, output, privileges};
+use ktape_format::schema::{Clock, StackCoverage, TaskRun, by_id};
 
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// How a recording is going.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Since the recording began: the launched command was released, or else the probes were
-    /// attached.
-    pub elapsed: Duration,
-    /// Facts written so far.
-    pub facts: u64,
-    /// Bytes written so far.
-    pub bytes: u64,
-    /// Facts and definitions (names, stacks, mappings) lost so far.
-    pub lost: u64,
-}
-
-/// What became of one record.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Its name.
-    pub record: &'static str,
-    /// Rows in the file. One of `syscall_count` stands for many calls, which the other two count.
-    pub recorded: u64,
-    /// What the kernel programs made.
-    pub produced: u64,
-    /// What found the ring full, or for system calls the map.
-    pub lost: u64,
-}
-
-/// What ended a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// A signal.
-    Signal,
-    /// The command ended.
-    Command,
-    /// The duration that was asked for is over.
-    Duration,
-    /// The trace has the size that was asked for.
-    Size,
-    /// All processes and threads that were asked for have ended.
-    Gone,
-}
-
-/// What a recording came to.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// From the start of the recording (just before the probes are attached) to its stop.
-    pub duration: Duration,
-    /// Each record with facts or losses.
-    pub outcomes: Vec<Outcome>,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// CPU time of the recorder (user and system).
-    pub cpu: Duration,
-    /// Its peak memory.
-    pub peak_bytes: u64,
-    /// Probes that were left out, with the reason.
-    pub skipped: Vec<(String, String)>,
-    /// What the host did not let the recorder see.
-    pub warnings: Vec<String>,
-    /// What ended it; `None` when it failed.
-    pub end: Option<End>,
-    /// Why the recording ended early; the trace is valid up to there.
-    pub failure: Option<String>,
-}
 
 /// How often everything pending is written: the most that a crash can lose.
 const WRITE_EVERY: Duration = Duration::from_millis(600);
@@ -106,10 +45,8 @@ const TURN_EVERY: Duration = Duration::from_millis(100);
 /// Records until a signal (SIGINT, SIGTERM, SIGHUP), the command's end, or a limit of the options.
 /// The trace is whole when this returns; a command that was launched may still run, and is to be
 /// [ended](Ending::end).
-pub fn record(
-    options: &Options,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<(Summary, Option<Ending>)> {
+pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary, Option<Ending>)> {
+    one_heap::share();
     let host = HostFacts::read()
         .map_err(|error| Error::Kernel { action: "ask the host", message: error.to_string() })?;
     // Everything that can be refused is refused before the command is started and the previous
@@ -120,6 +57,7 @@ pub fn record(
         output::check(path)?;
     }
     let signals = Signals::watch()?;
+    let turning = Turning::new(&options.files)?;
     let stats = options.bpf_stats.then(Kernel::count_runs).transpose()?;
     let mut command = match options.command.as_slice() {
         [] => None,
@@ -142,16 +80,11 @@ pub fn record(
     let Setup { mut kernel, start, run_times, probes, attached, attacher, by_target, missing } =
         setup::attach(options, &host, pid, held, program)?;
 
-    let sink = Sink::open(&options.output)?;
-    let path = match &options.output {
-        Output::File(path) => path.clone(),
-        Output::Stdout => PathBuf::from("(standard output)"),
-    };
     let meta = header::meta(options, &host, &start, &probes);
-    let rings = host.possible.bound() as usize;
-    let tape = Tape::new(sink, path, meta, options.level, rings)?;
+    let tape = Tape::new(place::open(options, meta)?, host.possible.bound() as usize);
     let threshold = attached.iter().find_map(|choice| choice.value("long")).unwrap_or(1_000_000);
-    let tasks = Tasks::new(!setup::whole_host(options), pid);
+    let segments = turning.has_segments();
+    let tasks = Tasks::new(!setup::whole_host(options), pid, segments);
     let kernel_code = KernelCode::of_host();
     let hidden = kernel_code.hidden();
     let warnings = hidden.map(|why| format!("functions of the kernel have no names: {why}"));
@@ -161,10 +94,13 @@ pub fn record(
             tape,
             tasks,
             Mappings::default(),
-            Stacks::new(kernel_code),
+            Stacks::new(kernel_code, segments),
             Coverage::new(threshold),
             sideband,
+            segments,
         ),
+        turning,
+        runs: BTreeMap::new(),
         collectors: Vec::new(),
         walks: Vec::new(),
         // Before the privileges are dropped.
@@ -188,6 +124,9 @@ pub fn record(
     if session.attaching.is_some() {
         session.reader.keep_executables();
     }
+    if let Files::Overwritten(Overwrite { on_stall: Some(from), .. }) = options.files {
+        session.reader.look_for_stalls(from);
+    }
     session.snapshot(&start, &run_times);
     privileges::drop_unneeded()?;
 
@@ -196,7 +135,12 @@ pub fn record(
         command.release()?;
         session.began = Instant::now();
     }
-    let ended = session.run(&mut kernel, &signals, command.as_ref(), progress);
+    if matches!(options.files, Files::Overwritten(_)) {
+        tell(&News::Holding);
+    }
+    let before = cpu_usage::of_thread();
+    let ended = session.run(&mut kernel, &signals, command.as_ref(), tell);
+    let draining = cpu_usage::of_thread().saturating_sub(before);
     let stop = clock::now();
     let duration = Duration::from_nanos(stop.mono.saturating_sub(start.mono));
     let end = ended.as_ref().ok().copied();
@@ -205,26 +149,34 @@ pub fn record(
     warnings.extend(attachments.warnings);
     kernel.detach(attachments.links);
     drop(stats);
+    let succeeded = command.as_ref().filter(|_| end == Some(End::Command)).map(Launched::succeeded);
     let finished = match ended {
-        Ok(()) => session.stop(kernel, &stop),
+        Ok(()) => session.stop(kernel, &stop, succeeded),
         Err(error) => {
-            session.reader.tape.cut();
+            // What was handed over is written all the same; the first error is the one that counts.
+            drop(session.reader.tape.finish());
             Err(error)
         }
     };
-    let (cpu, peak_bytes) = usage();
-    let (outcomes, bytes, failure) = match finished {
-        Ok((outcomes, bytes, missed)) => {
+    while let Some(news) = session.reader.tape.news() {
+        tell(&news);
+    }
+    let (cpu, peak_bytes) = cpu_usage::of_process();
+    let (outcomes, written, failure) = match finished {
+        Ok((outcomes, written, missed)) => {
             warnings.extend(missed);
-            (outcomes, bytes, None)
+            (outcomes, written, None)
         }
-        Err(error) => (Vec::new(), 0, Some(crate::error::chain(&error))),
+        Err(error) => (Vec::new(), Written::default(), Some(crate::error::chain(&error))),
     };
     let summary = Summary {
         duration,
         outcomes,
-        bytes,
+        bytes: written.bytes,
+        files: written.files,
         cpu,
+        draining,
+        writing: written.cpu,
         peak_bytes,
         skipped: probes
             .into_iter()
@@ -281,6 +233,9 @@ struct Session<'a> {
     /// From when on [`Options::duration`] counts.
     began: Instant,
     start: u64,
+    turning: Turning,
+    /// What each program, by probe and name, had done by the start of the segment.
+    runs: BTreeMap<(&'static str, &'static str), Run>,
     options: &'a Options,
 }
 
@@ -308,7 +263,7 @@ impl Session<'_> {
         kernel: &mut Kernel,
         signals: &Signals,
         command: Option<&Launched>,
-        progress: &mut dyn FnMut(&Progress),
+        tell: &mut dyn FnMut(&News),
     ) -> Result<End> {
         let poll = Poll::new()?;
         for ring in &kernel.facts {
@@ -319,6 +274,9 @@ impl Session<'_> {
             poll.add(fd)?;
         }
         poll.add(signals.as_raw_fd())?;
+        if let Some(request) = self.turning.fd() {
+            poll.add(request)?;
+        }
         if let Some(command) = command {
             poll.add(command.as_raw_fd())?;
         }
@@ -327,11 +285,12 @@ impl Session<'_> {
         loop {
             let now = clock::monotonic();
             let more = self.reader.turn(kernel, now)?;
+            self.reader.tape.check()?;
             self.attach_due(kernel);
             self.walk_due(kernel)?;
             if self.reader.tape.is_full() || written.elapsed() >= WRITE_EVERY {
                 self.reader.secure(kernel, now)?;
-                self.reader.forget_if_large(kernel);
+                self.reader.forget_if_large(kernel)?;
                 written = Instant::now();
                 let by_number = self.options.targets.are_by_number() && command.is_none();
                 if by_number && !kernel.has_targets() {
@@ -341,12 +300,24 @@ impl Session<'_> {
             if counted.elapsed() >= COUNT_EVERY {
                 self.count(kernel, now, true)?;
                 counted = Instant::now();
-                progress(&Progress {
+                tell(&News::Progress(Progress {
                     elapsed: self.began.elapsed(),
                     facts: self.reader.tape.recorded().values().sum(),
                     bytes: self.reader.tape.written(),
                     lost: self.reader.lost(),
-                });
+                }));
+            }
+            let stall = self.reader.take_stall();
+            match self.turning.due(self.reader.tape.written_here(), stall) {
+                Due::Nothing => {}
+                Due::Next => self.turn_over(kernel)?,
+                Due::Dump(cause) => {
+                    self.turn_over(kernel)?;
+                    self.reader.tape.dump(cause)?;
+                }
+            }
+            while let Some(news) = self.reader.tape.news() {
+                tell(&news);
             }
             if command.is_some_and(Launched::has_ended) {
                 return Ok(End::Command);
@@ -441,33 +412,26 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// After the programs are detached: what is left in the rings, and names.
+    /// After the programs are detached: what is left in the rings, and names. `succeeded`: what became
+    /// of the command, if it has ended.
     fn stop(
-        mut self,
+        &mut self,
         mut kernel: Kernel,
         stop: &crate::proc::Anchor,
-    ) -> Result<(Vec<Outcome>, u64, Option<String>)> {
+        succeeded: Option<bool>,
+    ) -> Result<(Vec<Outcome>, Written, Option<String>)> {
         let now = stop.mono;
         while self.reader.turn(&mut kernel, now)? {}
         self.reader.write(now)?;
         self.count(&kernel, now, false)?;
         let totals = self.reader.count_losses(&kernel, now)?;
+        let closing = self.closing(&mut kernel, stop);
         let reader = &mut self.reader;
-        reader.tape.define(Clock::DESC, &clock::row(stop).encode());
-        let runs = kernel.runs();
-        for run in &runs {
-            let row = ProgramRun {
-                time: now,
-                runs: run.runs,
-                run: run.took.as_nanos() as u64,
-                missed: run.missed,
-                program: reader.tape.text(run.program.as_bytes()),
-                probe: reader.tape.text(run.probe.as_bytes()),
-            };
-            reader.tape.define(ProgramRun::DESC, &row.encode());
-        }
-        reader.name(&mut kernel);
         reader.write(now)?;
+        reader.tape.close(closing)?;
+        if self.turning.dumps_at_end(succeeded) {
+            reader.tape.dump(DumpCause::End)?;
+        }
         let recorded = reader.tape.recorded().clone();
         let mut outcomes: BTreeMap<u16, (u64, u64)> =
             recorded.iter().map(|(&id, &rows)| (id, (rows, 0))).collect();
@@ -480,8 +444,8 @@ impl Session<'_> {
                 Some(Outcome { record: record.name, recorded, produced, lost })
             })
             .collect();
-        let summary = self.reader.tape.finish()?;
-        Ok((outcomes, summary.bytes, passed_over(&runs)))
+        let written = self.reader.tape.finish()?;
+        Ok((outcomes, written, passed_over(&kernel.runs())))
     }
 }
 
@@ -499,19 +463,4 @@ fn passed_over(runs: &[Run]) -> Option<String> {
             missed.join(", ")
         )
     })
-}
-
-/// CPU time and peak memory of this process.
-#[expect(unsafe_code, reason = "getrusage(2)")]
-fn usage() -> (Duration, u64) {
-    // SAFETY: an all-zero rusage is valid, and the kernel fills it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let time = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
-    };
-    (time(usage.ru_utime) + time(usage.ru_stime), usage.ru_maxrss as u64 * 1024)
 }

@@ -36,6 +36,36 @@ impl Signals {
     }
 }
 
+/// SIGUSR2 of this process, as bytes to read.
+pub(crate) struct Request(UnixStream);
+
+impl Request {
+    /// Catches it from now on.
+    pub(crate) fn watch() -> Result<Request> {
+        let (reader, writer) = UnixStream::pair().map_err(Error::io("make", "a socket pair"))?;
+        reader.set_nonblocking(true).map_err(Error::io("set up", "a socket"))?;
+        signal_hook::low_level::pipe::register(libc::SIGUSR2, writer)
+            .map_err(Error::io("watch for", "SIGUSR2"))?;
+        Ok(Request(reader))
+    }
+
+    /// Whether it has come since the last call.
+    pub(crate) fn take(&mut self) -> bool {
+        let mut bytes = [0; 64];
+        let mut came = false;
+        while self.0.read(&mut bytes).is_ok_and(|read| read > 0) {
+            came = true;
+        }
+        came
+    }
+}
+
+impl AsRawFd for Request {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 impl AsRawFd for Signals {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()

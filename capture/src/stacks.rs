@@ -4,24 +4,27 @@
 //! content, so that eight processes of one program share theirs, and one that the kernel's
 //! dictionary forgot and sent again gets its old id.
 
+use crate::ids::{Ids, Told};
 use crate::kernel_code::{KernelCode, Part};
 use crate::mappings::Mappings;
 use crate::tape::Tape;
 use ktape_format::schema::{
     Frame, Stack, StackNode, WireStack, stack_end, stack_side, wire_stack_flag,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Everything known of stacks.
 pub(crate) struct Stacks {
     /// Ids in the trace by those of the kernel programs: those that came or were asked for since
     /// there were last [`MAX_IDS`] of them, and those of the time before. The programs forget more
     /// than that, and send what they meet again under another id.
-    ids: FxHashMap<u32, u32>,
-    old_ids: FxHashMap<u32, u32>,
+    ids: FxHashMap<u32, Told>,
+    old_ids: FxHashMap<u32, Told>,
     frames: Ids<(u32, u64)>,
     nodes: Ids<(u32, u32)>,
-    stacks: Ids<(u32, u8, u8, u8)>,
+    stacks: Ids<StackKey>,
+    /// The processes that stacks were seen in first, where segments follow that define them again.
+    tgids: FxHashMap<u32, u32>,
     /// The innermost nodes of threads that were seen to leave the CPU, by those further out.
     left: FxHashMap<u32, u32>,
     /// Stacks of sleeping threads that could not be completed yet, by innermost node: the programs'
@@ -32,6 +35,8 @@ pub(crate) struct Stacks {
     unnamed: Vec<(Part, u64, u32)>,
     /// Ids of the kernel's modules in the trace.
     kernel_modules: FxHashMap<Part, u32>,
+    /// The same the other way round.
+    parts: FxHashMap<u32, Part>,
     /// Kernel addresses met in the first frames of stacks, and whether they are the tracing's own.
     tracing: FxHashMap<u64, bool>,
 }
@@ -39,28 +44,8 @@ pub(crate) struct Stacks {
 /// Nodes that are remembered: with frames and stacks some 20 MB.
 const MAX_NODES: usize = 1 << 18;
 
-/// Ids given in order of first appearance.
-struct Ids<K> {
-    known: FxHashMap<K, u32>,
-    last: u32,
-}
-
-impl<K> Default for Ids<K> {
-    fn default() -> Self {
-        Ids { known: FxHashMap::default(), last: 0 }
-    }
-}
-
-impl<K: std::hash::Hash + Eq> Ids<K> {
-    /// The id of a key, and whether it is new.
-    fn id(&mut self, key: K) -> (u32, bool) {
-        let next = self.last + 1;
-        let id = *self.known.entry(key).or_insert(next);
-        let new = id == next;
-        self.last = self.last.max(id);
-        (id, new)
-    }
-}
+/// What a stack is: innermost node, side, how it was unwound, how the walk ended.
+type StackKey = (u32, u8, u8, u8);
 
 /// A kernel stack taken by a program starts with at most so many frames of the program and of what
 /// called it.
@@ -77,13 +62,16 @@ const MAX_INCOMPLETE: usize = 8;
 const MAX_IDS: usize = 1 << 17;
 
 impl Stacks {
-    pub(crate) fn new(kernel: KernelCode) -> Stacks {
+    /// `keeps`: there will be segments, in which stacks have to be told again.
+    pub(crate) fn new(kernel: KernelCode, keeps: bool) -> Stacks {
         Stacks {
             ids: FxHashMap::default(),
             old_ids: FxHashMap::default(),
-            frames: Ids::default(),
-            nodes: Ids::default(),
-            stacks: Ids::default(),
+            frames: Ids::new(keeps),
+            nodes: Ids::new(keeps),
+            stacks: Ids::new(keeps),
+            tgids: FxHashMap::default(),
+            parts: FxHashMap::default(),
             left: FxHashMap::default(),
             incomplete: FxHashMap::default(),
             kernel,
@@ -94,20 +82,51 @@ impl Stacks {
     }
 
     /// The id in the trace of a stack that the kernel programs call `id`; 0 if it never came.
-    pub(crate) fn translate(&mut self, id: u32) -> u32 {
-        if let Some(&known) = self.ids.get(&id) {
-            return known;
+    pub(crate) fn translate(&mut self, id: u32, mappings: &mut Mappings, tape: &mut Tape) -> u32 {
+        let (known, old) = match self.ids.get(&id) {
+            Some(&known) => (known, false),
+            None => match self.old_ids.get(&id) {
+                Some(&known) => (known, true),
+                None => return 0,
+            },
+        };
+        if known.segment != tape.segment() {
+            if !self.retell(known.id, mappings, tape) {
+                return 0;
+            }
+            self.remember(id, known.id, tape);
+        } else if old {
+            self.remember(id, known.id, tape);
         }
-        let Some(&known) = self.old_ids.get(&id) else { return 0 };
-        self.remember(id, known);
-        known
+        known.id
     }
 
-    fn remember(&mut self, id: u32, known: u32) {
+    fn remember(&mut self, id: u32, known: u32, tape: &Tape) {
         if self.ids.len() >= MAX_IDS {
             self.old_ids = std::mem::take(&mut self.ids);
         }
-        self.ids.insert(id, known);
+        self.ids.insert(id, Told { id: known, segment: tape.segment() });
+    }
+
+    /// Sees to it that a stack is defined in this segment; false when it was forgotten.
+    fn retell(&mut self, id: u32, mappings: &mut Mappings, tape: &mut Tape) -> bool {
+        let segment = tape.segment();
+        if id == 0 {
+            return true;
+        }
+        let Some((key, new)) = self.stacks.again(id, segment) else { return false };
+        if !new {
+            return true;
+        }
+        let (node, side, unwind, end) = key;
+        let tgid = self.tgids.get(&id).copied().unwrap_or(0);
+        let row = Stack { id, node, tgid, side, unwind, end, flags: 0 };
+        tape.define(Stack::DESC, &row.encode());
+        if side == stack_side::USER {
+            mappings.tell_process(tgid, tape);
+        }
+        self.tell_path(node, mappings, tape);
+        true
     }
 
     /// Takes a stack that the kernel programs sent; `addresses` are innermost first.
@@ -153,7 +172,7 @@ impl Stacks {
                 self.left.entry(outer).or_insert(node);
                 for (id, end) in self.incomplete.remove(&outer).unwrap_or_default() {
                     let completed = self.stack(node, wire, end, tape);
-                    self.remember(id, completed);
+                    self.remember(id, completed, tape);
                 }
             }
         }
@@ -170,8 +189,10 @@ impl Stacks {
                 }
             }
         }
+        // A node of another segment may be among them.
         let id = self.stack(node, wire, end, tape);
-        self.remember(wire.id, id);
+        self.tell_path(node, mappings, tape);
+        self.remember(wire.id, id, tape);
     }
 
     /// The addresses of a kernel stack's first frames that nobody has told the name of yet.
@@ -219,15 +240,12 @@ impl Stacks {
                     let (name, build_id, kind) = self.kernel.describe(part);
                     let module = mappings.kernel_module(&name, build_id, kind, tape);
                     self.kernel_modules.insert(part, module);
+                    self.parts.insert(module, part);
                     module
                 }
             };
-            let known = self.frames.last;
-            let frame = self.frame(module, offset, tape);
-            if frame > known && part != Part::Generated {
-                self.unnamed.push((part, offset, frame));
-            }
-            frames.push(frame);
+            mappings.tell_module(module, tape);
+            frames.push(self.frame(module, offset, tape));
         }
         frames
     }
@@ -244,26 +262,50 @@ impl Stacks {
     }
 
     fn frame(&mut self, module: u32, offset: u64, tape: &mut Tape) -> u32 {
-        let (id, new) = self.frames.id((module, offset));
+        let (id, new) = self.frames.id((module, offset), tape.segment());
         if new {
-            tape.define(Frame::DESC, &Frame { offset, id, module }.encode());
+            self.tell_frame(id, module, offset, tape);
         }
         id
     }
 
+    fn tell_frame(&mut self, id: u32, module: u32, offset: u64, tape: &mut Tape) {
+        tape.define(Frame::DESC, &Frame { offset, id, module }.encode());
+        if let Some(&part) = self.parts.get(&module)
+            && part != Part::Generated
+        {
+            self.unnamed.push((part, offset, id));
+        }
+    }
+
     fn node(&mut self, parent: u32, frame: u32, tape: &mut Tape) -> u32 {
-        let (id, new) = self.nodes.id((parent, frame));
+        let (id, new) = self.nodes.id((parent, frame), tape.segment());
         if new {
             tape.define(StackNode::DESC, &StackNode { id, parent, frame, flags: 0 }.encode());
         }
         id
     }
 
+    /// Sees to it that a node and those further out are defined in this segment: one that was found
+    /// in [`Stacks::left`] may not be.
+    fn tell_path(&mut self, mut node: u32, mappings: &mut Mappings, tape: &mut Tape) {
+        let segment = tape.segment();
+        while let Some(((parent, frame), true)) = self.nodes.again(node, segment) {
+            tape.define(StackNode::DESC, &StackNode { id: node, parent, frame, flags: 0 }.encode());
+            if let Some(((module, offset), true)) = self.frames.again(frame, segment) {
+                mappings.tell_module(module, tape);
+                self.tell_frame(frame, module, offset, tape);
+            }
+            node = parent;
+        }
+    }
+
     fn stack(&mut self, node: u32, wire: &WireStack, end: u8, tape: &mut Tape) -> u32 {
         if node == 0 {
             return 0;
         }
-        let (id, new) = self.stacks.id((node, wire.side, wire.unwind, end));
+        let key = (node, wire.side, wire.unwind, end);
+        let (id, new) = self.stacks.id(key, tape.segment());
         if new {
             let row = Stack {
                 id,
@@ -275,6 +317,9 @@ impl Stacks {
                 flags: 0,
             };
             tape.define(Stack::DESC, &row.encode());
+            if self.stacks.keeps() {
+                self.tgids.insert(id, wire.tgid);
+            }
         }
         id
     }
@@ -284,33 +329,59 @@ impl Stacks {
     /// are too many, too, and must be named and forgotten: addresses of code that is made at run
     /// time, since no program has so much of its own.
     pub(crate) fn trim_memory(&mut self) -> bool {
-        if self.nodes.known.len() > MAX_NODES {
-            self.nodes.known = FxHashMap::default();
-            self.stacks.known = FxHashMap::default();
-            self.left = FxHashMap::default();
-            self.incomplete = FxHashMap::default();
+        if self.nodes.len() > MAX_NODES {
+            self.forget_stacks();
         }
-        self.frames.known.len() > MAX_NODES
+        self.frames.len() > MAX_NODES
     }
 
     /// Forgets all frames, after their names were written.
     pub(crate) fn forget_frames(&mut self) {
         self.unnamed.clear();
-        self.frames.known = FxHashMap::default();
-        self.nodes.known = FxHashMap::default();
-        self.stacks.known = FxHashMap::default();
-        self.left = FxHashMap::default();
-        self.incomplete = FxHashMap::default();
+        self.forget_stacks();
+        let nodes = &self.nodes;
+        let used: FxHashSet<u32> = nodes.keys().map(|&(_, frame)| frame).collect();
+        self.frames.retain(|frame| used.contains(&frame));
     }
 
-    /// Every frame that is remembered: `(module, offset, frame)`, sorted.
-    pub(crate) fn frames(&self) -> Vec<(u32, u64, u32)> {
-        let mut frames: Vec<(u32, u64, u32)> = self
-            .frames
-            .known
-            .iter()
-            .map(|(&(module, offset), &frame)| (module, offset, frame))
-            .collect();
+    /// Forgets the stacks, but for those that a later segment may have to tell again: those of the
+    /// ids that the kernel programs have used of late. Where these are too many, they go as well,
+    /// and facts that name them have no stack in later segments.
+    fn forget_stacks(&mut self) {
+        self.left = FxHashMap::default();
+        self.incomplete = FxHashMap::default();
+        self.keep_used();
+        if self.nodes.len() > MAX_NODES / 2 {
+            self.old_ids = FxHashMap::default();
+            self.keep_used();
+        }
+        if self.nodes.len() > MAX_NODES / 2 {
+            self.ids = FxHashMap::default();
+            self.keep_used();
+        }
+    }
+
+    fn keep_used(&mut self) {
+        let ids = self.ids.values().chain(self.old_ids.values());
+        let stacks: FxHashSet<u32> = ids.map(|told| told.id).collect();
+        let keeps = self.stacks.keeps();
+        self.stacks.retain(|id| keeps && stacks.contains(&id));
+        self.tgids.retain(|id, _| stacks.contains(id));
+        let mut nodes = FxHashSet::default();
+        for &(innermost, ..) in self.stacks.keys() {
+            let mut node = innermost;
+            while node != 0 && nodes.insert(node) {
+                node = self.nodes.key(node).map_or(0, |&(parent, _)| parent);
+            }
+        }
+        self.nodes.retain(|id| nodes.contains(&id));
+    }
+
+    /// Every frame that was told in this segment and is remembered: `(module, offset, frame)`, sorted.
+    pub(crate) fn frames(&self, segment: u32) -> Vec<(u32, u64, u32)> {
+        let told = self.frames.told(segment);
+        let mut frames: Vec<(u32, u64, u32)> =
+            told.map(|(&(module, offset), frame)| (module, offset, frame)).collect();
         frames.sort_unstable();
         frames
     }

@@ -49,6 +49,14 @@ struct Waiting {
     exit: Option<TaskExit>,
 }
 
+/// A thread that lives, as a later segment will define it.
+struct Kept {
+    row: TaskStart,
+    comm: Vec<u8>,
+    /// Its end: facts of it may still lie in a ring.
+    exit: Option<TaskExit>,
+}
+
 /// The threads of the host, and which of them the trace defines.
 ///
 /// A recording of the whole host defines them all. One with filters defines those that its facts
@@ -73,13 +81,38 @@ pub(crate) struct Tasks {
     /// Processes that ended since the last call of [`Tasks::forget_gone`].
     gone: FxHashSet<u32>,
     command: u32,
+    /// All threads, where segments follow that have to define them again.
+    kept: Option<FxHashMap<u32, Kept>>,
 }
 
 impl Tasks {
     /// `only_named`: define only threads that facts name. `command`: the process that the recorder
-    /// launched.
-    pub(crate) fn new(only_named: bool, command: Option<u32>) -> Tasks {
-        Tasks { only_named, command: command.unwrap_or(0), ..Tasks::default() }
+    /// launched. `keeps`: there will be segments, which define threads again.
+    pub(crate) fn new(only_named: bool, command: Option<u32>, keeps: bool) -> Tasks {
+        let kept = keeps.then(FxHashMap::default);
+        Tasks { only_named, command: command.unwrap_or(0), kept, ..Tasks::default() }
+    }
+
+    /// A new segment begins: defines the threads that are alive, or waits for facts that name them.
+    pub(crate) fn retell(&mut self, now: u64, tape: &mut Tape) {
+        let Some(kept) = self.kept.take() else { return };
+        self.told.clear();
+        self.subjects.clear();
+        self.waiting.clear();
+        self.bystanders.clear();
+        let mut tids: Vec<u32> = kept.keys().copied().collect();
+        tids.sort_unstable();
+        for Kept { row, comm, exit } in tids.iter().filter_map(|tid| kept.get(tid)) {
+            let row = TaskStart { seen: now, flags: row.flags | task_flag::SNAPSHOT, ..*row };
+            let (comm, exit) = (comm.clone(), *exit);
+            if exit.is_some() || self.only_named && row.tid != self.command {
+                let run_times = RunTimes::default();
+                self.waiting.insert(row.tid, Waiting { row, comm, run_times, exit });
+            } else {
+                self.tell(row, &comm, true, tape);
+            }
+        }
+        self.kept = Some(kept);
     }
 
     /// Every thread of the host.
@@ -129,6 +162,9 @@ impl Tasks {
         self.told.remove(row.tid);
         self.subjects.remove(row.tid);
         self.bystanders.remove(&row.tid);
+        if let Some(kept) = &mut self.kept {
+            kept.insert(row.tid, Kept { row, comm: comm.clone(), exit: None });
+        }
         if self.only_named && !self.is_family(&row) && row.tid != self.command {
             let run_times = RunTimes::default();
             self.waiting.insert(row.tid, Waiting { row, comm, run_times, exit: None });
@@ -194,6 +230,16 @@ impl Tasks {
         let args = &args[..args.len().min(exec.args_len as usize)];
         let program = Program { cmdline: join_args(args).into(), exe: exe.into() };
         let name = comm(exec.comm0, exec.comm1);
+        if let Some(kept) = &mut self.kept {
+            if exec.old_tid != exec.tgid {
+                kept.remove(&exec.old_tid);
+            }
+            if let Some(kept) = kept.get_mut(&exec.tgid) {
+                kept.comm.clone_from(&name);
+                kept.row.uid = exec.uid;
+                kept.exit = None;
+            }
+        }
         if let Some(waiting) = self.waiting.get_mut(&exec.tgid) {
             waiting.comm = name;
             waiting.row.uid = exec.uid;
@@ -218,6 +264,9 @@ impl Tasks {
     /// A thread took another name.
     pub(crate) fn comm(&mut self, change: &WireComm, tape: &mut Tape) {
         let name = comm(change.comm0, change.comm1);
+        if let Some(kept) = self.kept.as_mut().and_then(|kept| kept.get_mut(&change.tid)) {
+            kept.comm.clone_from(&name);
+        }
         if let Some(waiting) = self.waiting.get_mut(&change.tid) {
             waiting.comm = name;
             return;
@@ -257,12 +306,15 @@ impl Tasks {
             };
             self.start(row, comm(exit.comm0, exit.comm1), tape);
         }
+        if let Some(kept) = self.kept.as_mut().and_then(|kept| kept.get_mut(&exit.tid)) {
+            kept.exit = Some(row);
+        }
         if let Some(waiting) = self.waiting.get_mut(&exit.tid) {
             waiting.exit = Some(row);
         } else {
             tape.define(TaskExit::DESC, &row.encode());
         }
-        if self.only_named {
+        if self.only_named || self.kept.is_some() {
             self.ended.push((exit.tid, exit.time));
         }
         if exit.live == 0 {
@@ -296,7 +348,8 @@ impl Tasks {
 
     /// Whether a thread that a fact names has all the definition that it needs.
     pub(crate) fn is_known(&self, tid: u32, subject: bool) -> bool {
-        tid == 0 || self.told.contains(tid) && (!subject || self.subjects.contains(tid))
+        // Who facts are about has been told.
+        tid == 0 || if subject { self.subjects.contains(tid) } else { self.told.contains(tid) }
     }
 
     /// Sees to it that a thread [is known](Tasks::is_known). `subject`: the fact is about it, it is
@@ -381,6 +434,11 @@ impl Tasks {
     /// Drops what is kept of ended threads, once the facts about them are written.
     pub(crate) fn forget_gone(&mut self) {
         for (tid, time) in std::mem::take(&mut self.ended) {
+            if let Some(kept) = &mut self.kept
+                && kept.get(&tid).and_then(|kept| kept.exit).is_some_and(|exit| exit.time == time)
+            {
+                kept.remove(&tid);
+            }
             // Unless its number is another thread's by now.
             if self.waiting.get(&tid).is_some_and(|waiting| waiting.exit.is_some()) {
                 self.waiting.remove(&tid);

@@ -2,10 +2,14 @@
 
 use crate::options::Output;
 use crate::output::Sink;
+use crate::recording::Recording;
+use crate::reel::Reel;
 use crate::tape::Tape;
 use crate::tasks::Tasks;
+use crate::writing::Writing;
 use ktape_format::schema::{WireExec, WireFork, task_flag};
 use ktape_format::{Batch, Decoder, Meta, Trace, Value};
+use std::sync::mpsc::channel;
 
 const SHELL: u32 = 4_194_001;
 const SLEEP: u32 = 4_194_002;
@@ -16,8 +20,11 @@ fn check(does: impl FnOnce(&mut Tasks, &mut Tape), expected: &[(u32, &str, bool)
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.ktape");
     let sink = Sink::open(&Output::File(path.clone())).expect("a file");
-    let mut tape = Tape::new(sink, path.clone(), Meta::default(), 3, 1).expect("a trace");
-    let mut tasks = Tasks::new(true, None);
+    let reel = Reel::new(sink, path.clone(), Meta::default(), 3).expect("a trace");
+    let recording = Recording::One { reel, sync: false };
+    let writing = Writing::start(recording, channel().1, None).expect("a thread");
+    let mut tape = Tape::new(writing, 1);
+    let mut tasks = Tasks::new(true, None, false);
     does(&mut tasks, &mut tape);
     tape.flush().expect("written");
     tape.finish().expect("written");

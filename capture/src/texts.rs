@@ -5,50 +5,113 @@ use crate::tape::Tape;
 use ktape_format::schema::{WireText, text_form};
 use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 
 /// Ids in the trace by those of the kernel programs: those that came or were asked for since there
 /// were last [`MAX_IDS`] of them, and those of the time before.
 #[derive(Default)]
 pub(crate) struct Texts {
-    ids: FxHashMap<u32, u32>,
-    old_ids: FxHashMap<u32, u32>,
+    ids: FxHashMap<u32, Known>,
+    old_ids: FxHashMap<u32, Known>,
+    /// The texts themselves, where a later segment may need them; else empty.
+    contents: FxHashMap<u32, Rc<[u8]>>,
+    old_contents: FxHashMap<u32, Rc<[u8]>>,
+    content_bytes: usize,
+    keeps: bool,
     huffman: Huffman,
 }
 
-/// 8 MB at most, and 32 times as many as the programs' dictionary holds (`text_ids` of text.bpf.h),
+/// An id in the trace, and the segment in which it was told last.
+#[derive(Clone, Copy)]
+struct Known {
+    id: u32,
+    told: u32,
+}
+
+/// 12 MB at most, and 32 times as many as the programs' dictionary holds (`text_ids` of text.bpf.h),
 /// because they keep some ids for longer: those of locks and HTTP/2 connections. One of these that
 /// comes back after half a million other texts is unknown.
 const MAX_IDS: usize = 1 << 18;
 
+/// Bytes of texts that are kept for later segments, before those that were not asked for since then
+/// are let go; there are twice as many at most.
+const MAX_CONTENT_BYTES: usize = 8 << 20;
+
+/// What keeping a text takes besides its bytes.
+const CONTENT_OVERHEAD: usize = 48;
+
 impl Texts {
+    /// `keeps`: there will be segments, in which texts have to be told again.
+    pub(crate) fn new(keeps: bool) -> Texts {
+        Texts { keeps, ..Texts::default() }
+    }
+
     /// The string in the trace of a text that the kernel programs call `id`; 0, the empty one, if it
     /// never came.
-    pub(crate) fn translate(&mut self, id: u32) -> u32 {
-        if let Some(&known) = self.ids.get(&id) {
-            return known;
+    pub(crate) fn translate(&mut self, id: u32, tape: &mut Tape) -> u32 {
+        let (known, old) = match self.ids.get(&id) {
+            Some(&known) => (known, false),
+            None => match self.old_ids.get(&id) {
+                Some(&known) => (known, true),
+                None => return 0,
+            },
+        };
+        if known.told == tape.segment() {
+            if old {
+                let content = self.content(id);
+                self.remember(id, known, content);
+            }
+            return known.id;
         }
-        let Some(&known) = self.old_ids.get(&id) else { return 0 };
-        self.remember(id, known);
-        known
+        let Some(content) = self.content(id) else { return 0 };
+        let known = Known { id: tape.text(&content), told: tape.segment() };
+        self.remember(id, known, Some(content));
+        known.id
+    }
+
+    fn content(&self, id: u32) -> Option<Rc<[u8]>> {
+        self.contents.get(&id).or_else(|| self.old_contents.get(&id)).cloned()
     }
 
     /// Takes a text that the kernel programs sent.
     pub(crate) fn add(&mut self, wire: &WireText, bytes: &[u8], tape: &mut Tape) {
-        let string = match wire.form {
-            text_form::PATH => tape.text(&path(bytes)),
-            text_form::ADDRESS => tape.text(address(bytes).as_bytes()),
-            text_form::REQUEST_PATH => tape.text(request_path(bytes)),
-            text_form::REQUEST_PATH_HUFFMAN => tape.text(request_path(&self.huffman.decode(bytes))),
-            _ => tape.text(bytes),
+        let path;
+        let address_text;
+        let decoded;
+        let text = match wire.form {
+            text_form::PATH => {
+                path = self::path(bytes);
+                &path
+            }
+            text_form::ADDRESS => {
+                address_text = address(bytes);
+                address_text.as_bytes()
+            }
+            text_form::REQUEST_PATH => request_path(bytes),
+            text_form::REQUEST_PATH_HUFFMAN => {
+                decoded = self.huffman.decode(bytes);
+                request_path(&decoded)
+            }
+            _ => bytes,
         };
-        self.remember(wire.id, string);
+        let known = Known { id: tape.text(text), told: tape.segment() };
+        let content = self.keeps.then(|| text.into());
+        self.remember(wire.id, known, content);
     }
 
-    fn remember(&mut self, id: u32, string: u32) {
-        if self.ids.len() >= MAX_IDS {
+    fn remember(&mut self, id: u32, known: Known, content: Option<Rc<[u8]>>) {
+        if self.ids.len() >= MAX_IDS || self.content_bytes >= MAX_CONTENT_BYTES {
             self.old_ids = std::mem::take(&mut self.ids);
+            self.old_contents = std::mem::take(&mut self.contents);
+            self.content_bytes = 0;
         }
-        self.ids.insert(id, string);
+        self.ids.insert(id, known);
+        if let Some(content) = content {
+            let bytes = content.len() + CONTENT_OVERHEAD;
+            if self.contents.insert(id, content).is_none() {
+                self.content_bytes += bytes;
+            }
+        }
     }
 }
 

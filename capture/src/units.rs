@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `5s`, `10ms`, `250us`, `1.5m`, `2h` or `40ns`; a bare number is seconds.
+/// Reads `5s`, `10ms`, `250us`, `1.5m`, `2h`, `1d` or `40ns`; a bare number is seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -13,6 +13,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1e9,
         "m" | "min" => 60e9,
         "h" => 3600e9,
+        "d" => 86_400e9,
         _ => return Err(format!("`{text}` is not a duration; write 5s, 10ms, 250us")),
     };
     let number: f64 =

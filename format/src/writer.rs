@@ -205,8 +205,13 @@ impl<W: Write> Writer<W> {
         &self.summary
     }
 
+    /// Ends without a trailer: what was written to, and where each chunk lies in it.
+    pub fn into_parts(self) -> (W, Vec<ChunkInfo>) {
+        (self.out, self.chunks)
+    }
+
     /// Writes a chunk that another trace holds, byte for byte, for records of the same schema.
-    pub(crate) fn copy(&mut self, info: &ChunkInfo, bytes: &[u8]) -> Result<()> {
+    pub fn copy(&mut self, info: &ChunkInfo, bytes: &[u8]) -> Result<()> {
         let name = self
             .schema
             .iter()

@@ -10,6 +10,8 @@ pub(crate) mod new_trace;
 pub(crate) mod output;
 pub(crate) mod probes;
 pub(crate) mod record;
+mod record_files;
+mod record_notes;
 pub(crate) mod recover;
 pub(crate) mod redact;
 pub(crate) mod report;

@@ -2,19 +2,19 @@
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ktape_analyze::query::cpu_range;
 use ktape_capture::{
-    DEFAULT_RING_BYTES, End, Ended, KnobKind, Options, Output, ProbeChoice, Progress, Summary,
-    Targets, WAYS, probes, units,
+    DEFAULT_RING_BYTES, Ended, Files, KnobKind, Options, Output, Overwrite, ProbeChoice, Targets,
+    WAYS, probes, units,
 };
-use ktape_format::schema::{Class, Desc, by_name};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::record_files::{files, is_file, overwrite};
+use super::record_notes::{print_summary, progress_bar, tell};
 use super::usage::Usage;
 
 /// Record what the host does into a trace file, until Ctrl-C, a limit, or the command's end.
@@ -85,9 +85,32 @@ pub(crate) struct Args {
     /// counts from its start
     #[arg(short = 'd', long, value_name = "TIME")]
     duration: Option<String>,
-    /// Stop when the trace has grown this large: 500M; what is pending then comes on top
+    /// Stop when all files that were written are this large together: 500M; what is pending then
+    /// comes on top
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,
+    /// Write one file after another, FILE.TIME, each a whole trace. A new one begins when this one
+    /// has grown this large (100M), after this long (10m), or at a SIGUSR2, which the others heed, too
+    #[arg(long, value_name = "SIZE|TIME|signal", num_args = 0..=1, require_equals = true, default_missing_value = "signal", conflicts_with = "overwrite")]
+    switch_output: Option<String>,
+    /// With --switch-output: keep this many files, the newest. With --overwrite: so many dumps
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    switch_max_files: Option<u32>,
+    /// Keep the last moments in memory and write nothing [default: 30s,32M]. SIGUSR2 dumps them to
+    /// FILE.TIME; the end does to FILE, unless it is that of a command that succeeded
+    #[arg(long, value_name = "TIME|SIZE,..", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    overwrite: Option<String>,
+    /// With --overwrite: dump also when a thread was blocked (not asleep), or waited for a disk or a
+    /// CPU, for this long: 200ms. At most once in the time that a dump holds
+    #[arg(long, value_name = "TIME", requires = "overwrite")]
+    dump_on_stall: Option<String>,
+    /// With --overwrite: dump at the end also when the command has succeeded
+    #[arg(long, requires = "overwrite")]
+    dump_at_end: bool,
+    /// Have what is written reach the disk (fdatasync), each time or at most this often: a power cut
+    /// then costs little more than a crash, some 0.6 s
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
+    sync: Option<String>,
     /// Have the kernel count how often each of its programs runs and how long; `ktape info` shows it
     #[arg(long)]
     bpf_stats: bool,
@@ -113,7 +136,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         );
     }
     let bar = progress_bar(quiet);
-    let (summary, command) = ktape_capture::record(&options, &mut |progress| show(&bar, progress))?;
+    let (summary, command) =
+        ktape_capture::record(&options, &mut |news| tell(&bar, news, &options, quiet))?;
     bar.finish_and_clear();
     // Before the command: it may take its time.
     let failed = summary.failure.as_ref().map(|failure| crate::fail(&anyhow!("{failure}")));
@@ -176,6 +200,14 @@ fn options(args: Args) -> Result<Options> {
     if !ring.is_power_of_two() || !(4096..=1 << 30).contains(&ring) {
         return Err(usage(format!("-m takes a power of two from 4K to 1G, not {ring}")).into());
     }
+    let overwrite = match &args.overwrite {
+        Some(text) => Some(Overwrite {
+            on_stall: duration(args.dump_on_stall.clone())?,
+            at_end: args.dump_at_end,
+            ..overwrite(text)?
+        }),
+        None => None,
+    };
     let mut probes = probe_choices(&args.probe)?;
     if let Some(freq) = args.freq {
         set(&mut probes, "cpu", "freq", &freq.to_string())?;
@@ -191,6 +223,24 @@ fn options(args: Args) -> Result<Options> {
             .split_once('=')
             .ok_or_else(|| usage(format!("--min-duration takes PROBE=DURATION, not {choice}")))?;
         set(&mut probes, probe, "min", value)?;
+    }
+    let files = files(&args.switch_output, args.switch_max_files, overwrite)?;
+    if let Files::Switched { .. } | Files::Overwritten(_) = files {
+        let flag = if args.overwrite.is_some() { "--overwrite" } else { "--switch-output" };
+        let wrong = |why: &str| Err(usage(format!("{flag} {why}")).into());
+        if !is_file(&args.output) {
+            return wrong("makes files: give -o the name of one");
+        }
+        if args.overwrite.is_some() && args.max_size.is_some() {
+            return wrong(
+                "writes nothing that could grow to --max-size: give it the size, --overwrite=64M",
+            );
+        }
+    }
+    if args.dump_on_stall.is_some() && !probes.iter().any(|choice| choice.name == "sched") {
+        return Err(
+            usage("--dump-on-stall looks at waits: record them with -e sched".into()).into()
+        );
     }
     Ok(Options {
         output: if args.output.as_os_str() == "-" {
@@ -218,6 +268,8 @@ fn options(args: Args) -> Result<Options> {
         duration: limit,
         delay: duration(delay)?,
         max_size: bytes(args.max_size)?,
+        files,
+        sync: duration(args.sync)?,
         command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
     })
 }
@@ -326,113 +378,4 @@ fn cpu_list(text: &str) -> Result<Vec<u32>> {
         cpus.extend(first..=last);
     }
     Ok(cpus)
-}
-
-fn progress_bar(quiet: bool) -> ProgressBar {
-    let target = if quiet || !std::io::stderr().is_terminal() {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let bar = ProgressBar::with_draw_target(None, target);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} recording {msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn show(bar: &ProgressBar, progress: &Progress) {
-    let lost = if progress.lost > 0 { format!(", LOST {}", progress.lost) } else { String::new() };
-    bar.set_message(format!(
-        "{:.0} s, {} facts, {}{lost}",
-        progress.elapsed.as_secs_f64(),
-        progress.facts,
-        size(progress.bytes)
-    ));
-    bar.tick();
-}
-
-#[expect(clippy::print_stderr, reason = "the summary goes to stderr, as perf's does")]
-fn print_summary(summary: &Summary, options: &Options) {
-    for (probe, reason) in &summary.skipped {
-        eprintln!("ktape: probe {probe} was left out: {reason}");
-    }
-    for warning in &summary.warnings {
-        eprintln!("ktape: {warning}");
-    }
-    let facts: u64 = summary
-        .outcomes
-        .iter()
-        .filter(|outcome| is_fact(outcome.record))
-        .map(|outcome| outcome.recorded)
-        .sum();
-    let to = match &options.output {
-        Output::File(path) => path.display().to_string(),
-        Output::Stdout => "standard output".into(),
-    };
-    let each = if facts > 0 {
-        format!(" ({:.1} bytes each)", summary.bytes as f64 / facts as f64)
-    } else {
-        String::new()
-    };
-    eprintln!(
-        "ktape: recorded {facts} facts in {:.3} s, {}{each} in {to}",
-        summary.duration.as_secs_f64(),
-        size(summary.bytes)
-    );
-    match summary.end {
-        Some(End::Gone) => eprintln!("ktape: all that was asked for has ended"),
-        Some(End::Size) => eprintln!("ktape: the trace has reached its --max-size"),
-        _ => {}
-    }
-    if facts == 0 {
-        eprintln!(
-            "ktape: no facts: what was asked for did nothing that these probes see, or runs where \
-             kernel programs do not (as the agents of some virtual machines)"
-        );
-    }
-    for outcome in &summary.outcomes {
-        if is_fact(outcome.record) {
-            eprintln!("ktape:   {:<16} {:>12}", outcome.record, outcome.recorded);
-        }
-        if outcome.lost > 0 {
-            let sums = by_name(outcome.record).and_then(|desc| desc.sums);
-            eprintln!(
-                "ktape:   LOST {} of {} {} ({:.1} %): {}",
-                outcome.lost,
-                outcome.produced,
-                sums.map_or(outcome.record, |sums| sums.unit),
-                outcome.lost as f64 * 100.0 / outcome.produced as f64,
-                remedy(outcome.record)
-            );
-        }
-    }
-    eprintln!(
-        "ktape: the recorder's process took {:.2} s of CPU and {} of memory",
-        summary.cpu.as_secs_f64(),
-        size(summary.peak_bytes)
-    );
-}
-
-/// What loses less of a record.
-fn remedy(record: &str) -> String {
-    match by_name(record) {
-        Some(Desc { sums: Some(sums), .. }) => {
-            format!("the kernel's {} was full; a filter loses less", sums.table)
-        }
-        _ if is_fact(record) => "a larger ring (-m) or a filter loses less".to_owned(),
-        _ => "some stacks or names are missing; a filter loses less".to_owned(),
-    }
-}
-
-fn is_fact(record: &str) -> bool {
-    by_name(record).is_some_and(|desc| desc.class == Class::Fact)
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} bytes"),
-        10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
 }

@@ -1,7 +1,8 @@
 //! `Recorder`: a `ktape record` that runs beside the test.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::binary::ktape;
@@ -96,7 +97,6 @@ impl Recorder {
     }
 
     fn end(&mut self, began: Instant) -> Stopped {
-        use std::io::Read;
         use std::os::unix::process::ExitStatusExt;
         let mut stderr = String::new();
         self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("UTF-8");
@@ -107,6 +107,63 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
+    fn drop(&mut self) {
+        // Already gone, unless the test panicked.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running recorder that keeps the last moments in memory; killed when dropped.
+pub struct Holding {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    /// What it wrote to standard error so far.
+    text: String,
+}
+
+impl Holding {
+    /// Starts `ktape record ARGS -o TRACE` and waits until it says that it keeps something.
+    #[track_caller]
+    pub fn start(trace: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new(ktape());
+        command.arg("record").args(args).arg("-o").arg(trace);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("ktape runs");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut holding = Self { child, stderr, text: String::new() };
+        holding.told(|line| line.contains("kill -USR2"));
+        holding
+    }
+
+    /// Sends it a signal.
+    pub fn send(&self, signal: i32) {
+        send(self.child.id(), signal);
+    }
+
+    /// Waits for a line on standard error.
+    #[track_caller]
+    pub fn told(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.stderr.read_line(&mut line).expect("UTF-8");
+            assert!(read > 0, "it ended: {}", self.text);
+            self.text.push_str(&line);
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits for its end; gives its exit code and all of standard error.
+    pub fn end(mut self) -> (i32, String) {
+        self.stderr.read_to_string(&mut self.text).expect("UTF-8");
+        let status = self.child.wait().expect("our child");
+        (status.code().unwrap_or(-1), std::mem::take(&mut self.text))
+    }
+}
+
+impl Drop for Holding {
     fn drop(&mut self) {
         // Already gone, unless the test panicked.
         let _ = self.child.kill();

@@ -50,6 +50,34 @@ fn usage_errors_are_2_and_name_what_is_known() {
     check(&["completions", "nonsense"], 2, &["nonsense", "bash"]);
 }
 
+/// What cannot be recorded together is refused before anything is recorded.
+#[test]
+fn files_that_contradict_each_other_are_usage_errors() {
+    let refused = |args: &[&str], words: &[&str]| {
+        check(&[&["record"], args, &["--", "true"]].concat(), 2, words);
+    };
+    refused(&["--switch-output=soon"], &["--switch-output", "100M", "10m", "signal", "soon"]);
+    refused(&["--switch-output=100"], &["--switch-output", "100M"]);
+    refused(&["--switch-output=0s"], &["--switch-output", "0s"]);
+    refused(&["--switch-output", "-o", "-"], &["--switch-output", "-o"]);
+    refused(&["--overwrite", "-o", "-"], &["--overwrite", "-o"]);
+    refused(&["--overwrite", "-o", "/dev/null"], &["--overwrite", "-o"]);
+    refused(&["--overwrite=much"], &["--overwrite", "30s,32M", "much"]);
+    refused(&["--overwrite=4K"], &["--overwrite", "1M"]);
+    refused(&["--overwrite", "--switch-output"], &["--switch-output", "--overwrite"]);
+    refused(&["--overwrite", "--max-size", "1G"], &["--max-size", "--overwrite=64M"]);
+    refused(&["--dump-on-stall", "1s"], &["--dump-on-stall", "--overwrite"]);
+    refused(
+        &["--overwrite", "--dump-on-stall", "1s", "-e", "cpu"],
+        &["--dump-on-stall", "-e sched"],
+    );
+    refused(&["--overwrite", "--dump-on-stall", "long"], &["long"]);
+    refused(&["--dump-at-end"], &["--overwrite"]);
+    refused(&["--switch-max-files", "3"], &["--switch-output"]);
+    refused(&["--switch-output", "--switch-max-files", "0"], &["--switch-max-files"]);
+    refused(&["--sync=often"], &["often"]);
+}
+
 #[test]
 fn wrong_filters_are_usage_errors_too() {
     let trace = sample();

@@ -33,6 +33,6 @@ pub(crate) use error::{Error, Result};
 pub(crate) use kallsyms::resolve_kernel;
 pub(crate) use layout::KernelLayout;
 pub(crate) use open::{Identity, Wish, identity, open_module};
-pub(crate) use resolver::{Query, Resolver};
+pub(crate) use resolver::{Name, Query, Resolver};
 pub(crate) use source::FileSource;
 pub(crate) use vdso::own_vdso;

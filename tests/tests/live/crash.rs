@@ -4,7 +4,7 @@ use ktape_format::{State, Trace};
 use ktape_tests::facts::{number, report, rows, rows_where};
 use ktape_tests::live::{NotRun, needs_program, say};
 use ktape_tests::ran::Ran;
-use ktape_tests::recorder::{Folder, Recorder};
+use ktape_tests::recorder::{Folder, Holding, Recorder};
 use ktape_tests::running::Running;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -155,5 +155,29 @@ pub(crate) fn full() -> Result<(), NotRun> {
     let recovered = folder.file("recovered.ktape");
     Ran::on(&trace, &["recover", "-o", recovered.to_str().expect("UTF-8")]);
     Ran::on(&recovered, &["verify"]).expect(0);
+    Ok(())
+}
+
+/// A dump that finds the disk full costs that dump only.
+pub(crate) fn full_for_a_dump() -> Result<(), NotRun> {
+    needs_program("mount", "mount")?;
+    let folder = Folder::new();
+    let small = Small::mount(folder.file("small"))?;
+    let (trace, filler) = (small.0.join("held.ktape"), small.0.join("filler"));
+    let looping = Running::start("loop", &[]);
+    let pid = looping.pid().to_string();
+    let mut holding = Holding::start(&trace, &["-e", "sched", "-p", &pid, "--overwrite"]);
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&filler, vec![0; (1 << 20) - (16 << 10)]).expect("room for most of it");
+    holding.send(libc::SIGUSR2);
+    let told = holding.told(|line| line.contains("dump was made"));
+    assert!(told.to_lowercase().contains("no space left"), "{told}");
+    std::fs::remove_file(&filler).expect("ours");
+    holding.send(libc::SIGINT);
+    let (code, stderr) = holding.end();
+    assert_eq!(code, 0, "{stderr}");
+    Ran::on(&trace, &["verify"]).expect(0);
+    let opened = Trace::open(&trace).expect("a trace");
+    assert!(rows(&opened, "off_cpu", ["tid"]).len() > 50, "{stderr}");
     Ok(())
 }

@@ -18,6 +18,8 @@ mod launch;
 mod locks;
 mod mem;
 mod oracles;
+mod power_cut;
+mod segments;
 mod short_lived;
 mod syscalls;
 mod tcp;
@@ -79,6 +81,15 @@ const TESTS: &[Test] = &[
     ("a_flood_of_calls_is_recorded_or_lost", flood::calls),
     ("kill_9_leaves_a_trace", crash::killed),
     ("a_full_file_system_ends_the_recording", crash::full),
+    ("a_full_file_system_costs_a_dump_only", crash::full_for_a_dump),
+    ("a_power_cut_costs_a_second", power_cut::costs_a_second),
+    ("files_one_after_another_are_whole_and_exact", segments::switched),
+    ("each_file_has_the_stacks_and_paths_that_it_uses", segments::told_again),
+    ("files_before_a_kill_are_whole", segments::switched_and_killed),
+    ("a_flight_recorder_keeps_to_its_memory_in_a_flood", segments::overwritten),
+    ("a_dump_has_the_last_moments", segments::last_moments),
+    ("a_command_that_fails_leaves_a_dump", segments::failures),
+    ("a_stall_leaves_a_dump", segments::stalls),
     ("filter_by_process", filters::process),
     ("filter_by_process_with_children", filters::children),
     ("filter_by_thread", filters::thread),

@@ -9,7 +9,7 @@ use super::recorder::{Programs, Recorder, Tool};
 use super::results::{Results, Run, Runs};
 use super::table::{self, Values};
 use super::workload::Workload;
-use super::{acceptance, capture_bars, idle, tools, trace_cmd, turns};
+use super::{acceptance, capture_bars, flood, idle, tools, trace_cmd, turns};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
@@ -82,6 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
         .collect();
     let postgres = loads.iter().any(|load| load.needs_postgres()).then(Postgres::start);
     let selects = loads.contains(&Workload::PgbenchSelect);
+    let storms = loads.contains(&Workload::Storm);
     let mut all = Vec::new();
     for load in loads {
         let postgres = match &postgres {
@@ -120,7 +121,12 @@ pub fn run(args: &Args) -> Result<()> {
     drop(postgres);
     idle::wait(PATIENCE);
     let starts = starts(&ready, &programs, folder.path());
-    acceptance::print("Recording: the bars", &capture_bars::bars(&all, &losses, &starts));
+    let mut bars = capture_bars::bars(&all, &losses, &starts);
+    if ready.contains(&Recorder::KtapeCheap) && storms {
+        idle::wait(PATIENCE);
+        bars.extend(flood::bars(&flood::measure(&programs, folder.path(), args.quick)));
+    }
+    acceptance::print("Recording: the bars", &bars);
     Ok(())
 }
 

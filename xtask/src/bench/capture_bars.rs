@@ -3,6 +3,7 @@
 use super::acceptance::Bar;
 use super::recorder::Recorder;
 use super::results::{Results, Runs};
+use super::spent::Spent;
 use super::table::Values;
 use super::turns::Losses;
 use super::workload::Workload;
@@ -15,6 +16,7 @@ type Starts = [(Recorder, Result<Values>)];
 pub fn bars(all: &[Results], losses: &Losses, starts: &Starts) -> Vec<Bar> {
     let measured = Measured { all };
     let mut bars = storm(&measured);
+    bars.push(path(&measured));
     bars.extend(stacks(&measured));
     bars.extend(transactions(losses));
     bars.extend(bytes(&measured));
@@ -82,6 +84,25 @@ fn storm(measured: &Measured<'_>) -> Vec<Bar> {
         });
     }
     bars
+}
+
+/// What a fact costs on its way from the ring to the file.
+fn path(measured: &Measured<'_>) -> Bar {
+    let what = "storm: drain, encode and compress at most 150 ns of CPU a fact without stacks";
+    let values = |of: fn(&Spent) -> f64| {
+        let runs = measured.of(Workload::Storm, Recorder::KtapeCheap)?;
+        let ns = runs
+            .values(|run| Some(of(&run.sample.spent?) * 1e9 / run.sample.contents.facts as f64));
+        ns.median()
+    };
+    let all = values(|spent| spent.draining + spent.writing);
+    match (all, values(|spent| spent.draining), values(|spent| spent.writing)) {
+        (Some(all), Some(draining), Some(writing)) => {
+            let text = format!("{all:.0} ns (drain {draining:.0}, encode and write {writing:.0})");
+            Bar::measured(what, text, all <= 150.0)
+        }
+        _ => Bar::unmeasured(what, needs(&["storm", "ktape-cheap"])),
+    }
 }
 
 /// Compares what two recorders add to a load.

@@ -32,9 +32,7 @@ pub fn contents(tool: Tool, programs: &Programs, file: &Path) -> Result<Contents
 }
 
 fn ktape(programs: &Programs, file: &Path) -> Result<Contents> {
-    let text =
-        said(Command::new(&programs.ktape).args(["info", "--format", "json", "-i"]).arg(file))?;
-    let info: Value = serde_json::from_str(&text).context("ktape info does not write JSON")?;
+    let info = info(programs, file)?;
     let records = info["records"].as_array().context("ktape info lists no records")?;
     let mut contents = Contents {
         both_stacks: info["stack_coverage"]["both_percentage"].as_f64(),
@@ -100,8 +98,15 @@ fn trace_cmd(programs: &Programs, file: &Path) -> Result<Contents> {
     })
 }
 
+/// What `ktape info` says of a trace.
+pub fn info(programs: &Programs, file: &Path) -> Result<Value> {
+    let text =
+        said(Command::new(&programs.ktape).args(["info", "--format", "json", "-i"]).arg(file))?;
+    serde_json::from_str(&text).context("ktape info does not write JSON")
+}
+
 /// Runs a program; what it writes.
-fn said(command: &mut Command) -> Result<String> {
+pub fn said(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let out = command.output().with_context(|| format!("cannot run {program}"))?;
     if !out.status.success() {

@@ -3,6 +3,7 @@
 use super::count::{self, Contents};
 use super::process::Process;
 use super::recorder::{Programs, Recorder, Tool};
+use super::spent::Spent;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct Sample {
     pub file: u64,
     /// What is in it.
     pub contents: Contents,
+    /// What ktape says of its CPU time, if it is not quiet.
+    pub spent: Option<Spent>,
 }
 
 /// Records `load` with `recorder`. The files in `folder` are gone afterwards.
@@ -40,7 +43,9 @@ pub fn record(
     check_alive(&running)?;
     let load_s = load()?;
     check_alive(&running)?;
+    let stderr = running.stderr.clone();
     let (usage, stop) = end(running, recorder.tool())?;
+    let spent = Spent::parse(&std::fs::read_to_string(stderr).unwrap_or_default());
     let (size, contents) = if recorder.writes_events() {
         let size = file.metadata().context("it left no file")?.len();
         (size, count::contents(recorder.tool(), programs, &file)?)
@@ -55,6 +60,7 @@ pub fn record(
         stop_s: stop.as_secs_f64(),
         file: size,
         contents,
+        spent,
     })
 }
 

@@ -99,7 +99,8 @@ impl Recorder {
              block:block_rq_issue,block:block_rq_complete",
         ];
         match self {
-            Self::KtapeCheap => &["record", "-q", "-e", "sched/stacks=none/"],
+            // Not -q: the summary says where its CPU time went.
+            Self::KtapeCheap => &["record", "-e", "sched/stacks=none/"],
             Self::KtapeSched => &["record", "-q", "-e", "sched"],
             Self::KtapeDefault => &["record", "-q"],
             Self::KtapeAll => &["record", "-q", "-e", "all"],
