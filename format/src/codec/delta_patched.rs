@@ -1,6 +1,7 @@
 //! Delta patched: the differences between neighbours in patched blocks. What times of one ring take
 //! where they are read often.
 
+use super::bits::BLOCK;
 use super::{Block, Int, Parts, patched, step, unzigzag, zigzag};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
@@ -37,17 +38,24 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     out.push(T::from_u64(sum));
     match mode {
         0 => patched::blocks(cursor, block, count, |values| {
-            out.extend(values.iter().map(|&value| {
-                sum = sum.wrapping_add(value << step);
-                T::from_u64(sum)
-            }));
+            sum = add_up(values, sum, |value| value << step, out);
         }),
         ZIGZAG => patched::blocks(cursor, block, count, |values| {
-            out.extend(values.iter().map(|&value| {
-                sum = sum.wrapping_add((unzigzag(value) << step) as u64);
-                T::from_u64(sum)
-            }));
+            sum = add_up(values, sum, |value| (unzigzag(value) << step) as u64, out);
         }),
         _ => Err("patched differences have an unknown mode".into()),
     }
+}
+
+/// Appends the sums so far. The sum stays in a register here, which it does not in a closure that
+/// borrows it.
+#[inline(always)]
+fn add_up<T: Int>(steps: &[u64], mut sum: u64, step: impl Fn(u64) -> u64, out: &mut Vec<T>) -> u64 {
+    let mut sums = [0; BLOCK];
+    for (to, &value) in sums.iter_mut().zip(steps) {
+        sum = sum.wrapping_add(step(value));
+        *to = sum;
+    }
+    out.extend(sums[..steps.len()].iter().map(|&sum| T::from_u64(sum)));
+    sum
 }

@@ -15,9 +15,6 @@ use crate::error::Bad;
 const AFTER: u8 = 0;
 /// The exception is the value itself.
 const PLAIN: u8 = 1;
-/// With more than one exception in so many rows, looking for one at every row is faster than going
-/// from one to the next.
-const DENSE: usize = 16;
 
 /// Finds the rows whose value is not foretold; false when there are more than `most`.
 /// An exception is a row, its kind, and its number.
@@ -86,53 +83,27 @@ pub(crate) fn decode<T: Int>(
     if !cursor.0.is_empty() || !hard.is_empty() || key.codes.len() != rows {
         return Err("column is too long".into());
     }
+    // Which row each key had last, whatever the exceptions say: all are foretold, then those mended.
     let mut next = vec![0u32; key.count];
+    let mut afters = vec![0u32; rows];
     out.clear();
     out.reserve(rows);
-    let number = |after: u32, row: usize, index: usize| match kinds[index] {
-        AFTER => {
-            let before = times[(after as usize).saturating_sub(1)];
-            times[row].wrapping_sub(before).wrapping_sub(numbers[index])
-        }
-        _ => numbers[index],
-    };
-    if places.len() > rows / DENSE {
-        let mut index = 0;
-        out.extend(times.iter().zip(key.codes).enumerate().map(|(row, (&time, &key))| {
-            let after = std::mem::replace(&mut next[usize::from(key)], row as u32 + 1);
-            if places.get(index) == Some(&(row as u32)) {
-                index += 1;
-                return T::from_u64(number(after, row, index - 1));
-            }
-            T::from_u64(time.wrapping_sub(times[after as usize]))
-        }));
-        return Ok(());
-    }
-    let mut from = 0;
-    for (index, &place) in places.iter().enumerate() {
-        let place = place as usize;
-        foretell(from..place, times, key, &mut next, out);
-        let after = std::mem::replace(&mut next[usize::from(key.codes[place])], place as u32 + 1);
-        out.push(T::from_u64(number(after, place, index)));
-        from = place + 1;
-    }
-    foretell(from..rows, times, key, &mut next, out);
-    Ok(())
-}
-
-#[inline(always)]
-fn foretell<T: Int>(
-    rows: std::ops::Range<usize>,
-    times: &[u64],
-    key: Key<'_>,
-    next: &mut [u32],
-    out: &mut Vec<T>,
-) {
-    let start = rows.start;
-    let keyed = key.codes[rows.clone()].iter().zip(&times[rows]);
-    out.extend(keyed.enumerate().map(|(row, (&key, &time))| {
-        let next = &mut next[usize::from(key)];
-        let after = std::mem::replace(next, (start + row) as u32 + 1);
+    let rows = times.iter().zip(key.codes).zip(&mut afters).zip(1u32..);
+    out.extend(rows.map(|(((&time, &key), to), row)| {
+        let after = std::mem::replace(&mut next[usize::from(key)], row);
+        *to = after;
         T::from_u64(time.wrapping_sub(times[after as usize]))
     }));
+    for ((&place, &kind), &number) in places.iter().zip(kinds).zip(&numbers) {
+        let place = place as usize;
+        let value = match kind {
+            AFTER => {
+                let before = times[(afters[place] as usize).saturating_sub(1)];
+                times[place].wrapping_sub(before).wrapping_sub(number)
+            }
+            _ => number,
+        };
+        out[place] = T::from_u64(value);
+    }
+    Ok(())
 }
