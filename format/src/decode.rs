@@ -23,6 +23,7 @@ pub struct Decoder {
     shared: Vec<Shared>,
     pair: Vec<u16>,
     scratch: Vec<u64>,
+    afters: Vec<u32>,
 }
 
 /// What the columns that depend on a column need of it, decoded at most once per chunk.
@@ -53,6 +54,7 @@ impl Decoder {
             shared: Vec::new(),
             pair: Vec::new(),
             scratch: Vec::new(),
+            afters: Vec::new(),
         }
     }
 
@@ -340,7 +342,8 @@ impl Decoder {
                 codec::keyed::decode(block, rows, key, out)
             }
             Codec::Since => {
-                codec::since::decode(block, &shared(first).values, shared(second).keys.key(), out)
+                let (times, key) = (&shared(first).values, shared(second).keys.key());
+                codec::since::decode(block, times, key, &mut self.afters, out)
             }
             Codec::Equal => {
                 let key = (second != NO_DEP).then(|| shared(second).keys.key());

@@ -26,15 +26,14 @@ impl Packer {
     /// A compressor of this level.
     ///
     /// In codes, short repetitions are chance: coding them as such takes more bits than their bytes do,
-    /// and twice the time to decompress. So only those of 7 bytes and more count.
+    /// and twice the time to decompress. So only those of 7 bytes and more count, and few are looked for.
     pub(crate) fn new(level: i32) -> std::io::Result<Packer> {
         let mut codes = zstd::bulk::Compressor::new(level)?;
         if level < THOROUGH {
             for parameter in [
-                CParameter::Strategy(Strategy::ZSTD_dfast),
+                CParameter::Strategy(Strategy::ZSTD_fast),
                 CParameter::MinMatch(7),
-                CParameter::HashLog(12),
-                CParameter::ChainLog(12),
+                CParameter::HashLog(6),
             ] {
                 codes.set_parameter(parameter)?;
             }

@@ -6,7 +6,7 @@
 //! they cost nothing then. A plain reference back to the row whose end it is costs 3 bits, a
 //! duration stored as a number 16 to 19.
 
-use super::keys::Key;
+use super::keys::{Key, MAX_KEYS};
 use super::{Block, Int, Parts, exceptions, step};
 use crate::bytes::Cursor;
 use crate::error::Bad;
@@ -63,11 +63,12 @@ pub(crate) fn encode(misses: &[(u32, u8, u64)], out: &mut Parts) {
     exceptions::put_tokens(misses.iter().map(|miss| miss.2 >> step), &mut out.soft, &mut out.hard);
 }
 
-/// Reads values. `times` and `key` are the columns that foretell them.
+/// Reads values. `times` and `key` are the columns that foretell them; `afters` is overwritten.
 pub(crate) fn decode<T: Int>(
     block: Block<'_>,
     times: &[u64],
     key: Key<'_>,
+    afters: &mut Vec<u32>,
     out: &mut Vec<T>,
 ) -> Result<(), Bad> {
     let rows = times.len();
@@ -83,14 +84,16 @@ pub(crate) fn decode<T: Int>(
     if !cursor.0.is_empty() || !hard.is_empty() || key.codes.len() != rows {
         return Err("column is too long".into());
     }
-    // Which row each key had last, whatever the exceptions say: all are foretold, then those mended.
-    let mut next = vec![0u32; key.count];
-    let mut afters = vec![0u32; rows];
+    // All rows are foretold, then the exceptions are mended: which row a key had last does not depend
+    // on them. Codes are below the number of keys; the table is as large as any to spare the check.
+    let mut next = [0u32; MAX_KEYS];
+    afters.clear();
+    afters.resize(rows, 0);
     out.clear();
     out.reserve(rows);
-    let rows = times.iter().zip(key.codes).zip(&mut afters).zip(1u32..);
+    let rows = times.iter().zip(key.codes).zip(afters.iter_mut()).zip(1u32..);
     out.extend(rows.map(|(((&time, &key), to), row)| {
-        let after = std::mem::replace(&mut next[usize::from(key)], row);
+        let after = std::mem::replace(&mut next[usize::from(key) % MAX_KEYS], row);
         *to = after;
         T::from_u64(time.wrapping_sub(times[after as usize]))
     }));

@@ -129,7 +129,7 @@ fn check_all(values: &[u64], times: &[u64], key: &[u64]) {
     assert!(since::misses(values, times, key.key(), rows, &mut misses));
     let mut parts = Parts::default();
     since::encode(&misses, &mut parts);
-    since::decode(block(&parts), times, key.key(), &mut out).unwrap();
+    since::decode(block(&parts), times, key.key(), &mut Vec::new(), &mut out).unwrap();
     assert_eq!(out, values, "since");
 }
 
@@ -304,7 +304,7 @@ proptest! {
         let mut keys = Keys::default();
         let _ = constant::decode(block, rows, &mut out);
         let _ = keyed::decode(block, rows, key.key(), &mut out);
-        let _ = since::decode(block, &times, key.key(), &mut out);
+        let _ = since::decode(block, &times, key.key(), &mut Vec::new(), &mut out);
         let mut scratch = Vec::new();
         let _ = equal::decode(block, &times, None, &mut scratch, &mut out);
         let _ = equal::decode(block, &times, Some(key.key()), &mut scratch, &mut out);

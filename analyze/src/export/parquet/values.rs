@@ -57,11 +57,12 @@ impl Rows<'_> {
         let rows = self.batch.rows();
         match (into, column.source) {
             (Values::I32(values), Source::Field(at)) => {
-                extend(values, self.batch.column(at), |value| value as i32);
+                let local = self.local(at);
+                extend(values, self.batch.column(at), |value| local(value) as i32);
                 rows * 4
             }
             (Values::I64(values), Source::Field(at)) => {
-                extend(values, self.batch.column(at), |value| value);
+                extend(values, self.batch.column(at), self.local(at));
                 rows * 8
             }
             (Values::I64(values), source) => {
@@ -92,6 +93,13 @@ impl Rows<'_> {
         }
     }
 
+    /// What turns a field's number into that which its host had.
+    fn local(&self, at: usize) -> impl Fn(i64) -> i64 + '_ {
+        let (hosts, kind) = (self.cx.hosts(), &self.schema.fields[at].kind);
+        let several = hosts.several();
+        move |value| if several { hosts.local(kind, value as u64) as i64 } else { value }
+    }
+
     fn reckoned(&self, source: Source, row: usize) -> i64 {
         let time = self.layout.time(self.batch, row);
         match source {
@@ -110,7 +118,10 @@ impl Rows<'_> {
         let id = |at: usize| u32::try_from(raw(at)).unwrap_or(u32::MAX);
         let time = || self.layout.time(self.batch, row);
         Some(match source {
-            Source::Host => names.text(cx.meta().host.hostname.as_bytes()),
+            Source::Host => {
+                let host = cx.hosts().of_ring(self.batch.ring());
+                names.text(cx.hosts().list()[host].name.as_bytes())
+            }
             Source::Comm => {
                 let thread = self.layout.thread(cx, self.batch, row)?;
                 names.string(cx.tasks().thread_comm_at(thread, time()))

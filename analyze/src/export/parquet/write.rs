@@ -161,10 +161,12 @@ impl One<'_> {
     /// What the file says of the recording.
     fn facts(&self) -> Vec<KeyValue> {
         let meta = self.cx.meta();
+        let hosts: Vec<&str> =
+            self.cx.hosts().list().iter().map(|host| host.name.as_str()).collect();
         let fact = |key: &str, value: String| KeyValue::new(format!("ktape.{key}"), value);
         vec![
             fact("record", self.schema.name.clone()),
-            fact("host", meta.host.hostname.clone()),
+            fact("host", hosts.join(",")),
             fact("boot_id", meta.host.boot_id.clone()),
             fact("kernel", meta.host.kernel.clone()),
             fact("command_line", meta.command_line.join(" ")),

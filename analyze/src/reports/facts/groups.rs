@@ -91,7 +91,8 @@ pub struct Groups {
     codes: [Codes; 2],
     pairs: Vec<u16>,
     numbers: Vec<u64>,
-    dense: Vec<[u64; 3]>,
+    /// Count, total, largest; four numbers are found by a shift.
+    dense: Vec<[u64; 4]>,
     buckets: Vec<[u32; BUCKETS]>,
 }
 
@@ -162,7 +163,7 @@ impl Groups {
     ) {
         let Groups { sums, codes, pairs, dense, buckets, .. } = self;
         dense.clear();
-        dense.resize(groups, [0; 3]);
+        dense.resize(groups, [0; 4]);
         let [first, second] = [&codes[0], &codes[1]];
         let codes: &[u16] = match part.by.len() {
             0 => &[],
@@ -183,6 +184,11 @@ impl Groups {
                 }
             }
             (codes, []) => codes.iter().for_each(|&code| dense[usize::from(code)][0] += 1),
+            (codes, values) if are_short(values) => {
+                for (&code, &value) in codes.iter().zip(values) {
+                    add_short(&mut dense[usize::from(code)], value);
+                }
+            }
             (codes, values) => {
                 for (&code, &value) in codes.iter().zip(values) {
                     add(&mut dense[usize::from(code)], value);
@@ -201,7 +207,7 @@ impl Groups {
                 }
             }
         }
-        for (group, &[count, total, max]) in dense.iter().enumerate() {
+        for (group, &[count, total, max, _]) in dense.iter().enumerate() {
             if count == 0 {
                 continue;
             }
@@ -245,8 +251,20 @@ impl Groups {
 }
 
 #[inline(always)]
-fn add(sum: &mut [u64; 3], value: u64) {
-    *sum = [sum[0] + 1, sum[1].saturating_add(value), sum[2].max(value)];
+fn add(sum: &mut [u64; 4], value: u64) {
+    *sum = [sum[0] + 1, sum[1].saturating_add(value), sum[2].max(value), 0];
+}
+
+/// As [`add`], for values of which the rows of a chunk do not overflow: five years each.
+#[inline(always)]
+fn add_short(sum: &mut [u64; 4], value: u64) {
+    *sum = [sum[0] + 1, sum[1] + value, sum[2].max(value), 0];
+}
+
+/// Whether so many values of this size can be added up.
+fn are_short(values: &[u64]) -> bool {
+    let bits = values.iter().fold(0, |bits, value| bits | value);
+    u128::from(bits) * (values.len() as u128) < u128::from(u64::MAX)
 }
 
 /// Which rows are of which interval.
