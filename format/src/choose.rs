@@ -20,6 +20,8 @@ pub(crate) struct Choice {
     numbered: bool,
     /// Whether its codes are ranked by recency.
     ranked: bool,
+    /// Whether its codes are in patched blocks.
+    pub(crate) patched: bool,
 }
 
 /// What the columns of a chunk offer each other while it is encoded.
@@ -41,6 +43,8 @@ pub(crate) struct Chooser {
     ranks: Vec<u16>,
     scratch: [Vec<u64>; 2],
     choices: Vec<Choice>,
+    /// Whether the time that reading takes goes before size.
+    fast: bool,
 }
 
 /// A field with an exception in at most one of so many rows is as good as determined.
@@ -51,6 +55,9 @@ const FASTER: u64 = 32;
 /// How much larger times may be for the sake of that: 1/8.
 const TIMES: u64 = 8;
 
+/// How many eighths of a bit a row of a key may be longer for that: others are decoded with it.
+const KEYS: u64 = 14;
+
 /// How many distinct values there must be for recency ranks to pay: of fewer, the codes are short,
 /// of more, looking for a rank takes long.
 const RANKED: RangeInclusive<usize> = 32..=recency::MOST;
@@ -58,6 +65,11 @@ const RANKED: RangeInclusive<usize> = 32..=recency::MOST;
 const RANK_SAMPLE: usize = 4096;
 
 impl Chooser {
+    /// One that makes columns that are read often larger for the sake of speed, if `fast`.
+    pub(crate) fn new(fast: bool) -> Chooser {
+        Chooser { fast, ..Chooser::default() }
+    }
+
     /// Begins a chunk with so many fields.
     pub(crate) fn begin(&mut self, fields: usize) {
         self.keys.resize_with(fields, Keys::default);
@@ -102,12 +114,32 @@ impl Chooser {
         if self.numbered[field] {
             self.rank(field);
         }
+        let patched = self.fast
+            && (key || plan.kind == Some(field))
+            && self.numbered[field]
+            && values.len() > crate::encode::TRY_ALL;
         if key && self.numbered[field] {
             self.add(Codec::Dictionary, [None; 2], 0);
+            self.choices[0].patched = patched && {
+                let own = &self.keys[field];
+                let codes = estimate::codes(&own.codes, own.values.len());
+                codec::dictionary::patched_bits(own) < codes + values.len() as u64 * KEYS / 8
+            };
             return &self.choices;
         }
         if self.numbered[field] {
             self.numbered_choices(plan, columns, field);
+        }
+        if patched {
+            let bits = codec::dictionary::patched_bits(&self.keys[field]);
+            self.add(
+                Codec::Dictionary,
+                [None; 2],
+                bits.saturating_sub(values.len() as u64 * KEYS / 8),
+            );
+            if let Some(choice) = self.choices.last_mut() {
+                choice.patched = true;
+            }
         }
         if !(few && self.numbered[field]) {
             self.number_choices(plan, columns, field);
@@ -264,18 +296,25 @@ impl Chooser {
         self.add(Codec::Tokens, [None; 2], costs.tokens);
         self.add(Codec::DeltaTokens, [None; 2], costs.delta_tokens);
         // Nearly every question needs the times.
-        let worth = if role == Role::Time { costs.delta_patched / TIMES } else { 0 };
+        let worth = if role == Role::Time && self.fast { costs.delta_patched / TIMES } else { 0 };
         self.add(Codec::DeltaPatched, [None; 2], costs.delta_patched - worth);
         self.add(Codec::Planes, [None; 2], costs.planes);
     }
 
     fn add(&mut self, codec: Codec, needs: [Option<usize>; 2], cost: u64) {
-        self.choices.push(Choice { codec, needs, cost, numbered: false, ranked: false });
+        self.choices.push(Choice {
+            codec,
+            needs,
+            cost,
+            numbered: false,
+            ranked: false,
+            patched: false,
+        });
     }
 
     /// The choice with what it was made on, to be made again without looking at others.
     pub(crate) fn remembered(&self, choice: Choice, field: usize) -> Choice {
-        let ranked = choice.codec == Codec::Dictionary && !self.ranks.is_empty();
+        let ranked = choice.codec == Codec::Dictionary && !choice.patched && !self.ranks.is_empty();
         Choice { numbered: self.numbered[field], ranked, ..choice }
     }
 
@@ -305,6 +344,7 @@ impl Chooser {
         let offered = |need: Option<usize>| need.is_none_or(|need| self.offered[need]);
         let can = match last.codec {
             Codec::Constant => false,
+            Codec::Dictionary if last.patched => last.numbered,
             Codec::Dictionary if last.ranked => {
                 let keys = &self.keys[field];
                 let can = RANKED.contains(&keys.values.len());
@@ -351,6 +391,9 @@ impl Chooser {
             Codec::Packed => codec::packed::encode(values, out),
             Codec::Delta => codec::delta::encode(values, &mut self.scratch[0], out),
             Codec::Delta2 => codec::delta2::encode(values, &mut self.scratch, out),
+            Codec::Dictionary if choice.patched => {
+                codec::dictionary::encode_patched(keys, &mut self.scratch[0], out);
+            }
             Codec::Dictionary if self.ranks.is_empty() => codec::dictionary::encode(keys, out),
             Codec::Dictionary => codec::dictionary::encode_recent(keys, &self.ranks, out),
             Codec::Tokens => codec::tokens::encode(values.iter().copied(), out),

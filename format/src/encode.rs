@@ -4,7 +4,7 @@ use crate::choose::{Choice, Chooser};
 use crate::chunk::{self, ChunkInfo, Entry, NO_DEP, Tgids, ZSTD};
 use crate::codec::{self, Codec, Parts};
 use crate::column::Texts;
-use crate::frame::{Content, Packer};
+use crate::frame::{Content, Packer, THOROUGH};
 use crate::limits::MAX_TGIDS;
 use crate::plan::Plan;
 
@@ -59,7 +59,7 @@ impl Encoder {
     pub(crate) fn new(level: i32) -> std::io::Result<Encoder> {
         Ok(Encoder {
             packer: Packer::new(level)?,
-            chooser: Chooser::default(),
+            chooser: Chooser::new(level < THOROUGH),
             parts: Parts::default(),
             best: Vec::new(),
             body: Vec::new(),
@@ -147,7 +147,7 @@ impl Encoder {
             self.parts.clear();
             self.chooser.encode(choice, columns, field, &mut self.parts);
             let mut entry = self.pack(field, choice.codec, deps);
-            if choice.codec == Codec::Dictionary {
+            if choice.codec == Codec::Dictionary && !choice.patched {
                 entry = self.packed_instead(field, start, entry);
             }
             let better = best.is_none_or(|(best, _)| entry.stored() < best.stored());
@@ -184,7 +184,7 @@ impl Encoder {
         self.parts.clear();
         self.chooser.encode(choice, columns, field, &mut self.parts);
         let mut entry = self.pack(field, choice.codec, deps);
-        if choice.codec == Codec::Dictionary {
+        if choice.codec == Codec::Dictionary && !choice.patched {
             entry = self.packed_instead(field, start, entry);
         }
         let most = size + size * WORSE / 8 + 64;
@@ -244,8 +244,9 @@ impl Encoder {
         let mut flags = 0;
         let mut stored = soft;
         if soft >= MIN_ZSTD {
-            // Decompression costs time: it has to gain 3 %, and what its tables cost.
-            let limit = soft - (soft / 32).max(MIN_GAIN);
+            // Decompression costs time: it has to gain 3 %, 1 % of all, and what its tables cost.
+            let whole = soft + self.parts.hard.len();
+            let limit = soft.saturating_sub((soft / 32).max(whole / 100).max(MIN_GAIN));
             let content = if codec == Codec::Text { Content::Text } else { Content::Codes };
             let packed = self.packer.pack(&self.parts.soft, content, limit, &mut self.body);
             if let Some(len) = packed {

@@ -20,7 +20,7 @@ pub(crate) struct Packer {
 }
 
 /// From this level on, size goes before the time that decompression takes.
-const THOROUGH: i32 = 4;
+pub(crate) const THOROUGH: i32 = 4;
 
 impl Packer {
     /// A compressor of this level.

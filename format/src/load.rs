@@ -14,8 +14,9 @@ const FIRST: usize = 1 << 10;
 /// Where the bytes of a chunk lie while it is decoded.
 pub(crate) struct Buffers {
     unpacker: Unpacker,
-    /// The beginning of the chunk, or all of it.
+    /// The beginning of the chunk, or all of it: so many bytes.
     chunk: Vec<u8>,
+    chunk_len: usize,
     block: Vec<u8>,
     soft: Vec<u8>,
 }
@@ -38,6 +39,7 @@ impl Buffers {
         Buffers {
             unpacker: Unpacker::new(),
             chunk: Vec::new(),
+            chunk_len: 0,
             block: Vec::new(),
             soft: Vec::new(),
         }
@@ -49,9 +51,11 @@ impl Buffers {
         let whole = info.len as usize;
         let first = if whole <= SMALL { whole } else { FIRST };
         trace.source.bytes(info.offset, first, &mut self.chunk).map_err(read)?;
-        let len = chunk::head_len(&self.chunk)?;
-        if len > self.chunk.len() {
+        self.chunk_len = first;
+        let len = chunk::head_len(&self.chunk[..first])?;
+        if len > first {
             trace.source.bytes(info.offset, len, &mut self.chunk).map_err(read)?;
+            self.chunk_len = len;
         }
         Ok(&self.chunk[..len])
     }
@@ -67,7 +71,7 @@ impl Buffers {
         let entry = &entries[place];
         let before: usize = entries[..place].iter().map(Entry::stored).sum();
         let at = reading.head_len + before;
-        let bytes = match self.chunk.get(at..at + entry.stored()) {
+        let bytes = match self.chunk[..self.chunk_len].get(at..at + entry.stored()) {
             Some(bytes) => bytes,
             None => reading
                 .trace

@@ -1,8 +1,11 @@
 //! Dictionary: the distinct values, then one code per row.
 
+use std::cmp::Reverse;
+
 use super::bits::{BLOCK, PAD, pack, packed_len, unpack, width};
+use super::estimate::sample;
 use super::keys::{Keys, MAX_KEYS};
-use super::{Block, Int, Parts, recency};
+use super::{Block, Int, Parts, patched, recency};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -12,6 +15,10 @@ const BYTES: u8 = 0;
 const PACKED: u8 = 1;
 /// Recency ranks of codes as bytes.
 const RECENT: u8 = 2;
+/// Codes by frequency in patched blocks.
+const PATCHED: u8 = 3;
+/// What no value has: it has a bit that no code has.
+const NO_CODE: u16 = u16::MAX;
 
 /// Writes values with codes as bytes.
 pub(crate) fn encode(keys: &Keys, out: &mut Parts) {
@@ -41,6 +48,82 @@ pub(crate) fn encode_packed(keys: &Keys, out: &mut Parts) {
 /// About how many bytes [`encode_packed`] makes.
 pub(crate) fn packed_size(keys: &Keys) -> usize {
     packed_len(keys.codes.len(), width(keys.values.len() as u64 - 1)) + PAD + keys.values.len() * 3
+}
+
+/// Writes values with codes by frequency, the most frequent being 0, in patched blocks.
+pub(crate) fn encode_patched(keys: &Keys, scratch: &mut Vec<u64>, out: &mut Parts) {
+    let order = by_frequency(keys);
+    out.soft.push(PATCHED);
+    put_values(&keys.values, &mut out.soft);
+    put_codes(&order, order.len(), &mut out.soft);
+    scratch.clear();
+    scratch.extend(ranked(keys, &order));
+    patched::encode(scratch, out);
+}
+
+/// About how many bits the codes take in [`encode_patched`].
+pub(crate) fn patched_bits(keys: &Keys) -> u64 {
+    let codes: Vec<u64> = ranked(keys, &by_frequency(keys)).collect();
+    let (mut bits, mut seen) = (0, 0);
+    for range in sample(codes.len()) {
+        seen += range.len() as u64;
+        bits += patched::cost(&codes[range]);
+    }
+    bits * codes.len() as u64 / seen.max(1)
+}
+
+/// The codes, the most frequent first.
+fn by_frequency(keys: &Keys) -> Vec<u16> {
+    let mut counts = vec![0u32; keys.values.len()];
+    keys.codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
+    let mut order: Vec<u16> = (0..keys.values.len() as u16).collect();
+    order.sort_by_key(|&code| (Reverse(counts[usize::from(code)]), code));
+    order
+}
+
+/// Per row the place of its code in the order.
+fn ranked(keys: &Keys, order: &[u16]) -> impl Iterator<Item = u64> {
+    let mut ranks = vec![0u64; order.len()];
+    for (rank, &code) in (0u64..).zip(order) {
+        ranks[usize::from(code)] = rank;
+    }
+    keys.codes.iter().map(move |&code| ranks[usize::from(code)])
+}
+
+/// Reads what [`encode_patched`] wrote after the values.
+fn decode_patched(
+    mut cursor: Cursor<'_>,
+    block: Block<'_>,
+    rows: usize,
+    keys: &mut Keys,
+) -> Result<(), Bad> {
+    let count = keys.values.len();
+    let planes = if count > 256 { 2 } else { 1 };
+    let mut order = Vec::new();
+    let bytes = cursor.take(count * planes).ok_or("order of codes is cut off")?;
+    take_codes(bytes, count, count, &mut order)?;
+    // As large as a rank that was looked at in the end, so that none need be checked on its way.
+    let mut table = [NO_CODE; 2 * MAX_KEYS];
+    table[..count].copy_from_slice(&order);
+    keys.codes.clear();
+    keys.codes.reserve(rows);
+    let (mut all_ranks, mut all_codes) = (0, 0);
+    patched::blocks(cursor, block, rows, |ranks| {
+        let mut codes = [0u16; BLOCK];
+        let (mut ranks_here, mut codes_here) = (0, 0);
+        for (code, &rank) in codes.iter_mut().zip(ranks) {
+            *code = table[rank as usize % table.len()];
+            ranks_here |= rank;
+            codes_here |= *code;
+        }
+        all_ranks |= ranks_here;
+        all_codes |= codes_here;
+        keys.codes.extend_from_slice(&codes[..ranks.len()]);
+    })?;
+    if all_ranks >= table.len() as u64 || all_codes >= MAX_KEYS as u16 {
+        return Err("a code is not in the dictionary".into());
+    }
+    Ok(())
 }
 
 /// Appends distinct values, which ascend: how many, the first, and how many lie between neighbours.
@@ -118,6 +201,9 @@ pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(
             recency::recall(&mut keys.codes, count);
         }
         return Ok(());
+    }
+    if mode == PATCHED {
+        return decode_patched(cursor, block, rows, keys);
     }
     let width = width(count as u64 - 1);
     if mode != PACKED || !cursor.0.is_empty() {

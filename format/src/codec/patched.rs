@@ -4,7 +4,7 @@
 //! Takes a few percent more than tokens of the same numbers, and is read in a third of the time: no
 //! number waits for the length of the one before it, and zstd has nothing to do.
 
-use super::bits::{BLOCK, PAD, WIDEST, mask, pack, packed_len, unpack, wide, width};
+use super::bits::{BLOCK, PAD, WIDEST, load, mask, pack, packed_len, unpack, wide, width};
 use super::{Block, Parts};
 use crate::bytes::Cursor;
 use crate::error::Bad;
@@ -90,10 +90,17 @@ pub(crate) fn blocks(
         unpack(bytes, bits, &mut values)?;
         if patches > 0 {
             let (places, rest) = bytes[low..].split_at(patches);
-            for (patch, &place) in places.iter().enumerate() {
-                let value = values[..len].get_mut(usize::from(place));
-                let value = value.ok_or("a patch lies beyond its block")?;
-                *value |= wide(rest, patch * more as usize, more) << bits;
+            if places.iter().any(|&place| usize::from(place) >= len) {
+                return Err("a patch lies beyond its block".into());
+            }
+            let mut at = 0;
+            for &place in places {
+                let high = match more <= WIDEST {
+                    true => (load(rest, at >> 3) >> (at & 7)) & mask(more),
+                    false => wide(rest, at, more),
+                };
+                values[usize::from(place) % BLOCK] |= high << bits;
+                at += more as usize;
             }
         }
         bytes = &bytes[low + patches + high..];

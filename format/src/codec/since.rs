@@ -87,8 +87,9 @@ pub(crate) fn decode<T: Int>(
     // All rows are foretold, then the exceptions are mended: which row a key had last does not depend
     // on them. Codes are below the number of keys; the table is as large as any to spare the check.
     let mut next = [0u32; MAX_KEYS];
-    afters.clear();
-    afters.resize(rows, 0);
+    if afters.len() < rows {
+        afters.resize(rows, 0);
+    }
     out.clear();
     out.reserve(rows);
     let rows = times.iter().zip(key.codes).zip(afters.iter_mut()).zip(1u32..);

@@ -95,7 +95,10 @@ fn check_all(values: &[u64], times: &[u64], key: &[u64]) {
     let decoded = dictionary::decode(block(&parts), rows, &mut read);
     assert_eq!(decoded.is_ok(), own.values.len() <= recency::MOST);
     assert!(decoded.is_err() || read.codes == own.codes, "recency ranks");
-    for encode in [dictionary::encode, dictionary::encode_packed] {
+    let patched = |own: &Keys, parts: &mut Parts| {
+        dictionary::encode_patched(own, &mut Vec::new(), parts);
+    };
+    for encode in [dictionary::encode, dictionary::encode_packed, patched] {
         let mut parts = Parts::default();
         encode(&own, &mut parts);
         let mut read = Keys::default();

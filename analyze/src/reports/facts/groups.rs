@@ -4,7 +4,7 @@
 //! dictionaries give to values: one lookup per row without hashing. Only its groups go into the map of
 //! all groups.
 
-use ktape_format::Batch;
+use ktape_format::{Batch, KeyColumn};
 use ktape_schema::Type;
 use rustc_hash::FxHashMap;
 
@@ -96,6 +96,9 @@ pub struct Groups {
     buckets: Vec<[u32; BUCKETS]>,
 }
 
+/// What stands for a field that is not asked for: one value for all.
+const NO_FIELD: KeyColumn<'static> = KeyColumn { codes: &[], values: &[0] };
+
 /// A field as positions in a list of its values.
 #[derive(Default)]
 struct Codes {
@@ -131,24 +134,29 @@ impl Groups {
             }
             None => &[],
         };
-        let mut found = [0, 0];
+        let mut codes = std::mem::take(&mut self.codes);
         let mut coded = true;
-        for (at, &(name, ty)) in part.by.iter().enumerate() {
-            coded = coded && self.codes[at].take(batch, name, ty);
-            found[at] = self.codes[at].values.len();
+        for (codes, &(name, ty)) in codes.iter_mut().zip(&part.by) {
+            coded = coded && (batch.keys(name).is_some() || codes.number(batch, name, ty));
         }
-        let groups = found.iter().map(|&count| count.max(1)).product::<usize>();
+        let mut fields = [NO_FIELD; 2];
+        for ((field, codes), &(name, _)) in fields.iter_mut().zip(&codes).zip(&part.by) {
+            let own = KeyColumn { codes: &codes.codes, values: &codes.values };
+            *field = batch.keys(name).unwrap_or(own);
+        }
+        let groups = fields.iter().map(|field| field.values.len()).product::<usize>();
         let mut row = 0;
         let mut times = Intervals::of(part, batch);
         while row < rows {
             let (interval, end) = times.next(row, rows);
             if coded && groups <= DENSE.min(8 * (end - row) + 64) {
-                self.dense(part, interval, row..end, values, found, groups);
+                self.dense(part, interval, row..end, values, fields, groups);
             } else {
                 self.one_by_one(part, batch, interval, row..end, values);
             }
             row = end;
         }
+        self.codes = codes;
         self.numbers = numbers;
     }
 
@@ -158,20 +166,20 @@ impl Groups {
         interval: u64,
         rows: std::ops::Range<usize>,
         values: &[u64],
-        found: [usize; 2],
+        [first, second]: [KeyColumn<'_>; 2],
         groups: usize,
     ) {
-        let Groups { sums, codes, pairs, dense, buckets, .. } = self;
+        let Groups { sums, pairs, dense, buckets, .. } = self;
         dense.clear();
         dense.resize(groups, [0; 4]);
-        let [first, second] = [&codes[0], &codes[1]];
+        let seconds = second.values.len();
         let codes: &[u16] = match part.by.len() {
             0 => &[],
             1 => &first.codes[rows.clone()],
             _ => {
                 pairs.clear();
                 let codes = first.codes[rows.clone()].iter().zip(&second.codes[rows.clone()]);
-                pairs.extend(codes.map(|(&one, &two)| one * found[1] as u16 + two));
+                pairs.extend(codes.map(|(&one, &two)| one * seconds as u16 + two));
                 pairs
             }
         };
@@ -214,7 +222,7 @@ impl Groups {
             let key = match part.by.len() {
                 0 => [interval, 0, 0],
                 1 => [interval, first.values[group], 0],
-                _ => [interval, first.values[group / found[1]], second.values[group % found[1]]],
+                _ => [interval, first.values[group / seconds], second.values[group % seconds]],
             };
             let counts = buckets.get(group).filter(|_| part.histogram);
             let buckets = counts.map_or(Vec::new(), |counts| {
@@ -301,15 +309,10 @@ impl<'a> Intervals<'a> {
 }
 
 impl Codes {
-    /// Takes a field; false when it has too many values.
-    fn take(&mut self, batch: &Batch, name: &str, ty: Type) -> bool {
+    /// Numbers a field that the chunk does not; false when it has too many values.
+    fn number(&mut self, batch: &Batch, name: &str, ty: Type) -> bool {
         self.codes.clear();
         self.values.clear();
-        if let Some(keys) = batch.keys(name) {
-            self.codes.extend_from_slice(keys.codes);
-            self.values.extend_from_slice(keys.values);
-            return true;
-        }
         let mut numbers = Vec::new();
         take_numbers(batch, name, ty, &mut numbers);
         let mut known: FxHashMap<u64, u16> = FxHashMap::default();
