@@ -21,6 +21,10 @@ fn flags(entry: &Entry) -> Vec<Vec<String>> {
             }
         }
     }
+    if entry.name == "facts" {
+        let more = ["--by tid", "--by waker,state --histogram", "--every 100us --count"];
+        all.extend(more.map(|words| words.split(' ').map(str::to_owned).collect()));
+    }
     all
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod counters;
 mod cpu;
 mod damage;
 mod exports;
+mod facts;
 mod filters;
 mod h2;
 mod info;
