@@ -40,8 +40,8 @@ impl Trace {
                 usage.bytes += entry.stored() as u64;
                 let codec = Codec::from_id(entry.codec)
                     .map_or_else(|| entry.codec.to_string(), |codec| format!("{codec:?}"));
-                let zstd = if entry.flags == chunk::ZSTD { "+zstd" } else { "" };
-                *usage.codecs.entry(codec + zstd).or_default() += 1;
+                let packed = if entry.flags == chunk::ZSTD { "+zstd" } else { "" };
+                *usage.codecs.entry(codec + packed).or_default() += 1;
             }
         }
         usage

@@ -20,8 +20,7 @@ pub(super) fn answer(flags: &Flags, asked: &Asked, cx: &Context<'_>, groups: Gro
         let size = if of.is_some() { sum.total } else { sum.count };
         (key[0], Reverse(size), *key)
     });
-    let mut facts = Facts::default();
-    facts.key = "summary";
+    let mut facts = Facts { key: "summary", ..Facts::default() };
     facts.rows.push(("record", "record", Cell::text(asked.desc.name)));
     facts.rows.push(("count", "count", Cell::Count(all.count)));
     if let Some(of) = of {
