@@ -37,3 +37,22 @@ fn an_empty_trace_has_an_info_and_reports() {
         assert!(!page.is_empty());
     }
 }
+
+#[test]
+fn sizes_of_columns_add_up_to_those_of_records() {
+    let trace = busy(2, 3000).trace();
+    let page = |sizes| {
+        let bytes = crate::render::json(&info(&trace, InfoOptions { sizes }));
+        serde_json::from_slice::<serde_json::Value>(&bytes).expect("JSON")
+    };
+    let (all, sizes) = (page(false), page(true));
+    let sizes = sizes["sizes"].as_array().expect("sizes");
+    for record in all["records"].as_array().expect("records") {
+        let of = sizes.iter().filter(|row| row["record"] == record["record"]);
+        let bytes: u64 = of.clone().filter_map(|row| row["size_bytes"].as_u64()).sum();
+        assert_eq!(Some(bytes), record["size_bytes"].as_u64(), "{}", record["record"]);
+        assert!(of.clone().any(|row| row["column"] == "(heads)"));
+    }
+    let end = sizes.iter().find(|row| row["record"] == "off_cpu" && row["column"] == "end");
+    assert_eq!(end.expect("a column")["rows"], 3000);
+}
