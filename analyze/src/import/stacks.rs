@@ -98,6 +98,12 @@ impl Stacks {
         for (depth, &address) in addresses.iter().enumerate() {
             let address = address.wrapping_sub(u64::from(called || depth > 0));
             let Some(place) = code.kernel.place(address, code.mappings, code.tape) else { break };
+            if called
+                && depth < 2
+                && place.function.as_ref().is_some_and(|known| is_tracing(&known.0))
+            {
+                continue;
+            }
             let (frame, new) = self.frame(place.module, place.offset, code.tape);
             if let Some((name, offset)) = place.function.filter(|_| new) {
                 let name = code.tape.text(&name);
@@ -185,4 +191,9 @@ impl Stacks {
         tape.define(Stack::DESC, &Stack { id, node, tgid, side, unwind, end, flags: 0 }.encode());
         id
     }
+}
+
+/// Whether a function only leads from a tracepoint to perf, which is no part of what it interrupted.
+fn is_tracing(function: &[u8]) -> bool {
+    [&b"__traceiter_"[..], b"perf_trace_"].iter().any(|prefix| function.starts_with(prefix))
 }
