@@ -193,18 +193,16 @@ fn probes(events: &Events) -> Vec<ProbeMeta> {
             records: vec![record.to_owned()],
         }
     };
-    let named = |names: &[String]| names.iter().map(|name| format!("perf:{name}")).collect();
-    let switches: Vec<String> = match events.switches.is_empty() {
-        true => Vec::new(),
-        false => named(&[&events.switches[..], &events.wakes].concat()),
+    let named = |kind: &str, names: &[String]| -> Vec<String> {
+        names.iter().map(|name| format!("{kind}:{name}")).collect()
     };
+    let switches = match events.switches.is_empty() {
+        true => Vec::new(),
+        false => named("tracepoint", &[&events.switches[..], &events.wakes].concat()),
+    };
+    let samples = named("perf_event", &events.samples);
     vec![
         probe("sched", switches, OffCpu::DESC.name, "sched:sched_switch"),
-        probe(
-            "cpu",
-            named(&events.samples),
-            CpuSample::DESC.name,
-            "cpu-clock, task-clock or cycles",
-        ),
+        probe("cpu", samples, CpuSample::DESC.name, "cpu-clock, task-clock or cycles"),
     ]
 }

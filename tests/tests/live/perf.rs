@@ -40,7 +40,7 @@ pub(crate) fn import() -> Result<(), NotRun> {
     run.args(["--", "taskset", "-c", "0"]).arg(&program);
     let ran = Ran::of(&mut run, &[]);
     if ran.code() != 0 {
-        return Err(NotRun(format!("perf record: {}", String::from_utf8_lossy(&ran.stderr))));
+        return Err(NotRun(format!("perf record: {}", ran.stderr.trim())));
     }
     let threads = threads(&ran.text());
 
