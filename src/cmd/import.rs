@@ -23,7 +23,7 @@ enum From {
 /// Write a trace of a perf.data file: waits from sched:sched_switch and the wake-ups, samples of
 /// cpu-clock, task-clock and cycles, with their call chains.
 ///
-/// Record such a file with `perf record -a -g -e sched:sched_switch,sched:sched_waking,
+/// Record such a file with `perf record -a -g --buildid-all -e sched:sched_switch,sched:sched_waking,
 /// sched:sched_wakeup_new,cpu-clock`; with `-k CLOCK_MONOTONIC` times of the day are known as well.
 /// perf.data has no names of functions: `ktape symbolize` finds those of programs, --kallsyms names
 /// those of the kernel.

@@ -35,7 +35,19 @@ pub(crate) fn import() -> Result<(), NotRun> {
     // One runs in the other, so both see the whole of the workload. It is kept on one CPU: of
     // switches from the idle task of another, perf misses some on the machines of this project.
     let mut run = Command::new("perf");
-    run.args(["record", "-k", "CLOCK_MONOTONIC", "-a", "-g", "-m", "2048", "-e", EVENTS, "-o"]);
+    run.args([
+        "record",
+        "-k",
+        "CLOCK_MONOTONIC",
+        "-a",
+        "-g",
+        "--buildid-all",
+        "-m",
+        "2048",
+        "-e",
+        EVENTS,
+        "-o",
+    ]);
     run.arg(&data).arg("--").arg(ktape()).args(["record", "-e", "sched", "-o"]).arg(&own);
     run.args(["--", "taskset", "-c", "0"]).arg(&program);
     let ran = Ran::of(&mut run, &[]);
