@@ -23,10 +23,10 @@ impl Kallsyms {
         let bytes = file.section("list", Section { offset: 0, size: file.len() }, MAX_BYTES)?;
         let found = Self::parse(&bytes);
         if found.functions.is_empty() {
-            return Err(file.fail("it names no function: it is no copy of /proc/kallsyms"));
+            return Err(file.fail("it names no function: it is no copy of the kernel's kallsyms"));
         }
         if found.functions.last().is_some_and(|last| last.0 == 0) {
-            return Err(file.fail("all its addresses are 0: copy /proc/kallsyms as root"));
+            return Err(file.fail("all its addresses are 0: copy kallsyms as root"));
         }
         Ok(found)
     }

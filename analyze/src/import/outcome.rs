@@ -68,7 +68,7 @@ pub(super) fn answer(importer: Importer<'_, '_>, ended: &Ended) -> Result<Answer
         note(NoteKind::About, text.to_owned());
     } else if !kernel.is_named() {
         let text = "functions of the kernel have no names: --kallsyms takes a copy of the recorded \
-                    host's /proc/kallsyms, ktape symbolize --vmlinux debug information";
+                    host's kallsyms, ktape symbolize --vmlinux debug information";
         note(NoteKind::About, text.to_owned());
     }
     let blocks =
