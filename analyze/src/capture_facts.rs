@@ -25,7 +25,7 @@ pub(crate) fn host(cx: &Context<'_>) -> Facts {
             ("arch", "arch", Cell::text(&host.arch)),
             ("cpus", "CPUs", Cell::Count(host.cpus.into())),
             ("memory_bytes", "memory", Cell::Bytes(host.mem_bytes)),
-            ("started_realtime_ns", "started", Cell::Calendar(cx.clocks().realtime(cx.start()))),
+            ("started_realtime_ns", "started", started(cx)),
             ("duration_ns", "duration", Cell::DurNs(cx.end() - cx.start())),
             ("command_line", "recorded by", Cell::text(meta.command_line.join(" "))),
             ("ktape_version", "ktape", Cell::text(&meta.ktape_version)),
@@ -33,6 +33,14 @@ pub(crate) fn host(cx: &Context<'_>) -> Facts {
             ("state", "state", Cell::text(state)),
         ],
         ..Facts::default()
+    }
+}
+
+/// When it started; nothing where only its own clock is known (`ktape import`).
+fn started(cx: &Context<'_>) -> Cell {
+    match cx.clocks().realtime(cx.start()) {
+        0 => Cell::None,
+        realtime => Cell::Calendar(realtime),
     }
 }
 

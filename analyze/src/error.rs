@@ -45,6 +45,22 @@ pub enum Error {
     /// A trace could not be made of those that are there.
     #[error("{0}")]
     Rewrite(String),
+    /// A file of another recorder could not be made a trace of.
+    #[error("{}: {what}", path.display())]
+    Import {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// A file besides the trace could not be read.
+    #[error("reading {}", path.display())]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),

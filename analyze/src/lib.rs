@@ -21,6 +21,7 @@ pub mod export;
 mod fact_list;
 mod folded_stacks;
 mod idle;
+pub mod import;
 pub mod info;
 mod latencies;
 pub mod query;

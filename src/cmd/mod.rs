@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod input;
 pub(crate) mod man;

@@ -6,6 +6,7 @@ use ktape_schema::{Class, by_id};
 use super::Read;
 use crate::answer::{Cell, Note, NoteKind};
 use crate::context::{Context, Damage, Loss, record_id};
+use crate::import::note_name;
 use crate::query::{Filter, RowFilter};
 
 /// The notes of an answer that read `reads` through `filter`.
@@ -23,6 +24,7 @@ pub(super) fn of(
     notes.extend(definitions(cx));
     notes.extend(gaps(cx, unreadable));
     notes.extend(strangers(cx, filter));
+    notes.extend(reads.iter().flat_map(|read| imported(cx, read)));
     for read in reads {
         notes.extend(missing(cx, read));
     }
@@ -50,6 +52,14 @@ pub(super) fn of(
 pub(crate) fn gaps(cx: &Context<'_>, unreadable: &[Damage]) -> Vec<Note> {
     let notes = [part(cx), unfinished(cx), damaged(cx), damages(unreadable)];
     notes.into_iter().flatten().chain(merged_parts(cx)).collect()
+}
+
+/// What an imported trace does not know of its facts.
+fn imported(cx: &Context<'_>, read: &Read) -> impl Iterator<Item = Note> {
+    let name = note_name(read.record);
+    let notes =
+        cx.meta().notes.iter().filter(move |note| note.0 == name && cx.has_facts(read.record));
+    notes.map(|(_, text)| Note::new(NoteKind::About, text.clone()))
 }
 
 /// What is asked for and not in the trace: a time, processes, threads.

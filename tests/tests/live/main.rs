@@ -18,6 +18,7 @@ mod launch;
 mod locks;
 mod mem;
 mod oracles;
+mod perf;
 mod power_cut;
 mod segments;
 mod short_lived;
@@ -129,6 +130,7 @@ const TESTS: &[Test] = &[
     ("libraries_that_come_later_are_seen", h2_go::later_openssl),
     ("go_programs_survive_recorders", h2_go::again),
     ("off_cpu_time_agrees_with_bpftrace", oracles::bpftrace),
+    ("waits_of_perf_are_those_of_ktape", perf::import),
 ];
 
 fn main() -> std::process::ExitCode {

@@ -72,6 +72,14 @@ impl<'t> Inputs<'t> {
                     merged.trace.path().display()
                 )));
             }
+            let timeless = list.iter().find(|input| input.trace.meta().start.realtime == 0);
+            if let Some(timeless) = timeless {
+                return Err(refused(format!(
+                    "{} does not know times of the day, so others cannot be placed beside it: \
+                     import what was recorded with `perf record -k CLOCK_MONOTONIC`",
+                    timeless.trace.path().display()
+                )));
+            }
         }
         overlaps(&list, &recordings)?;
         alike(&list)?;

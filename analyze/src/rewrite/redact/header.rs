@@ -11,7 +11,15 @@ use crate::query::parse_duration;
 /// What stands where something was taken out.
 const REDACTED: &str = "redacted";
 /// Notes that hold numbers and words of ktape alone.
-const PLAIN_NOTES: [&str; 4] = ["unfinished", LACKS, "recovered whole", "symbolized without"];
+const PLAIN_NOTES: [&str; 7] = [
+    "unfinished",
+    LACKS,
+    "recovered whole",
+    "symbolized without",
+    "imported clock",
+    "imported off_cpu",
+    "imported cpu_sample",
+];
 /// Words that settings of probes can have besides numbers.
 const PLAIN_SETTINGS: [&str; 9] =
     ["all", "none", "long", "on", "off", "files", "learn", "names", "accept"];
