@@ -45,17 +45,46 @@ pub(crate) fn name_stacks(
 }
 
 /// Names the stacks of any sums, and adds up those that read the same; rows go from the largest
-/// `order` down, then by their text. What goes beyond [`MOST_BYTES`], the smallest stacks, counts as
-/// `[smaller stacks]` of its thread.
+/// `order` down, then by their text. See [`name_rows`].
 pub(crate) fn name_sums<S: Fold, O: Ord>(
     cx: &Context<'_>,
-    mut sums: Vec<(Named<'_>, S)>,
+    sums: Vec<(Named<'_>, S)>,
     columns: &[(&'static str, &'static str)],
     order: impl Fn(&S) -> O,
     values: impl Fn(&S) -> Vec<Cell>,
 ) -> Stacks {
+    let (names, mut rows) = name_rows(cx, sums, &order);
+    let text = |frames: &[(FrameKind, u32)]| {
+        let frames = frames.iter().map(|&(kind, name)| (names[name as usize].as_slice(), kind));
+        frames.collect::<Vec<_>>()
+    };
+    rows.sort_by(|a, b| order(&b.1).cmp(&order(&a.1)).then_with(|| text(&a.0).cmp(&text(&b.0))));
+    Stacks {
+        key: "stacks",
+        columns: columns.iter().map(|&(key, label)| Column { key, label }).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(frames, sum)| StackRow { frames, values: values(&sum) })
+            .collect(),
+        names,
+        main: true,
+        ..Stacks::default()
+    }
+}
+
+/// Frames of a stack, root first: kind, and index into a list of names.
+pub(crate) type Frames = Vec<(FrameKind, u32)>;
+
+/// The names of all frames, and the sums by stack, those that read the same added up, in no
+/// order. What goes beyond [`MOST_BYTES`], the stacks with the smallest `order`, counts as
+/// `[smaller stacks]` of its thread.
+pub(crate) fn name_rows<S: Fold, O: Ord>(
+    cx: &Context<'_>,
+    mut sums: Vec<(Named<'_>, S)>,
+    order: impl Fn(&S) -> O,
+) -> (Vec<Vec<u8>>, Vec<(Frames, S)>) {
     let mut names = StackNames::new(cx);
-    let mut rows: FxHashMap<Vec<(FrameKind, u32)>, S> = FxHashMap::default();
+    let mut rows: FxHashMap<Frames, S> = FxHashMap::default();
     let mut places = Vec::new();
     let mut frames = Vec::new();
     let mut kept = 0usize;
@@ -80,22 +109,5 @@ pub(crate) fn name_sums<S: Fold, O: Ord>(
             }
         }
     }
-    let names = names.into_names();
-    let mut rows: Vec<(Vec<(FrameKind, u32)>, S)> = rows.into_iter().collect();
-    let text = |frames: &[(FrameKind, u32)]| {
-        let frames = frames.iter().map(|&(kind, name)| (names[name as usize].as_slice(), kind));
-        frames.collect::<Vec<_>>()
-    };
-    rows.sort_by(|a, b| order(&b.1).cmp(&order(&a.1)).then_with(|| text(&a.0).cmp(&text(&b.0))));
-    Stacks {
-        key: "stacks",
-        columns: columns.iter().map(|&(key, label)| Column { key, label }).collect(),
-        rows: rows
-            .into_iter()
-            .map(|(frames, sum)| StackRow { frames, values: values(&sum) })
-            .collect(),
-        names,
-        main: true,
-        ..Stacks::default()
-    }
+    (names.into_names(), rows.into_iter().collect())
 }
