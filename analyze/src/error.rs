@@ -45,6 +45,9 @@ pub enum Error {
     /// A trace could not be made of those that are there.
     #[error("{0}")]
     Rewrite(String),
+    /// Two traces, or two windows, cannot be compared.
+    #[error("comparing: {0}")]
+    Compare(String),
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),
