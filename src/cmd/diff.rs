@@ -19,15 +19,14 @@ use super::usage::Usage;
 /// `ktape diff BEFORE AFTER` compares two traces, `ktape diff TRACE --against A,B --time C,D` two
 /// windows of one. Facts are grouped by what another recording has, too: names of threads, processes
 /// and functions, calls, files, disks, addresses, methods. Times are told per second of the window, so
-/// that windows may differ in length; "a second more: +200 ms" is 200 ms more in each second.
+/// that windows may differ in length: "+200 ms more a second" is 200 ms more in each second.
 ///
 /// How sure a difference is: both windows are cut into slices of one length, 20 of the shorter one, and
 /// the slices are sorted by the time that the group took in each. Were nothing different, slices of both
-/// windows would be mixed. "> 99 %" says that chance sorts them apart like this less than one time in
-/// 100 (the rank test of Mann and Whitney), "chance" that it does so more than one time in 20, and
-/// "unknown" that a window has less than five slices. One long wait alone is never sure. Of a thousand
-/// rows without any difference some 50 are "> 95 %" all the same, and a change of the load is as sure as
-/// one of the program.
+/// windows would be mixed. "99 % sure" says that chance sorts them apart like this less than one time in
+/// 100 (the rank test of Mann and Whitney); there are 95, 99 and 99.9 %, and "-" for what is less sure.
+/// One long wait alone is never sure. Of a thousand rows without any difference some 50 are 95 % sure all
+/// the same, and a change of the load is as sure as one of the program.
 ///
 /// What surely got slower comes first, by how much; there, sleeps come behind waits for something,
 /// since they are as long as the program asked for. What got faster is at the end: --sort

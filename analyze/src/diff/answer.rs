@@ -55,6 +55,7 @@ fn sides(before: &Side<'_>, after: &Side<'_>) -> Table {
 }
 
 fn subject(compared: &Compared, top: Option<usize>) -> Block {
+    let [one, other] = compared.grids;
     let count = |is: fn(&Row) -> bool| {
         Cell::Count(compared.rows.iter().filter(|row| is(row)).count() as u64)
     };
@@ -62,12 +63,14 @@ fn subject(compared: &Compared, top: Option<usize>) -> Block {
         ("slower", "surely slower", count(Row::is_slower)),
         ("faster", "surely faster", count(Row::is_faster)),
         ("unsure", "unsure", count(|row| !row.certainty.is_sure())),
+        ("slice_ns", "", Cell::DurNs(one.slice)),
+        ("slices_before", "", Cell::Count(one.slices() as u64)),
+        ("slices_after", "", Cell::Count(other.slices() as u64)),
     ];
     let facts = Facts { key: "", rows, show: Show::All };
-    let main = top.is_none();
     let rows = match compared.by {
-        By::Stack => Block::Stacks(Stacks { main, top, ..stacks(compared) }),
-        _ => Block::Table(Table { main, top, ..table(compared) }),
+        By::Stack => Block::Stacks(Stacks { top, ..stacks(compared) }),
+        _ => Block::Table(Table { top, ..table(compared) }),
     };
     let title = format!("{}, by {}", compared.subject.title(), compared.by.name());
     let blocks = vec![Block::Heading(title), Block::Facts(facts), rows];
@@ -85,6 +88,7 @@ fn stacks(compared: &Compared) -> Stacks {
         columns,
         names: compared.names.clone(),
         rows: rows.collect(),
+        main: true,
         ..Stacks::default()
     }
 }
@@ -92,7 +96,7 @@ fn stacks(compared: &Compared) -> Stacks {
 fn table(compared: &Compared) -> Table {
     let mut all = columns(compared);
     all.extend(compared.by.columns());
-    let mut table = Table::plain("groups", &all);
+    let mut table = Table::main("groups", &all);
     table.rows = compared
         .rows
         .iter()
@@ -109,31 +113,31 @@ fn table(compared: &Compared) -> Table {
     table
 }
 
-/// The columns that every row begins with. "a second" is: of the window.
+/// The columns that every row begins with. Seconds are those of the window.
 fn columns(compared: &Compared) -> Vec<(&'static str, &'static str)> {
     let mut columns = match compared.cycles {
         false => vec![
-            ("change_ns_per_s", "a second more"),
-            ("certainty", "sure"),
+            ("change_ns_per_s", "more a second"),
+            ("sure_percentage", "sure"),
             ("ratio", "times"),
             ("before_ns_per_s", "a second before"),
-            ("after_ns_per_s", "after"),
+            ("after_ns_per_s", "a second after"),
             ("before_avg_ns", "each before"),
-            ("after_avg_ns", "after"),
+            ("after_avg_ns", "each after"),
         ],
         true => vec![
-            ("change_cycles_per_s", "cycles a second more"),
-            ("certainty", "sure"),
+            ("change_cycles_per_s", "cycles more a second"),
+            ("sure_percentage", "sure"),
             ("ratio", "times"),
             ("before_cycles_per_s", "a second before"),
-            ("after_cycles_per_s", "after"),
+            ("after_cycles_per_s", "a second after"),
             ("before_avg_cycles", ""),
             ("after_avg_cycles", ""),
         ],
     };
     columns.extend([
         ("before_per_s", "number before"),
-        ("after_per_s", "after"),
+        ("after_per_s", "number after"),
         ("before_count", ""),
         ("after_count", ""),
     ]);
@@ -160,7 +164,7 @@ fn cells(compared: &Compared, row: &Row) -> Vec<Cell> {
     };
     let mut cells = vec![
         change,
-        Cell::text(row.certainty.words()),
+        row.certainty.cell(),
         ratio,
         time(seconds.0),
         time(seconds.1),

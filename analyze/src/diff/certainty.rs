@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::answer::Cell;
+
 /// How sure it is that a difference is none of chance.
 ///
 /// Windows are cut into slices of one length, and the rank test of Mann, Whitney and Wilcoxon is made
@@ -10,7 +12,7 @@ use std::cmp::Ordering;
 /// long, makes no difference sure. Two-sided, with the normal approximation, corrected for ties and
 /// continuity; in integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Certainty {
+pub(super) enum Certainty {
     /// There are less than five slices of one of them.
     Unknown,
     /// Chance makes such a difference more often than one time in 20.
@@ -24,7 +26,7 @@ pub enum Certainty {
 }
 
 /// Fewer slices than these tell nothing.
-const LEAST: usize = 5;
+pub(super) const LEAST: usize = 5;
 
 /// Squares of the quantiles of the normal distribution for 1/1000, 1/100 and 1/20, in thousandths.
 const LEVELS: [(u128, Certainty); 3] =
@@ -62,18 +64,17 @@ impl Certainty {
     }
 
     /// Whether chance makes such a difference less than one time in 20.
-    pub fn is_sure(self) -> bool {
+    pub(super) fn is_sure(self) -> bool {
         self >= Certainty::P95
     }
 
-    /// In words.
-    pub fn words(self) -> &'static str {
+    /// How sure at least; nothing for what is not.
+    pub(super) fn cell(self) -> Cell {
         match self {
-            Certainty::Unknown => "unknown",
-            Certainty::Chance => "chance",
-            Certainty::P95 => "> 95 %",
-            Certainty::P99 => "> 99 %",
-            Certainty::P999 => "> 99.9 %",
+            Certainty::Unknown | Certainty::Chance => Cell::None,
+            Certainty::P95 => Cell::Percent { part: 950, whole: 1000 },
+            Certainty::P99 => Cell::Percent { part: 990, whole: 1000 },
+            Certainty::P999 => Cell::Percent { part: 999, whole: 1000 },
         }
     }
 }

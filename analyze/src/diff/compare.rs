@@ -4,12 +4,13 @@ use std::cmp::{Ordering, Reverse};
 
 use rustc_hash::FxHashMap;
 
+use super::certainty::{Certainty, LEAST};
 use super::grid::Grid;
 use super::group::Sum;
 use super::label::{Label, Names, labelled};
 use super::measure::{Measure, Measured};
-use super::{By, Certainty, Side, Subject, answer, settings};
-use crate::answer::{Answer, FrameKind, Note, NoteKind};
+use super::{By, Side, Subject, answer, settings};
+use crate::answer::{Answer, Cell, FrameKind, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::run::fold;
 use crate::wait_class::WaitClass;
@@ -156,6 +157,14 @@ pub(super) fn compare(
     let grids = Grid::both(before.window(), after.window(), subject.least_slice());
     let reads = subject.reads();
     let mut notes = settings::notes(before, after, &reads);
+    if grids.iter().any(|grid| grid.slices() < LEAST) {
+        let text = format!(
+            "{}: nothing can be told from chance, since a window has less than {LEAST} slices of {}",
+            subject.name(),
+            Cell::DurNs(grids[0].slice).plain()
+        );
+        notes.push(Note::new(NoteKind::Filter, text));
+    }
     let mut names = Names::default();
     let mut rows: FxHashMap<Label, [Sum; 2]> = FxHashMap::default();
     let mut cycles = [false; 2];

@@ -12,7 +12,6 @@ mod settings;
 mod side;
 mod subject;
 
-pub use certainty::Certainty;
 pub use compare::{Asked, diff};
 pub use folded::{difference_flamegraph, difference_folded};
 pub use side::Side;
