@@ -53,7 +53,7 @@ pub(crate) fn name_sums<S: Fold, O: Ord>(
     order: impl Fn(&S) -> O,
     values: impl Fn(&S) -> Vec<Cell>,
 ) -> Stacks {
-    let (names, mut rows) = name_rows(cx, sums, &order);
+    let (names, mut rows) = name_rows(cx, sums, MOST_BYTES, &order);
     let text = |frames: &[(FrameKind, u32)]| {
         let frames = frames.iter().map(|&(kind, name)| (names[name as usize].as_slice(), kind));
         frames.collect::<Vec<_>>()
@@ -76,11 +76,12 @@ pub(crate) fn name_sums<S: Fold, O: Ord>(
 pub(crate) type Frames = Vec<(FrameKind, u32)>;
 
 /// The names of all frames, and the sums by stack, those that read the same added up, in no
-/// order. What goes beyond [`MOST_BYTES`], the stacks with the smallest `order`, counts as
-/// `[smaller stacks]` of its thread.
+/// order. What goes beyond `most_bytes` of names written out, the stacks with the smallest `order`,
+/// counts as `[smaller stacks]` of its thread.
 pub(crate) fn name_rows<S: Fold, O: Ord>(
     cx: &Context<'_>,
     mut sums: Vec<(Named<'_>, S)>,
+    most_bytes: usize,
     order: impl Fn(&S) -> O,
 ) -> (Vec<Vec<u8>>, Vec<(Frames, S)>) {
     let mut names = StackNames::new(cx);
@@ -93,7 +94,7 @@ pub(crate) fn name_rows<S: Fold, O: Ord>(
         frames.clear();
         frames.push((FrameKind::Comm, names.id(stack.comm)));
         match stack.parts {
-            Some((ustack, kstack)) if kept < MOST_BYTES => {
+            Some((ustack, kstack)) if kept < most_bytes => {
                 names.places(ustack, kstack, &mut places);
                 frames.extend(places.iter().map(|place| (place.kind, place.name)));
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use ktape_analyze::Error;
 use ktape_analyze::diff::{
     Asked, By, Side, Subject, diff, difference_flamegraph, difference_folded,
 };
@@ -67,7 +68,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let [one, other] = args.filters()?;
     let trace = Trace::open(&args.before)?;
     let second = args.after.as_deref().map(Trace::open).transpose()?;
-    let before = Side::before(&trace, &one).context("BEFORE")?;
+    let before = Side::before(&trace, &one).map_err(|error| args.against_of(error));
+    let before = before.context("BEFORE")?;
     let after = Side::after(second.as_ref().unwrap_or(&trace), &other).context("AFTER")?;
     let asked = Asked { subjects: args.of.clone(), by: args.by, threads: args.scan.threads() };
     if !(args.folded || args.flamegraph) {
@@ -90,6 +92,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 impl Args {
+    /// The window before is that of --against, when there is one.
+    fn against_of(&self, error: Error) -> Error {
+        match error {
+            Error::Option { option: "--time", value, reason } if self.against.is_some() => {
+                Error::Option { option: "--against", value, reason }
+            }
+            other => other,
+        }
+    }
+
     /// The filters of both sides.
     fn filters(&self) -> anyhow::Result<[FilterArgs; 2]> {
         let after = self.scan.filter().clone();

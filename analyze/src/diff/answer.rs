@@ -56,13 +56,11 @@ fn sides(before: &Side<'_>, after: &Side<'_>) -> Table {
 
 fn subject(compared: &Compared, top: Option<usize>) -> Block {
     let [one, other] = compared.grids;
-    let count = |is: fn(&Row) -> bool| {
-        Cell::Count(compared.rows.iter().filter(|row| is(row)).count() as u64)
-    };
+    let [slower, faster, unsure] = compared.counts.map(Cell::Count);
     let rows = vec![
-        ("slower", "surely slower", count(Row::is_slower)),
-        ("faster", "surely faster", count(Row::is_faster)),
-        ("unsure", "unsure", count(|row| !row.certainty.is_sure())),
+        ("slower", "surely slower", slower),
+        ("faster", "surely faster", faster),
+        ("unsure", "unsure", unsure),
         ("slice_ns", "", Cell::DurNs(one.slice)),
         ("slices_before", "", Cell::Count(one.slices() as u64)),
         ("slices_after", "", Cell::Count(other.slices() as u64)),

@@ -61,7 +61,26 @@ pub(super) struct Compared {
     pub(super) names: Vec<Vec<u8>>,
     /// What surely got slower first, by how much.
     pub(super) rows: Vec<Row>,
+    /// Rows that got surely slower, surely faster, and others.
+    pub(super) counts: [u64; 3],
     pub(super) notes: Vec<Note>,
+}
+
+/// Rows of a subject that an answer keeps at each end.
+const KEPT: usize = 5_000;
+
+impl Compared {
+    /// Leaves out the rows in the middle, which changed least, when there are very many.
+    fn keep_both_ends(&mut self) {
+        let Some(middle) = self.rows.len().checked_sub(2 * KEPT).filter(|&middle| middle > 0)
+        else {
+            return;
+        };
+        self.rows.drain(KEPT..KEPT + middle);
+        let name = self.subject.name();
+        let text = format!("{name}: {middle} rows, those that changed least, are left out");
+        self.notes.push(Note::new(NoteKind::About, text));
+    }
 }
 
 /// Tells what got slower from one side to the other.
@@ -74,7 +93,9 @@ pub fn diff(before: &Side<'_>, after: &Side<'_>, asked: &Asked) -> Result<Answer
     let (subjects, mut notes) = subjects(before, after, asked)?;
     let mut all = Vec::new();
     for subject in subjects {
-        all.push(compare(before, after, subject, asked)?);
+        let mut compared = compare(before, after, subject, asked)?;
+        compared.keep_both_ends();
+        all.push(compared);
     }
     for note in all.iter_mut().flat_map(|compared| compared.notes.drain(..)) {
         if !notes.contains(&note) {
@@ -191,7 +212,10 @@ pub(super) fn compare(
     let mut rows: Vec<Row> =
         rows.into_iter().map(|(label, sums)| row(grids, label, sums)).collect();
     rows.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| by_text(&names, a, b)));
-    Ok(Compared { subject, by, grids, cycles: one || other, names, rows, notes })
+    let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count() as u64;
+    let counts =
+        [count(Row::is_slower), count(Row::is_faster), count(|row| !row.certainty.is_sure())];
+    Ok(Compared { subject, by, grids, cycles: one || other, names, rows, counts, notes })
 }
 
 /// Whether samples are of cycles; those of a trace with both kinds do not add up.

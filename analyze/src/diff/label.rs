@@ -15,6 +15,9 @@ use crate::run::{BoundedKey, Fold};
 /// The frames of a stack, root first, or the texts of a row: kind, and index into [`Names`].
 pub(super) type Label = Vec<(FrameKind, u32)>;
 
+/// Most bytes that the stacks of one side take, names written out.
+const MOST_BYTES: usize = 32 << 20;
+
 /// Texts of both sides, each once.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -68,7 +71,7 @@ fn stacks(
         (Named { comm: task(cx, key), parts }, sum)
     };
     let groups = groups.into_iter().map(named).collect();
-    let (own, rows) = name_rows(cx, groups, |sum: &Sum| sum.total);
+    let (own, rows) = name_rows(cx, groups, MOST_BYTES, |sum: &Sum| sum.total);
     let ids: Vec<u32> = own.iter().map(|name| names.id(name)).collect();
     let mut labels: FxHashMap<Label, Sum> = FxHashMap::default();
     for (frames, sum) in rows {

@@ -10,8 +10,8 @@ use crate::context::{Context, ProcessKey, ThreadKey};
 use crate::idle::Idle;
 use crate::run::{Bounded, Scan};
 
-/// Most groups that are told apart.
-const MOST: usize = 1 << 18;
+/// Most groups that are told apart; a recording of a minute has some thousands.
+const MOST: usize = 1 << 16;
 
 /// What is compared, in one window.
 pub(super) struct Measure {
