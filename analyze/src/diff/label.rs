@@ -52,7 +52,7 @@ pub(super) fn labelled(
     for (key, sum) in groups {
         let texts = texts(cx, by, key);
         let label = texts.iter().map(|text| (FrameKind::Mark, names.id(text))).collect();
-        rows.entry(label).or_insert_with(Sum::default).fold(sum);
+        rows.entry(label).or_default().fold(sum);
     }
     rows.into_iter().collect()
 }
@@ -75,12 +75,12 @@ fn stacks(
     let ids: Vec<u32> = own.iter().map(|name| names.id(name)).collect();
     let mut labels: FxHashMap<Label, Sum> = FxHashMap::default();
     for (frames, sum) in rows {
-        let frames = frames.into_iter().map(|(kind, name)| (kind, ids[name as usize]));
+        let mut frames = frames.into_iter().map(|(kind, name)| (kind, ids[name as usize]));
         let label = match by {
-            By::Function => frames.last().into_iter().collect(),
+            By::Function => frames.next_back().into_iter().collect(),
             _ => frames.collect(),
         };
-        labels.entry(label).or_insert_with(Sum::default).fold(sum);
+        labels.entry(label).or_default().fold(sum);
     }
     labels.into_iter().collect()
 }
