@@ -47,7 +47,7 @@ __attribute__((noinline)) static uint64_t take(void)
 	return before;
 }
 
-/* On the stack of the wait; take() is not, since libc keeps no frame pointers. */
+/* On the stack of the wait; take() is not: libc keeps no frame pointers. */
 __attribute__((noinline)) static int take_turn(void)
 {
 	return take() >= 10000000;
@@ -69,14 +69,14 @@ static void *worker(void *argument)
 
 int main(int argc, char **argv)
 {
-	pthread_t threads[2];
+	pthread_t first, second;
 
 	must(argc == 3, "held beside|with SECONDS");
 	with = !strcmp(argv[1], "with");
 	end = now_ns() + strtoull(argv[2], NULL, 10) * 1000000000ull;
-	must(!pthread_create(&threads[0], NULL, holder, NULL), "pthread_create");
-	must(!pthread_create(&threads[1], NULL, worker, NULL), "pthread_create");
-	pthread_join(threads[0], NULL);
-	pthread_join(threads[1], NULL);
+	must(!pthread_create(&first, NULL, holder, NULL), "pthread_create");
+	must(!pthread_create(&second, NULL, worker, NULL), "pthread_create");
+	pthread_join(first, NULL);
+	pthread_join(second, NULL);
 	return 0;
 }
