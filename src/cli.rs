@@ -19,6 +19,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Record(cmd::record::Args),
     Report(cmd::report::Args),
+    Diff(cmd::diff::Args),
     Info(cmd::info::Args),
     Probes(cmd::probes::Args),
     Script(cmd::script::Args),
@@ -40,6 +41,7 @@ impl Command {
         match self {
             Command::Record(args) => cmd::record::run(args),
             Command::Report(args) => cmd::report::run(&args),
+            Command::Diff(args) => cmd::diff::run(&args),
             Command::Info(args) => cmd::info::run(&args),
             Command::Probes(args) => cmd::probes::run(&args),
             Command::Script(args) => cmd::script::run(&args),

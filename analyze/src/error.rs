@@ -61,6 +61,9 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// Two traces, or two windows, cannot be compared.
+    #[error("comparing: {0}")]
+    Compare(String),
     /// The flame graph could not be drawn.
     #[error("drawing the flame graph: {0}")]
     FlameGraph(String),

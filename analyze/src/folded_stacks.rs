@@ -45,43 +45,15 @@ pub(crate) fn name_stacks(
 }
 
 /// Names the stacks of any sums, and adds up those that read the same; rows go from the largest
-/// `order` down, then by their text. What goes beyond [`MOST_BYTES`], the smallest stacks, counts as
-/// `[smaller stacks]` of its thread.
+/// `order` down, then by their text. See [`name_rows`].
 pub(crate) fn name_sums<S: Fold, O: Ord>(
     cx: &Context<'_>,
-    mut sums: Vec<(Named<'_>, S)>,
+    sums: Vec<(Named<'_>, S)>,
     columns: &[(&'static str, &'static str)],
     order: impl Fn(&S) -> O,
     values: impl Fn(&S) -> Vec<Cell>,
 ) -> Stacks {
-    let mut names = StackNames::new(cx);
-    let mut rows: FxHashMap<Vec<(FrameKind, u32)>, S> = FxHashMap::default();
-    let mut places = Vec::new();
-    let mut frames = Vec::new();
-    let mut kept = 0usize;
-    sums.sort_by_cached_key(|(_, sum)| Reverse(order(sum)));
-    for (stack, sum) in sums {
-        frames.clear();
-        frames.push((FrameKind::Comm, names.id(stack.comm)));
-        match stack.parts {
-            Some((ustack, kstack)) if kept < MOST_BYTES => {
-                names.places(ustack, kstack, &mut places);
-                frames.extend(places.iter().map(|place| (place.kind, place.name)));
-            }
-            Some(_) => frames.push((FrameKind::Mark, names.id(b"[smaller stacks]"))),
-            None => {}
-        }
-        match rows.get_mut(frames.as_slice()) {
-            Some(row) => row.fold(sum),
-            None => {
-                let bytes = |frame: &(FrameKind, u32)| 8 + names.name(frame.1).len();
-                kept += frames.iter().map(bytes).sum::<usize>();
-                rows.insert(frames.clone(), sum);
-            }
-        }
-    }
-    let names = names.into_names();
-    let mut rows: Vec<(Vec<(FrameKind, u32)>, S)> = rows.into_iter().collect();
+    let (names, mut rows) = name_rows(cx, sums, MOST_BYTES, &order);
     let text = |frames: &[(FrameKind, u32)]| {
         let frames = frames.iter().map(|&(kind, name)| (names[name as usize].as_slice(), kind));
         frames.collect::<Vec<_>>()
@@ -98,4 +70,45 @@ pub(crate) fn name_sums<S: Fold, O: Ord>(
         main: true,
         ..Stacks::default()
     }
+}
+
+/// Frames of a stack, root first: kind, and index into a list of names.
+pub(crate) type Frames = Vec<(FrameKind, u32)>;
+
+/// The names of all frames, and the sums by stack, those that read the same added up, in no
+/// order. What goes beyond `most_bytes` of names written out, the stacks with the smallest `order`,
+/// counts as `[smaller stacks]` of its thread.
+pub(crate) fn name_rows<S: Fold, O: Ord>(
+    cx: &Context<'_>,
+    mut sums: Vec<(Named<'_>, S)>,
+    most_bytes: usize,
+    order: impl Fn(&S) -> O,
+) -> (Vec<Vec<u8>>, Vec<(Frames, S)>) {
+    let mut names = StackNames::new(cx);
+    let mut rows: FxHashMap<Frames, S> = FxHashMap::default();
+    let mut places = Vec::new();
+    let mut frames = Vec::new();
+    let mut kept = 0usize;
+    sums.sort_by_cached_key(|(_, sum)| Reverse(order(sum)));
+    for (stack, sum) in sums {
+        frames.clear();
+        frames.push((FrameKind::Comm, names.id(stack.comm)));
+        match stack.parts {
+            Some((ustack, kstack)) if kept < most_bytes => {
+                names.places(ustack, kstack, &mut places);
+                frames.extend(places.iter().map(|place| (place.kind, place.name)));
+            }
+            Some(_) => frames.push((FrameKind::Mark, names.id(b"[smaller stacks]"))),
+            None => {}
+        }
+        match rows.get_mut(frames.as_slice()) {
+            Some(row) => row.fold(sum),
+            None => {
+                let bytes = |frame: &(FrameKind, u32)| 8 + names.name(frame.1).len();
+                kept += frames.iter().map(bytes).sum::<usize>();
+                rows.insert(frames.clone(), sum);
+            }
+        }
+    }
+    (names.into_names(), rows.into_iter().collect())
 }

@@ -14,6 +14,7 @@ mod capture_facts;
 pub mod context;
 mod cpu_time;
 pub mod dangling;
+pub mod diff;
 mod enum_name;
 mod errno;
 mod error;

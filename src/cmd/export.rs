@@ -4,9 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Subcommand;
-use ktape_analyze::answer::{Note, NoteKind};
 use ktape_analyze::export::{ParquetExport, StackExport, flamegraph, parquet};
 use ktape_analyze::{render, run};
 use ktape_format::Trace;
@@ -45,10 +43,10 @@ enum Form {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let trace = args.input.open()?;
     match &args.form {
-        Form::Folded(of) => write(args, &stacks(args, &trace, of)?)?,
+        Form::Folded(of) => output::write_to(&args.output, &stacks(args, &trace, of)?)?,
         Form::Flamegraph(of) => {
             let folded = stacks(args, &trace, of)?;
-            write(args, &flamegraph(&folded, of.of)?)?;
+            output::write_to(&args.output, &flamegraph(&folded, of.of)?)?;
         }
         Form::Parquet(options) => {
             if args.output.as_os_str() == "-" {
@@ -57,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
             let filter = &args.scan.query().filter;
             let exported = parquet(&trace, filter, options, &args.output)?;
-            warn(&exported.notes);
+            output::warn(&exported.notes);
             for (path, rows) in exported.files {
                 let path = render::escape_text(path.as_os_str().as_encoded_bytes());
                 let _ = writeln!(std::io::stderr(), "{path}: {rows} rows");
@@ -70,22 +68,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// The stacks as folded lines.
 fn stacks(args: &Args, trace: &Trace, of: &StackExport) -> anyhow::Result<Vec<u8>> {
     let answer = run::run(of, trace, &args.scan.query())?;
-    warn(&answer.notes);
+    output::warn(&answer.notes);
     Ok(render::folded(&answer))
-}
-
-fn write(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {
-    if args.output.as_os_str() == "-" {
-        return output::write(bytes);
-    }
-    std::fs::write(&args.output, bytes)
-        .with_context(|| format!("writing {}", args.output.display()))
-}
-
-/// The forms have no place for notes; what the reader must know goes to standard error.
-fn warn(notes: &[Note]) {
-    for note in notes.iter().filter(|note| note.kind != NoteKind::About) {
-        let text = render::escape_text(note.text.as_bytes());
-        let _ = writeln!(std::io::stderr(), "ktape: warning: {text}");
-    }
 }

@@ -83,6 +83,16 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// The filters.
+    pub(crate) fn filter(&self) -> &FilterArgs {
+        &self.filter
+    }
+
+    /// How many threads; 0 for one per CPU.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// The query that the flags make.
     pub(crate) fn query(&self) -> Query {
         Query { filter: self.filter.clone(), threads: self.threads }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: parse, call a library, write.
 
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;

@@ -1,9 +1,10 @@
 //! `Output`: how an answer is written.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::Context;
-use ktape_analyze::answer::Answer;
+use ktape_analyze::answer::{Answer, Note, NoteKind};
 use ktape_analyze::render::{self, Style};
 
 /// How to write an answer.
@@ -71,4 +72,20 @@ impl Output {
 pub(crate) fn write(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).context("writing to standard output")
+}
+
+/// Writes to a file; - is standard output.
+pub(crate) fn write_to(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if path.as_os_str() == "-" {
+        return write(bytes);
+    }
+    std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+/// For forms that have no place for notes: what the reader must know goes to standard error.
+pub(crate) fn warn(notes: &[Note]) {
+    for note in notes.iter().filter(|note| note.kind != NoteKind::About) {
+        let text = render::escape_text(note.text.as_bytes());
+        let _ = writeln!(std::io::stderr(), "ktape: warning: {text}");
+    }
 }

@@ -34,6 +34,13 @@ fn usage_errors_are_2_and_name_what_is_known() {
     let trace = trace.to_str().expect("UTF-8");
     check(&["report", trace], 2, &[&format!("-i {trace}")]);
     check(&["export", "folded", trace], 2, &[&format!("-i {trace}")]);
+    check(&["diff", trace], 2, &["second trace", "--against", "--time"]);
+    check(&["diff", trace, "--against", "0,1s"], 2, &["--time"]);
+    check(&["diff", trace, trace, "--against", "soon"], 2, &["--against", "soon"]);
+    check(&["diff", trace, trace, "--of", "nonsense"], 2, &["nonsense", "offcpu"]);
+    check(&["diff", trace, trace, "--of", "cpu", "--by", "peer"], 2, &["peer", "function"]);
+    check(&["diff", trace, trace, "--of", "io"], 1, &["io", "the trace before", "-e io"]);
+    check(&["diff", trace, trace, "--of", "cpu,offcpu", "--folded"], 2, &["--of"]);
     check(&["record", "-e", "nonsense", "--", "true"], 2, &["nonsense", "ktape probes"]);
     check(&["record", "-e", "sched/nonsense=1/", "--", "true"], 2, &["nonsense", "stacks"]);
     check(&["record", "-e", "sched/stacks=maybe/", "--", "true"], 2, &["maybe", "long"]);
@@ -179,6 +186,31 @@ fn a_reader_that_has_enough_is_no_failure() {
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// A trace against itself: nothing is slower. What is asked for in another order comes so, and goes
+/// into a file as it goes to standard output.
+#[test]
+fn a_trace_does_not_differ_from_itself() {
+    let trace = sample();
+    let trace = trace.to_str().expect("UTF-8");
+    let diff = |args: &[&str]| Ran::ktape(&[&["diff", trace, trace], args].concat()).expect(0);
+    let answer = diff(&["--of", "offcpu", "--by", "thread", "--format", "json"]).json();
+    assert_eq!((&answer["offcpu"]["slower"], &answer["offcpu"]["faster"]), (&0.into(), &0.into()));
+    for row in answer["offcpu"]["groups"].as_array().expect("rows") {
+        assert_eq!((&row["change_ns_per_s"], &row["ratio"]), (&0.into(), &1.0.into()), "{row}");
+    }
+    let sorted = diff(&["--sort", "after_per_s", "--top", "1", "--format", "csv"]).text();
+    assert!(sorted.contains("change_ns_per_s,sure_percentage"), "{sorted}");
+    for line in diff(&["--folded"]).text().lines() {
+        let numbers: Vec<&str> = line.rsplitn(3, ' ').take(2).collect();
+        assert_eq!(numbers[0], numbers[1], "{line}");
+    }
+    let folder = Folder::new();
+    let file = folder.file("diff.svg");
+    diff(&["--flamegraph", "-o", file.to_str().expect("UTF-8")]);
+    let svg = std::fs::read(&file).expect("an SVG");
+    assert_eq!(svg, diff(&["--flamegraph"]).stdout);
 }
 
 #[test]

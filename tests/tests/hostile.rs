@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use clap::Command as Clap;
 use ktape_analyze::answer::Answer;
+use ktape_analyze::diff::{Asked, Side, Subject, diff, difference_flamegraph, difference_folded};
 use ktape_analyze::export::{Of, StackExport, flamegraph};
 use ktape_analyze::query::FilterArgs;
 use ktape_analyze::render::{self, Style};
@@ -69,6 +70,7 @@ fn ask_all(path: &Path) -> usize {
             answers += 1;
         }
     }
+    compared(&trace);
     for of in [Of::Cpu, Of::Offcpu] {
         if let Ok(answer) = run(&StackExport { of }, &trace, &Query::default()) {
             let folded = render::folded(&answer);
@@ -101,6 +103,28 @@ fn ask_all(path: &Path) -> usize {
         assert!(Trace::from_stream(&saved[..]).is_ok(), "what recover writes can be read");
     }
     answers
+}
+
+/// A part of a trace against all of it.
+fn compared(trace: &Trace) {
+    let part = FilterArgs { time: Some("10ms,".to_owned()), ..FilterArgs::default() };
+    let (Ok(before), Ok(after)) =
+        (Side::before(trace, &part), Side::after(trace, &FilterArgs::default()))
+    else {
+        return;
+    };
+    let asked = Asked { threads: 2, ..Asked::default() };
+    if let Ok(answer) = diff(&before, &after, &asked) {
+        rendered("diff", &answer);
+    }
+    for subject in [Subject::Offcpu, Subject::Syscalls] {
+        if let Ok((folded, _)) = difference_folded(&before, &after, subject, &asked) {
+            no_escape("the folded difference", &folded);
+            if let Ok(svg) = difference_flamegraph(&folded, subject) {
+                no_escape("the flame graph of the difference", &svg);
+            }
+        }
+    }
 }
 
 /// Traces made of a trace: refused, or readable.
@@ -310,13 +334,16 @@ fn survive(bomb: &[u8], path: &Path) {
     std::fs::write(path, bomb).expect("a file");
     let trace = Trace::open(path).expect("a trace");
     for entry in REPORTS {
-        for flags in [&["report"][..], &["report", "--by", "stack"]] {
+        // `facts` groups by fields, whatever they are called.
+        let by = if entry.name == "facts" { "kstack" } else { "stack" };
+        for flags in [&["report"][..], &["report", "--by", by]] {
             let matches = entry.augment(Clap::new("report")).try_get_matches_from(flags);
             let Ok(matches) = matches else { continue };
             let query = Query { threads: 2, ..Query::default() };
             entry.run(&matches, &trace, &query).expect("an answer");
         }
     }
+    compared(&trace);
     run(&StackExport { of: Of::Offcpu }, &trace, &Query::default()).expect("stacks");
     ktape_analyze::info::info(&trace, ktape_analyze::info::InfoOptions::default());
     ktape_analyze::dangling::dangling(&trace);

@@ -173,7 +173,7 @@ fn number(cell: &Cell) -> (i128, i128) {
             (n.into(), 1)
         }
         Cell::Calendar(n) => (n.into(), 1),
-        Cell::Int(n) | Cell::Time(n) => (n.into(), 1),
+        Cell::Int(n) | Cell::Longer(n) | Cell::Time(n) => (n.into(), 1),
         Cell::Tid(n) | Cell::Pid(n) | Cell::Cpu(n) => (n.into(), 1),
         Cell::Bool(yes) => (yes.into(), 1),
         Cell::Percent { part, whole } | Cell::Quotient { part, whole } => {

@@ -15,6 +15,8 @@ pub enum Cell {
     Int(i64),
     /// A length of time in nanoseconds.
     DurNs(u64),
+    /// How much longer (or with a minus, shorter) something took, in nanoseconds.
+    Longer(i64),
     /// A length of time in nanoseconds, given in milliseconds with all digits also in JSON.
     Millis(u64),
     /// A number of bytes.

@@ -9,6 +9,10 @@ pub(crate) fn human(cell: &Cell) -> String {
     match cell {
         Cell::None => "-".to_owned(),
         Cell::DurNs(ns) | Cell::Millis(ns) => duration(*ns),
+        Cell::Longer(ns) => {
+            let sign = if *ns < 0 { "-" } else { "+" };
+            format!("{sign}{}", duration(ns.unsigned_abs()))
+        }
         Cell::Bytes(bytes) => size(*bytes),
         Cell::Percent { part, whole } => format!("{} %", hundredths(*part, *whole, 100)),
         Cell::Rate { count, per_ns } => format!("{} /s", rate(*count, *per_ns)),
@@ -38,7 +42,7 @@ pub(super) fn number(cell: &Cell) -> String {
             n.to_string()
         }
         Cell::Millis(ns) => format!("{}.{:06}", ns / 1_000_000, ns % 1_000_000),
-        Cell::Int(n) | Cell::Time(n) => n.to_string(),
+        Cell::Int(n) | Cell::Longer(n) | Cell::Time(n) => n.to_string(),
         Cell::Tid(n) | Cell::Pid(n) | Cell::Cpu(n) => n.to_string(),
         Cell::Percent { part, whole } => hundredths(*part, *whole, 100),
         Cell::Quotient { part, whole } => hundredths(*part, *whole, 1),
@@ -100,6 +104,8 @@ mod tests {
         check(Cell::DurNs(1_234_567), "1.234 ms", "1234567");
         check(Cell::DurNs(61_002_003_004), "61.002 s", "61002003004");
         check(Cell::Millis(1_234_567), "1.234 ms", "1.234567");
+        check(Cell::Longer(1_234_567), "+1.234 ms", "1234567");
+        check(Cell::Longer(-5), "-5 ns", "-5");
         check(Cell::Bytes(1023), "1023 B", "1023");
         check(Cell::Bytes(1536), "1.5 KiB", "1536");
         check(Cell::Bytes(u64::MAX), "15.9 EiB", "18446744073709551615");

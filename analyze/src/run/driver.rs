@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ktape_format::{Batch, Decoder, Trace};
+use ktape_format::{Batch, ChunkInfo, Decoder, Trace};
 
 use super::{Read, Report, notes};
-use crate::answer::Answer;
+use crate::answer::{Answer, Note};
 use crate::context::{Context, Damage, record_id, what};
 use crate::error::{Error, Result};
 use crate::query::{Filter, FilterArgs, RowFilter};
@@ -26,8 +26,7 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     let filter = query.filter.resolve(&cx)?;
     cx.narrow_to(&filter);
     let reads = report.reads(&cx);
-    let plan = Plan::new(&cx, &filter, &reads);
-    let (state, mut damages) = plan.scan(report, threads(query.threads, &plan))?;
+    let (state, gaps) = fold(report, &cx, &filter, &reads, query.threads)?;
     let mut answer = report.finish(&cx, &filter, state);
     if cx.hosts().several() {
         answer.tell_hosts(cx.hosts());
@@ -35,13 +34,70 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     answer.report = R::NAME;
     answer.window = Some((cx.offset(filter.window(&cx).0), cx.offset(filter.window(&cx).1)));
     // Last: what an answer names is read for it.
-    cx.lost_any();
-    damages.extend(cx.damages());
-    damages.sort();
-    damages.dedup();
-    let dropped: Vec<_> = plan.jobs.iter().map(|job| (job.read, &job.rows)).collect();
-    answer.notes.splice(0..0, notes::of(&cx, &filter, &reads, &dropped, &damages));
+    answer.notes.splice(0..0, gaps.notes(&cx, &filter, &reads));
     Ok(answer)
+}
+
+/// What is folded over facts: a report, or one side of a comparison.
+pub(crate) trait Scan: Sync {
+    /// What one thread has folded so far.
+    type Folded: Default + Send;
+
+    /// See [`Report::skim`].
+    fn skim_chunk(&self, cx: &Context<'_>, chunk: &ChunkInfo, folded: &mut Self::Folded) -> bool;
+
+    /// See [`Report::scan`].
+    fn scan_batch(&self, cx: &Context<'_>, batch: &Batch, folded: &mut Self::Folded);
+
+    /// See [`Report::merge`].
+    fn merge_folded(&self, into: &mut Self::Folded, from: Self::Folded);
+}
+
+impl<R: Report> Scan for R {
+    type Folded = R::State;
+
+    fn skim_chunk(&self, cx: &Context<'_>, chunk: &ChunkInfo, folded: &mut R::State) -> bool {
+        self.skim(cx, chunk, folded)
+    }
+
+    fn scan_batch(&self, cx: &Context<'_>, batch: &Batch, folded: &mut R::State) {
+        self.scan(cx, batch, folded);
+    }
+
+    fn merge_folded(&self, into: &mut R::State, from: R::State) {
+        self.merge(into, from);
+    }
+}
+
+/// Folds the facts of `reads` that pass `filter`, on `threads` threads (0 for one per CPU).
+pub(crate) fn fold<'a, S: Scan>(
+    scan: &S,
+    cx: &'a Context<'a>,
+    filter: &'a Filter,
+    reads: &'a [Read],
+    threads: usize,
+) -> Result<(S::Folded, Gaps<'a>)> {
+    let plan = Plan::new(cx, filter, reads);
+    let (folded, damages) = plan.scan(scan, self::threads(threads, &plan))?;
+    Ok((folded, Gaps { jobs: plan.jobs, damages }))
+}
+
+/// What a fold could not look at.
+pub(crate) struct Gaps<'a> {
+    jobs: Vec<Job<'a>>,
+    damages: Vec<Damage>,
+}
+
+impl Gaps<'_> {
+    /// The notes of an answer about that. To be asked for when all that it names has been read.
+    pub(crate) fn notes(mut self, cx: &Context<'_>, filter: &Filter, reads: &[Read]) -> Vec<Note> {
+        cx.lost_any();
+        self.damages.extend(cx.damages());
+        self.damages.sort();
+        self.damages.dedup();
+        let dropped: Vec<_> = self.jobs.iter().map(|job| (job.read, &job.rows)).collect();
+        notes::of(cx, filter, reads, &dropped, &self.damages)
+    }
 }
 
 /// Below this many rows a second thread costs more than it saves.
@@ -95,33 +151,33 @@ impl<'a> Plan<'a> {
         u64::from(self.cx.trace().chunks()[chunk].rows)
     }
 
-    fn scan<R: Report>(&self, report: &R, threads: usize) -> Result<(R::State, Vec<Damage>)> {
+    fn scan<S: Scan>(&self, scan: &S, threads: usize) -> Result<(S::Folded, Vec<Damage>)> {
         let next = AtomicUsize::new(0);
         if threads == 1 {
-            return Ok(self.work(report, &next));
+            return Ok(self.work(scan, &next));
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .map_err(|source| Error::Threads { threads, source })?;
-        let mut parts = pool.broadcast(|_| self.work(report, &next)).into_iter();
+        let mut parts = pool.broadcast(|_| self.work(scan, &next)).into_iter();
         let (mut state, mut damages) = parts.next().unwrap_or_default();
         for (part, more) in parts {
-            report.merge(&mut state, part);
+            scan.merge_folded(&mut state, part);
             damages.extend(more);
         }
         Ok((state, damages))
     }
 
     /// What one thread does: takes the next chunk until there is none.
-    fn work<R: Report>(&self, report: &R, next: &AtomicUsize) -> (R::State, Vec<Damage>) {
+    fn work<S: Scan>(&self, scan: &S, next: &AtomicUsize) -> (S::Folded, Vec<Damage>) {
         let trace = self.cx.trace();
         let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
         let (mut keep, mut columns) = (Vec::new(), Vec::new());
-        let (mut state, mut damages) = (R::State::default(), Vec::new());
+        let (mut state, mut damages) = (S::Folded::default(), Vec::new());
         while let Some(&(job, index)) = self.chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (job, chunk) = (&self.jobs[job], &trace.chunks()[index]);
-            if job.rows.passes_whole(chunk) && report.skim(self.cx, chunk, &mut state) {
+            if job.rows.passes_whole(chunk) && scan.skim_chunk(self.cx, chunk, &mut state) {
                 continue;
             }
             columns.clear();
@@ -135,7 +191,7 @@ impl<'a> Plan<'a> {
             }
             job.rows.apply(chunk, &mut batch, &mut keep);
             if batch.rows() > 0 {
-                report.scan(self.cx, &batch, &mut state);
+                scan.scan_batch(self.cx, &batch, &mut state);
             }
         }
         (state, damages)

@@ -12,6 +12,7 @@ mod stack_sums;
 
 pub use bounded::{Bounded, BoundedKey, Fold};
 pub use driver::{Query, run};
+pub(crate) use driver::{Scan, fold};
 pub use entry::Entry;
 pub use histogram::{Bucket, LogHistogram};
 pub use longest::Longest;

@@ -4,6 +4,7 @@ mod block;
 pub(crate) mod counters;
 mod cpu;
 mod damage;
+mod diff;
 mod exports;
 mod facts;
 mod filters;

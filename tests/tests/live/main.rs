@@ -6,6 +6,7 @@ mod command;
 mod counters;
 mod cpu;
 mod crash;
+mod diff;
 mod disk;
 mod ending;
 mod files;
@@ -39,6 +40,8 @@ const TESTS: &[Test] = &[
     ("a_thread_that_hung_before_the_start_shows_as_open", waits::hung_before),
     ("a_command_that_hangs_shows_as_open", waits::hung_command),
     ("a_timer_is_nobodys_doing", wakeups::timer),
+    ("an_injected_lock_wait_is_what_got_slower", diff::injected_wait),
+    ("windows_that_are_alike_differ_by_chance", diff::nothing_changed),
     ("answers_do_not_depend_on_threads_or_pipes", waits::same_bytes),
     ("three_functions_have_their_shares_of_the_cpu", cpu::shares),
     ("system_calls_are_counted_exactly", syscalls::exact),
