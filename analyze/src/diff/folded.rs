@@ -1,12 +1,11 @@
 //! Differential folded stacks, and the flame graph of them.
 
-use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
-
 use super::compare::{Asked, Compared, compare, refuse_what_is_missing};
 use super::grid::scaled;
 use super::{By, Side, Subject};
 use crate::answer::Note;
 use crate::error::{Error, Result};
+use crate::export::draw;
 use crate::render::{escape_folded, frame_suffix};
 
 /// What both sides have, as lines `root;..;leaf BEFORE AFTER`, sorted, with the notes about it.
@@ -76,13 +75,5 @@ pub fn difference_flamegraph(folded: &[u8], subject: Subject) -> Result<Vec<u8>>
     if sums.into_iter().any(|sum| sum > u128::from(u64::MAX >> 2)) {
         return wrong("the weights of the stacks add up to more than 2^62");
     }
-    let mut options = Options::default();
-    options.title = format!("{}: difference", subject.title());
-    options.count_name = "ns or cycles".to_owned();
-    options.deterministic = true;
-    options.text_truncate_direction = TextTruncateDirection::Right;
-    let mut out = Vec::new();
-    from_lines(&mut options, text.lines(), &mut out)
-        .map_err(|error| Error::FlameGraph(error.to_string()))?;
-    Ok(out)
+    draw(&text, format!("{}: difference", subject.title()), "ns or cycles")
 }

@@ -22,12 +22,17 @@ pub fn flamegraph(folded: &[u8], of: Of) -> Result<Vec<u8>> {
     if sum > u128::from(u64::MAX >> 1) {
         return Err(Error::FlameGraph("the weights of the stacks add up to more than 2^63".into()));
     }
-    let mut options = Options::default();
     let (title, count) = match of {
         Of::Cpu => ("CPU", "ns or cycles"),
         Of::Offcpu => ("Off-CPU", "us"),
     };
-    options.title = title.to_owned();
+    draw(&text, title.to_owned(), count)
+}
+
+/// Draws folded lines, whose weights add up to what inferno can hold.
+pub(crate) fn draw(text: &str, title: String, count: &str) -> Result<Vec<u8>> {
+    let mut options = Options::default();
+    options.title = title;
     options.count_name = count.to_owned();
     options.deterministic = true;
     options.text_truncate_direction = TextTruncateDirection::Right;

@@ -57,8 +57,7 @@ impl Facts {
                 option("--record", &self.record, format!("there are {}", names.join(", ")))
             })?;
         let field = |flag: &'static str, name: &String| {
-            let numbers = desc.fields.iter().filter(|field| field.ty != Type::Text);
-            let mut numbers = numbers.clone();
+            let mut numbers = desc.fields.iter().filter(|field| field.ty != Type::Text);
             numbers.find(|field| field.name == name).ok_or_else(|| {
                 let names: Vec<&str> = desc.fields.iter().map(|field| field.name).collect();
                 option(flag, name, format!("{} has {}", desc.name, names.join(", ")))

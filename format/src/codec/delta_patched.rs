@@ -14,12 +14,10 @@ pub(crate) fn encode(values: &[u64], scratch: &mut Vec<u64>, out: &mut Parts) {
     let step = step::of(values.iter().copied());
     let ascending = super::delta_tokens::ascending(values);
     scratch.clear();
-    let steps = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]) as i64 >> step);
-    if ascending {
-        scratch.extend(values.windows(2).map(|pair| (pair[1] - pair[0]) >> step));
-    } else {
-        scratch.extend(steps.map(zigzag));
-    }
+    scratch.extend(values.windows(2).map(|pair| match ascending {
+        true => (pair[1] - pair[0]) >> step,
+        false => zigzag(pair[1].wrapping_sub(pair[0]) as i64 >> step),
+    }));
     out.soft.extend([if ascending { 0 } else { ZIGZAG }, step]);
     put_varint(&mut out.soft, values[0]);
     patched::encode(scratch, out);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Measure on this trace, or record one with this many off-CPU facts
+    /// Record at least this many off-CPU facts, unless an earlier bench did
     #[arg(long, default_value_t = 10_000_000)]
     facts: u64,
     /// Measure on this trace instead of recording one

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use parquet::data_type::ByteArray;
 use rustc_hash::FxHashMap;
 
-use crate::answer::FrameKind;
 use crate::context::{Context, UNKNOWN};
 use crate::render::{escape_folded, frame_suffix};
 use crate::stack_names::StackNames;
@@ -73,9 +72,8 @@ impl<'a> Names<'a> {
             if !line.is_empty() {
                 line.push(';');
             }
-            let kind: FrameKind = place.kind;
             line.push_str(&escape_folded(self.stacks.name(place.name)));
-            line.push_str(frame_suffix(kind));
+            line.push_str(frame_suffix(place.kind));
         }
         let text = ByteArray::from(line.into_bytes());
         self.remember(text.len());
