@@ -155,11 +155,10 @@ impl Decoder {
             let done = match found {
                 Some((place, (_, ty))) if column.keyed && self.has_keys(place, ty) => {
                     slot.is_keyed = true;
-                    let done = self.keys(reading, place, 0);
-                    let keys = &self.shared[place].keys;
-                    slot.keys.codes.clone_from(&keys.codes);
-                    slot.keys.values.clone_from(&keys.values);
-                    done
+                    self.keys(reading, place, 0)
+                }
+                Some((place, _)) if self.gives_values(place, &slot.column) => {
+                    self.values(reading, place, 0)
                 }
                 Some((place, (_, ty))) => self.column(reading, place, ty, &mut slot.column),
                 None => {
@@ -169,7 +168,24 @@ impl Decoder {
             };
             done.map_err(|bad| (slot.name.clone(), bad))?;
         }
+        // No column needs what is shared any more: the batch gets it, and no copy.
+        for (column, slot) in asked.columns.iter().zip(&mut batch.slots) {
+            let Some(place) = place(&self.entries, column) else { continue };
+            if slot.is_keyed {
+                std::mem::swap(&mut slot.keys, &mut self.shared[place].keys);
+            } else if slot.present
+                && self.gives_values(place, &slot.column)
+                && let Column::U64(values) = &mut slot.column
+            {
+                std::mem::swap(values, &mut self.shared[place].values);
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the column at a place is handed over as the values that others are decoded with.
+    fn gives_values(&self, place: usize, column: &Column) -> bool {
+        self.shared[place].wanted && matches!(column, Column::U64(_))
     }
 
     /// Bytes that the texts of the chunk read last take, read or not, as its directory says; they take

@@ -8,8 +8,10 @@ use crate::reader::Trace;
 
 /// Chunks of up to so many bytes are read at once: further calls would take longer than the bytes.
 const SMALL: usize = 16 << 10;
-/// Of others this much is read first, which contains the head of most.
+/// Of others this much is read first, which contains the head of most ..
 const FIRST: usize = 1 << 10;
+/// .. and up to so much where blocks right behind the head were asked for in the chunk before.
+const AHEAD: usize = 64 << 10;
 
 /// Where the bytes of a chunk lie while it is decoded.
 pub(crate) struct Buffers {
@@ -17,6 +19,8 @@ pub(crate) struct Buffers {
     /// The beginning of the chunk, or all of it: so many bytes.
     chunk: Vec<u8>,
     chunk_len: usize,
+    /// Where the blocks end that were asked for one after the other from the head on.
+    asked: usize,
     block: Vec<u8>,
     soft: Vec<u8>,
 }
@@ -40,6 +44,7 @@ impl Buffers {
             unpacker: Unpacker::new(),
             chunk: Vec::new(),
             chunk_len: 0,
+            asked: 0,
             block: Vec::new(),
             soft: Vec::new(),
         }
@@ -49,7 +54,9 @@ impl Buffers {
     pub(crate) fn head(&mut self, trace: &Trace, info: &ChunkInfo) -> Result<&[u8], Bad> {
         let read = |error: std::io::Error| Bad(format!("head cannot be read: {error}"));
         let whole = info.len as usize;
-        let first = if whole <= SMALL { whole } else { FIRST };
+        // Chunks of one kind are about as large as each other.
+        let ahead = self.asked + self.asked / 8;
+        let first = if whole <= SMALL { whole } else { ahead.clamp(FIRST, AHEAD).min(whole) };
         trace.source.bytes(info.offset, first, &mut self.chunk).map_err(read)?;
         self.chunk_len = first;
         let len = chunk::head_len(&self.chunk[..first])?;
@@ -57,6 +64,7 @@ impl Buffers {
             trace.source.bytes(info.offset, len, &mut self.chunk).map_err(read)?;
             self.chunk_len = len;
         }
+        self.asked = len;
         Ok(&self.chunk[..len])
     }
 
@@ -71,6 +79,9 @@ impl Buffers {
         let entry = &entries[place];
         let before: usize = entries[..place].iter().map(Entry::stored).sum();
         let at = reading.head_len + before;
+        if at == self.asked {
+            self.asked += entry.stored();
+        }
         let bytes = match self.chunk[..self.chunk_len].get(at..at + entry.stored()) {
             Some(bytes) => bytes,
             None => reading

@@ -1,6 +1,6 @@
 //! Constant: one value for all rows.
 
-use super::{Block, Int, Parts};
+use super::{Block, Int, Parts, renew};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -16,7 +16,7 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     if !cursor.0.is_empty() {
         return Err("constant is too long".into());
     }
-    out.clear();
+    renew(out, rows);
     out.resize(rows, T::from_u64(value));
     Ok(())
 }

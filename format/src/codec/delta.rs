@@ -1,6 +1,6 @@
 //! Delta: the differences between neighbours, packed in blocks.
 
-use super::{Block, Int, Parts, packed, unzigzag, zigzag};
+use super::{Block, Int, Parts, packed, renew, unzigzag, zigzag};
 use crate::error::Bad;
 
 /// The zigzagged difference of every value to the one before it; the first one's to 0.
@@ -21,8 +21,7 @@ pub(crate) fn encode(values: &[u64], scratch: &mut Vec<u64>, out: &mut Parts) {
 /// Reads values.
 pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) -> Result<(), Bad> {
     let mut sum = 0u64;
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     packed::blocks(block, rows, |values| {
         out.extend(values.iter().map(|&value| {
             sum = sum.wrapping_add(unzigzag(value) as u64);

@@ -1,6 +1,6 @@
 //! Delta of delta: how the differences change, packed in blocks. For times at a fixed pace.
 
-use super::{Block, Int, Parts, delta, packed, unzigzag};
+use super::{Block, Int, Parts, delta, packed, renew, unzigzag};
 use crate::error::Bad;
 
 /// Writes values; both scratch buffers are overwritten.
@@ -22,8 +22,7 @@ pub(crate) fn differences(values: &[u64], scratch: &mut Vec<u64>, out: &mut Vec<
 pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) -> Result<(), Bad> {
     let mut step = 0u64;
     let mut sum = 0u64;
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     packed::blocks(block, rows, |values| {
         out.extend(values.iter().map(|&value| {
             step = step.wrapping_add(unzigzag(value) as u64);

@@ -2,7 +2,7 @@
 //! where they are read often.
 
 use super::bits::BLOCK;
-use super::{Block, Int, Parts, patched, step, unzigzag, zigzag};
+use super::{Block, Int, Parts, patched, renew, step, unzigzag, zigzag};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -31,8 +31,7 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     let step = step::take(&mut cursor)?;
     let mut sum = cursor.varint().ok_or(CUT)?;
     let count = rows.checked_sub(1).ok_or(CUT)?;
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     out.push(T::from_u64(sum));
     match mode {
         0 => patched::blocks(cursor, block, count, |values| {

@@ -1,6 +1,6 @@
 //! Delta tokens: the differences between neighbours as tokens. What times of one ring take.
 
-use super::{Block, Int, Parts, delta, step, tokens, unzigzag, zigzag};
+use super::{Block, Int, Parts, delta, renew, step, tokens, unzigzag, zigzag};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -38,8 +38,7 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     if cursor.0.len() + 1 != rows {
         return Err("tokens have a wrong length".into());
     }
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     out.push(T::from_u64(sum));
     match mode {
         0 => tokens::values(cursor.0, block.hard, out, |value| {

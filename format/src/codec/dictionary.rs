@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::bits::{BLOCK, PAD, pack, packed_len, unpack, width};
 use super::estimate::sample;
 use super::keys::{Keys, MAX_KEYS};
-use super::{Block, Int, Parts, patched, recency};
+use super::{Block, Int, Parts, patched, recency, renew};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -19,6 +19,8 @@ const RECENT: u8 = 2;
 const PATCHED: u8 = 3;
 /// What no value has: it has a bit that no code has.
 const NO_CODE: u16 = u16::MAX;
+/// More codes than most dictionaries have.
+const FEW: usize = 256;
 
 /// Writes values with codes as bytes.
 pub(crate) fn encode(keys: &Keys, out: &mut Parts) {
@@ -102,25 +104,40 @@ fn decode_patched(
     let mut order = Vec::new();
     let bytes = cursor.take(count * planes).ok_or("order of codes is cut off")?;
     take_codes(bytes, count, count, &mut order)?;
+    renew(&mut keys.codes, rows);
+    // Most dictionaries are small, and so is the table that has to be filled for them.
+    match count {
+        ..FEW => codes_of_ranks::<FEW>(&order, cursor, block, rows, &mut keys.codes),
+        _ => codes_of_ranks::<{ 2 * MAX_KEYS }>(&order, cursor, block, rows, &mut keys.codes),
+    }
+}
+
+/// Appends the codes that have the ranks in patched blocks; `SIZE` is a power of two above the number
+/// of codes.
+fn codes_of_ranks<const SIZE: usize>(
+    order: &[u16],
+    cursor: Cursor<'_>,
+    block: Block<'_>,
+    rows: usize,
+    out: &mut Vec<u16>,
+) -> Result<(), Bad> {
     // As large as a rank that was looked at in the end, so that none need be checked on its way.
-    let mut table = [NO_CODE; 2 * MAX_KEYS];
-    table[..count].copy_from_slice(&order);
-    keys.codes.clear();
-    keys.codes.reserve(rows);
+    let mut table = [NO_CODE; SIZE];
+    table[..order.len()].copy_from_slice(order);
     let (mut all_ranks, mut all_codes) = (0, 0);
     patched::blocks(cursor, block, rows, |ranks| {
         let mut codes = [0u16; BLOCK];
         let (mut ranks_here, mut codes_here) = (0, 0);
         for (code, &rank) in codes.iter_mut().zip(ranks) {
-            *code = table[rank as usize % table.len()];
+            *code = table[rank as usize % SIZE];
             ranks_here |= rank;
             codes_here |= *code;
         }
         all_ranks |= ranks_here;
         all_codes |= codes_here;
-        keys.codes.extend_from_slice(&codes[..ranks.len()]);
+        out.extend_from_slice(&codes[..ranks.len()]);
     })?;
-    if all_ranks >= table.len() as u64 || all_codes >= MAX_KEYS as u16 {
+    if all_ranks >= SIZE as u64 || all_codes >= MAX_KEYS as u16 {
         return Err("a code is not in the dictionary".into());
     }
     Ok(())
@@ -172,7 +189,7 @@ pub(crate) fn take_codes(
     if bytes.len() != rows * planes {
         return Err("codes have a wrong length".into());
     }
-    out.clear();
+    renew(out, rows);
     let (low, high) = bytes.split_at(rows);
     if planes == 1 {
         out.extend(low.iter().map(|&low| u16::from(low)));
@@ -212,8 +229,7 @@ pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(
     if block.hard.len() != packed_len(rows, width) + PAD {
         return Err("packed codes have a wrong length".into());
     }
-    keys.codes.clear();
-    keys.codes.reserve(rows);
+    renew(&mut keys.codes, rows);
     let mut values = [0; BLOCK];
     let mut most = 0;
     for start in (0..rows).step_by(BLOCK) {
@@ -231,6 +247,6 @@ pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(
 /// The values that codes stand for.
 pub(crate) fn expand<T: Int>(keys: &Keys, out: &mut Vec<T>) {
     let values: Vec<T> = keys.values.iter().map(|&value| T::from_u64(value)).collect();
-    out.clear();
+    renew(out, keys.codes.len());
     out.extend(keys.codes.iter().map(|&code| values[usize::from(code)]));
 }

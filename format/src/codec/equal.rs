@@ -6,7 +6,7 @@
 //! many steps it is.
 
 use super::keys::Key;
-use super::{Block, Int, Parts, step, tokens};
+use super::{Block, Int, Parts, renew, step, tokens};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -76,8 +76,7 @@ pub(crate) fn decode<T: Int>(
     }
     let always = cursor.take(count as usize).ok_or(CUT)?;
     // One more than any row can need, so that a row that stores nothing may look at it.
-    scratch.clear();
-    scratch.reserve(cursor.0.len() + 1);
+    renew(scratch, cursor.0.len() + 1);
     tokens::values(cursor.0, block.hard, scratch, |value| value)?;
     let stored = scratch.len();
     scratch.push(0);
@@ -86,7 +85,7 @@ pub(crate) fn decode<T: Int>(
         let equal = 0u64.wrapping_sub(u64::from(held == 0));
         T::from_u64((other & equal) | (held.wrapping_sub(1) << step & !equal))
     };
-    out.clear();
+    renew(out, other.len());
     let mut next = 0;
     match key {
         Some(key) if key.codes.len() == other.len() => {

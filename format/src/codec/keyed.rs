@@ -6,7 +6,7 @@
 //! same one.
 
 use super::keys::{Key, Keys, MAX_KEYS, Numbering};
-use super::{Block, Int, Parts, dictionary, exceptions};
+use super::{Block, Int, Parts, dictionary, exceptions, renew};
 use crate::bytes::Cursor;
 use crate::error::Bad;
 
@@ -112,8 +112,7 @@ fn read(block: Block<'_>, rows: usize, key: Key<'_>) -> Result<Read, Bad> {
 /// Fills `out`: per row what `last` holds for its key; every exception changes that.
 fn fill<T: Copy>(key: Key<'_>, read: &Read, values: &[T], last: &mut [T], out: &mut Vec<T>) {
     let keys = key.codes;
-    out.clear();
-    out.reserve(keys.len());
+    renew(out, keys.len());
     let mut from = 0;
     for (&place, &code) in read.places.iter().zip(&read.codes) {
         let place = place as usize;

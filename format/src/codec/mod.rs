@@ -116,6 +116,14 @@ pub(crate) trait Int: Copy + Default + 'static {
     fn from_u64(value: u64) -> Self;
 }
 
+/// Empties a vector and makes room for so many values. Growing it would copy what it held.
+pub(crate) fn renew<T>(out: &mut Vec<T>, room: usize) {
+    out.clear();
+    if out.capacity() < room {
+        *out = Vec::with_capacity(room.next_power_of_two());
+    }
+}
+
 macro_rules! ints {
     ($($ty:ty),+) => {
         $(impl Int for $ty {

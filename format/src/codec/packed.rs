@@ -1,7 +1,7 @@
 //! Packed: blocks of 128 values, each the block's minimum plus an offset of the block's width.
 
 use super::bits::{BLOCK, PAD, pack, packed_len, stored_width, unpack};
-use super::{Block, Int, Parts};
+use super::{Block, Int, Parts, renew};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -51,7 +51,6 @@ pub(crate) fn blocks(
 
 /// Reads values.
 pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) -> Result<(), Bad> {
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     blocks(block, rows, |values| out.extend(values.iter().map(|&value| T::from_u64(value))))
 }

@@ -1,6 +1,6 @@
 //! Planes: the lowest bytes of all values, then the second lowest, and so on.
 
-use super::{Block, Int, Parts};
+use super::{Block, Int, Parts, renew};
 use crate::error::Bad;
 
 /// Writes as many planes as the largest value has bytes.
@@ -21,8 +21,7 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
         return Err("planes have a wrong length".into());
     }
     let mut sums = [0u64; 256];
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     for start in (0..rows).step_by(sums.len()) {
         let len = sums.len().min(rows - start);
         let sums = &mut sums[..len];

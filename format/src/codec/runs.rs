@@ -1,6 +1,6 @@
 //! Runs: each value once, with how often it repeats.
 
-use super::{Block, Int, Parts};
+use super::{Block, Int, Parts, renew};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
 
@@ -24,8 +24,7 @@ pub(crate) fn decode<T: Int>(block: Block<'_>, rows: usize, out: &mut Vec<T>) ->
     for _ in 0..count {
         values.varint().ok_or(CUT)?;
     }
-    out.clear();
-    out.reserve(rows);
+    renew(out, rows);
     for _ in 0..count {
         let length = lengths.varint().ok_or(CUT)?;
         let value = T::from_u64(values.varint().ok_or(CUT)?);

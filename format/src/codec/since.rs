@@ -6,8 +6,10 @@
 //! they cost nothing then. A plain reference back to the row whose end it is costs 3 bits, a
 //! duration stored as a number 16 to 19.
 
+use std::ops::Range;
+
 use super::keys::{Key, MAX_KEYS};
-use super::{Block, Int, Parts, exceptions, step};
+use super::{Block, Int, Parts, exceptions, renew, step};
 use crate::bytes::Cursor;
 use crate::error::Bad;
 
@@ -63,12 +65,12 @@ pub(crate) fn encode(misses: &[(u32, u8, u64)], out: &mut Parts) {
     exceptions::put_tokens(misses.iter().map(|miss| miss.2 >> step), &mut out.soft, &mut out.hard);
 }
 
-/// Reads values. `times` and `key` are the columns that foretell them; `afters` is overwritten.
+/// Reads values. `times` and `key` are the columns that foretell them; `scratch` is overwritten.
 pub(crate) fn decode<T: Int>(
     block: Block<'_>,
     times: &[u64],
     key: Key<'_>,
-    afters: &mut Vec<u32>,
+    scratch: &mut Vec<u32>,
     out: &mut Vec<T>,
 ) -> Result<(), Bad> {
     let rows = times.len();
@@ -84,30 +86,40 @@ pub(crate) fn decode<T: Int>(
     if !cursor.0.is_empty() || !hard.is_empty() || key.codes.len() != rows {
         return Err("column is too long".into());
     }
-    // All rows are foretold, then the exceptions are mended: which row a key had last does not depend
-    // on them. Codes are below the number of keys; the table is as large as any to spare the check.
-    let mut next = [0u32; MAX_KEYS];
-    if afters.len() < rows {
-        afters.resize(rows, 0);
-    }
-    out.clear();
-    out.reserve(rows);
-    let rows = times.iter().zip(key.codes).zip(afters.iter_mut()).zip(1u32..);
-    out.extend(rows.map(|(((&time, &key), to), row)| {
-        let after = std::mem::replace(&mut next[usize::from(key) % MAX_KEYS], row);
-        *to = after;
-        T::from_u64(time.wrapping_sub(times[after as usize]))
-    }));
+    // Per key: one more than its last row. As large as any table, so that no code need be checked.
+    scratch.resize(MAX_KEYS.max(scratch.len()), 0);
+    let Some(next) = scratch.first_chunk_mut::<MAX_KEYS>() else { return Ok(()) };
+    next[..key.count.min(MAX_KEYS)].fill(0);
+    renew(out, rows);
+    let mut from = 0;
     for ((&place, &kind), &number) in places.iter().zip(kinds).zip(&numbers) {
         let place = place as usize;
-        let value = match kind {
-            AFTER => {
-                let before = times[(afters[place] as usize).saturating_sub(1)];
-                times[place].wrapping_sub(before).wrapping_sub(number)
-            }
+        foretell(times, key.codes, from..place, next, out);
+        let last = &mut next[usize::from(key.codes[place]) % MAX_KEYS];
+        let before = times[(*last as usize).saturating_sub(1)];
+        *last = place as u32 + 1;
+        out.push(T::from_u64(match kind {
+            AFTER => times[place].wrapping_sub(before).wrapping_sub(number),
             _ => number,
-        };
-        out[place] = T::from_u64(value);
+        }));
+        from = place + 1;
     }
+    foretell(times, key.codes, from..rows, next, out);
     Ok(())
+}
+
+/// Appends the values of rows that are foretold.
+fn foretell<T: Int>(
+    times: &[u64],
+    codes: &[u16],
+    rows: Range<usize>,
+    next: &mut [u32; MAX_KEYS],
+    out: &mut Vec<T>,
+) {
+    let after = rows.start as u32 + 1..;
+    let rows = times[rows.clone()].iter().zip(&codes[rows]).zip(after);
+    out.extend(rows.map(|((&time, &code), after)| {
+        let began = std::mem::replace(&mut next[usize::from(code) % MAX_KEYS], after);
+        T::from_u64(time.wrapping_sub(times[began as usize]))
+    }));
 }

@@ -93,6 +93,7 @@ pub struct Groups {
     numbers: Vec<u64>,
     /// Count, total, largest; four numbers are found by a shift.
     dense: Vec<[u64; 4]>,
+    short: Vec<[Short; 2]>,
     buckets: Vec<[u32; BUCKETS]>,
 }
 
@@ -169,7 +170,7 @@ impl Groups {
         [first, second]: [KeyColumn<'_>; 2],
         groups: usize,
     ) {
-        let Groups { sums, pairs, dense, buckets, .. } = self;
+        let Groups { sums, pairs, dense, short, buckets, .. } = self;
         dense.clear();
         dense.resize(groups, [0; 4]);
         let seconds = second.values.len();
@@ -192,16 +193,14 @@ impl Groups {
                 }
             }
             (codes, []) => codes.iter().for_each(|&code| dense[usize::from(code)][0] += 1),
-            (codes, values) if are_short(values) => {
-                for (&code, &value) in codes.iter().zip(values) {
-                    add_short(&mut dense[usize::from(code)], value);
+            (codes, values) => match short_one(values) {
+                Some(one) => add_short(codes, values, one, short, dense),
+                None => {
+                    for (&code, &value) in codes.iter().zip(values) {
+                        add(&mut dense[usize::from(code)], value);
+                    }
                 }
-            }
-            (codes, values) => {
-                for (&code, &value) in codes.iter().zip(values) {
-                    add(&mut dense[usize::from(code)], value);
-                }
-            }
+            },
         }
         if part.histogram {
             buckets.clear();
@@ -263,16 +262,56 @@ fn add(sum: &mut [u64; 4], value: u64) {
     *sum = [sum[0] + 1, sum[1].saturating_add(value), sum[2].max(value), 0];
 }
 
-/// As [`add`], for values of which the rows of a chunk do not overflow: five years each.
-#[inline(always)]
-fn add_short(sum: &mut [u64; 4], value: u64) {
-    *sum = [sum[0] + 1, sum[1] + value, sum[2].max(value), 0];
+/// Total and count in one number, and the largest value.
+#[derive(Clone, Copy, Default)]
+struct Short {
+    /// The total, plus [`short_one`] per value.
+    sum: u64,
+    max: u64,
 }
 
-/// Whether so many values of this size can be added up.
-fn are_short(values: &[u64]) -> bool {
+impl Short {
+    #[inline(always)]
+    fn add(&mut self, value: u64, one: u64) {
+        self.sum += one + value;
+        self.max = self.max.max(value);
+    }
+}
+
+/// What counts a value above the total of all; none when both do not fit one number.
+fn short_one(values: &[u64]) -> Option<u64> {
     let bits = values.iter().fold(0, |bits, value| bits | value);
-    u128::from(bits) * (values.len() as u128) < u128::from(u64::MAX)
+    let total = u128::from(bits) * values.len() as u128;
+    let one = total.checked_add(1)?.checked_next_power_of_two()?;
+    let most = one.checked_mul(values.len() as u128)?.checked_add(total)?;
+    u64::try_from(most).ok()?;
+    u64::try_from(one).ok()
+}
+
+/// As [`add`] of every value, a quarter faster: with two numbers to change instead of three, and
+/// neighbouring rows, which often are of one group, do not wait for each other.
+fn add_short(
+    codes: &[u16],
+    values: &[u64],
+    one: u64,
+    short: &mut Vec<[Short; 2]>,
+    dense: &mut [[u64; 4]],
+) {
+    short.clear();
+    short.resize(dense.len(), Default::default());
+    let (code_pairs, last_code) = codes.as_chunks::<2>();
+    let (value_pairs, last_value) = values.as_chunks::<2>();
+    for (codes, values) in code_pairs.iter().zip(value_pairs) {
+        short[usize::from(codes[0])][0].add(values[0], one);
+        short[usize::from(codes[1])][1].add(values[1], one);
+    }
+    for (&code, &value) in last_code.iter().zip(last_value) {
+        short[usize::from(code)][0].add(value, one);
+    }
+    for (sum, [even, odd]) in dense.iter_mut().zip(short) {
+        let all = even.sum + odd.sum;
+        *sum = [all / one, all % one, even.max.max(odd.max), 0];
+    }
 }
 
 /// Which rows are of which interval.
