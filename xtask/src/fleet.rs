@@ -11,7 +11,7 @@ use std::process::Command;
 /// Run the commands of docs/fleet.md as root; fail unless the answers in it are the same.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Leave out Spark, which needs a Java runtime and a download of 400 MB.
+    /// Leave out Spark, which needs a Java runtime and 500 MB on the disk.
     #[arg(long)]
     without_spark: bool,
 }
