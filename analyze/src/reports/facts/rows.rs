@@ -65,13 +65,16 @@ impl Rows {
     }
 }
 
+/// A row, and the keys that are in it.
+type Same = (Row, Vec<Key>);
+
 /// Adds up the groups whose stacks read the same, and tells the keys of each sum, and the names of
 /// frames. Once all names written out take too many bytes, the stacks that are left are one.
 fn fold_stacks(
     asked: &Asked,
     cx: &Context<'_>,
     groups: Vec<(Key, Sum)>,
-) -> (Vec<(Row, Vec<Key>)>, Vec<Vec<u8>>) {
+) -> (Vec<Same>, Vec<Vec<u8>>) {
     let stack = |kernel: bool| {
         let mut by = asked.by.iter();
         let at = by.position(|field| {
@@ -81,7 +84,7 @@ fn fold_stacks(
     };
     let (user, kernel) = (stack(false), stack(true));
     let mut names = StackNames::new(cx);
-    let mut rows: Vec<(Row, Vec<Key>)> = Vec::new();
+    let mut rows: Vec<Same> = Vec::new();
     let mut known: FxHashMap<(Key, Frames), usize> = FxHashMap::default();
     let (mut places, mut kept) = (Vec::new(), 0);
     for (key, sum) in groups {
