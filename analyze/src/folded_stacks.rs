@@ -11,7 +11,7 @@ use crate::stack_names::StackNames;
 
 /// Most bytes that the stacks of an answer take, names written out; a recording has a hundredth of
 /// that. Without a limit, a hostile trace of some kilobytes could ask for any amount of memory.
-const MOST_BYTES: usize = 192 << 20;
+pub(crate) const MOST_BYTES: usize = 192 << 20;
 
 /// A stack that is to be named.
 pub(crate) struct Named<'a> {

@@ -22,7 +22,13 @@ fn flags(entry: &Entry) -> Vec<Vec<String>> {
         }
     }
     if entry.name == "facts" {
-        let more = ["--by tid", "--by waker,state --histogram", "--every 100us --count"];
+        let more = [
+            "--by tid",
+            "--by waker,state --histogram",
+            "--every 100us --count",
+            "--by host,ustack,kstack --percentile 50,99",
+            "--by state,kstack --every 500us --percentile 99.9 --histogram --at-least 3",
+        ];
         all.extend(more.map(|words| words.split(' ').map(str::to_owned).collect()));
     }
     all

@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 mod bpf;
 mod codegen;
+mod fleet;
 mod generated;
 mod ids;
 mod kernel_test;
@@ -40,6 +41,8 @@ enum Command {
     Tidy,
     /// Measure ktape beside its peers.
     Bench(bench::Args),
+    /// Run the commands of docs/fleet.md; exit 1 unless ktape, DuckDB and Spark agree.
+    Fleet(fleet::Args),
     /// Record known workloads on other kernels, in virtual machines; exit 1 if a count is wrong.
     KernelTest(kernel_test::Args),
     /// Write the expected answers of the golden tests anew.
@@ -66,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bpf { check } => bpf::run(check)?,
         Command::Tidy => return tidy::run(),
         Command::Bench(args) => bench::run(&args)?,
+        Command::Fleet(args) => fleet::run(&args)?,
         Command::KernelTest(args) => return kernel_test::run(&args),
         Command::Bless => bless::run()?,
         Command::NewProbe(args) => new::probe::run(&args)?,

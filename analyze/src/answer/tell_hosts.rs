@@ -20,20 +20,30 @@ fn blocks(list: &mut [Block], hosts: &Hosts) {
             Block::Table(table) => in_table(table, hosts),
             Block::Facts(facts) => in_facts(facts, hosts),
             Block::Group(group) => blocks(&mut group.blocks, hosts),
-            Block::Heading(_) | Block::Histogram(_) | Block::Stacks(_) => {}
+            Block::Stacks(stacks) => {
+                let rows = stacks.rows.iter_mut().map(|row| &mut row.values);
+                in_rows(&mut stacks.columns, rows.collect(), hosts);
+            }
+            Block::Heading(_) | Block::Histogram(_) => {}
         }
     }
 }
 
 fn in_table(table: &mut Table, hosts: &Hosts) {
-    let first = |row: &Vec<Cell>| row.iter().position(|cell| host_of(cell, hosts).is_some());
-    let Some(at) = table.rows.iter().filter_map(first).min() else { return };
     // The first column of a map is its key, which must stay the only one of its kind.
-    if table.shape == Shape::Map || table.columns.iter().any(|column| column.key == HOST.key) {
+    if table.shape != Shape::Map {
+        in_rows(&mut table.columns, table.rows.iter_mut().collect(), hosts);
+    }
+}
+
+fn in_rows(columns: &mut Vec<Column>, rows: Vec<&mut Vec<Cell>>, hosts: &Hosts) {
+    let first = |row: &&mut Vec<Cell>| row.iter().position(|cell| host_of(cell, hosts).is_some());
+    let Some(at) = rows.iter().filter_map(first).min() else { return };
+    if columns.iter().any(|column| column.key == HOST.key) {
         return;
     }
-    table.columns.insert(at, HOST);
-    for row in &mut table.rows {
+    columns.insert(at, HOST);
+    for row in rows {
         // All that a row names is of one host.
         let host = row.iter().find_map(|cell| host_of(cell, hosts));
         let name = Cell::maybe(host, |host| Cell::text(&hosts.list()[host].name));

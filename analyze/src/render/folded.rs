@@ -97,9 +97,14 @@ impl FrameTexts {
 
 /// One stack, folded, without its weight.
 pub(super) fn stack_line(stacks: &Stacks, row: &StackRow) -> String {
+    folded_frames(&stacks.names, &row.frames)
+}
+
+/// The frames of a stack, folded; their names by index.
+pub(crate) fn folded_frames(names: &[Vec<u8>], frames: &[(FrameKind, u32)]) -> String {
     let mut out = String::new();
-    for &(kind, name) in &row.frames {
-        frame(&mut out, kind, &escape_folded(&stacks.names[name as usize]));
+    for &(kind, name) in frames {
+        frame(&mut out, kind, &escape_folded(&names[name as usize]));
     }
     out
 }

@@ -2,6 +2,9 @@
 
 mod answer;
 mod groups;
+mod percentile;
+mod ranks;
+mod rows;
 
 use ktape_format::{Batch, ChunkInfo};
 use ktape_schema::{Class, Desc, Field, Kind, RECORDS, Type};
@@ -10,39 +13,60 @@ use crate::answer::Answer;
 use crate::context::{Context, Needs};
 use crate::error::{Error, Result};
 use crate::query::{Filter, parse_duration};
-use crate::run::{Read, Report};
+use crate::run::{Again, Read, Report};
 use groups::{Groups, Part};
+use percentile::Percentile;
+use rows::Rows;
 
 /// Facts of any record, counted and added up by any of their fields.
 ///
-/// How many there are, the sum and the largest of one field (the duration, unless --of names another),
-/// by up to two fields and by interval of time. EVENTS.md lists records and fields.
+/// How many there are, the sum, the largest and percentiles of one field (the duration, unless --of
+/// names another), by up to two fields, by host and by interval of time. EVENTS.md lists records and
+/// fields.
+///
+/// Groups whose stacks read the same are one. A percentile is exact: of N numbers in rising order, p99
+/// is the one at place N x 0.99, rounded up, as `percentile_disc` of SQL has it. It takes further passes
+/// over the facts, and memory that does not grow with them.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Facts {
     /// The record.
     #[arg(long, value_name = "RECORD", default_value = "off_cpu")]
     pub record: String,
-    /// Tell groups apart by these fields, at most two.
+    /// Tell groups apart by these fields, at most two, and by `host`.
     #[arg(long, value_name = "FIELD,..", value_delimiter = ',')]
     pub by: Vec<String>,
     /// Add this field up [default: the record's duration].
     #[arg(long, value_name = "FIELD")]
     pub of: Option<String>,
+    /// Show these percentiles of the numbers of each group.
+    #[arg(long, value_enum, value_name = "PERCENT,..", value_delimiter = ',')]
+    pub percentile: Vec<Percentile>,
     /// Count only.
-    #[arg(long, conflicts_with_all = ["of", "histogram"])]
+    #[arg(long, conflicts_with_all = ["of", "histogram", "percentile"])]
     pub count: bool,
+    /// Leave out groups of fewer facts: the p99 of ten of them is their largest.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub at_least: u64,
     /// Tell intervals of this length apart, from the start of the recording, like 1s.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub every: Option<u64>,
     /// Show how the numbers of each group are distributed over powers of two.
     #[arg(long)]
     pub histogram: bool,
+    /// How many numbers all threads together keep at a time while they look for percentiles.
+    #[arg(skip = ranks::KEPT)]
+    pub(crate) kept: u64,
 }
 
 /// What the flags name, found in the schema.
 struct Asked {
     desc: &'static Desc,
+    /// At most two.
     by: Vec<&'static Field>,
+    /// Whether hosts are told apart.
+    host: bool,
+    /// In rising order.
+    percentiles: Vec<Percentile>,
     of: Option<&'static Field>,
     time: Option<&'static Field>,
 }
@@ -63,7 +87,8 @@ impl Facts {
                 option(flag, name, format!("{} has {}", desc.name, names.join(", ")))
             })
         };
-        if let Some(third) = self.by.get(2) {
+        let fields = || self.by.iter().filter(|name| *name != HOST);
+        if let Some(third) = fields().nth(2) {
             return Err(option("--by", third, "two fields are the most".to_owned()));
         }
         let first = |kind: Kind| desc.fields.iter().find(|field| field.kind == kind);
@@ -84,12 +109,51 @@ impl Facts {
             let why = "its facts do not say when they were: leave --every out".to_owned();
             return Err(option("--record", desc.name, why));
         }
-        if self.histogram && of.is_none() {
+        let mut percentiles = self.percentile.clone();
+        percentiles.sort_unstable();
+        percentiles.dedup();
+        if (self.histogram || !percentiles.is_empty()) && of.is_none() {
             return Err(option("--record", desc.name, "name the numbers with --of".to_owned()));
         }
-        let by = self.by.iter().map(|name| field("--by", name)).collect::<Result<_>>()?;
-        Ok(Asked { desc, by, of, time })
+        let by = fields().map(|name| field("--by", name)).collect::<Result<_>>()?;
+        let host = self.by.iter().any(|name| name == HOST);
+        Ok(Asked { desc, by, host, percentiles, of, time })
     }
+
+    /// What is asked of a batch of this ring.
+    fn part(&self, asked: &Asked, cx: &Context<'_>, ring: u16) -> Part {
+        Part {
+            by: asked.by.iter().map(|field| (field.name, field.ty)).collect(),
+            of: asked.of.map(|field| (field.name, field.ty)),
+            every: self.every.zip(asked.time.map(|field| field.name)),
+            start: cx.start(),
+            histogram: self.histogram,
+            host: asked.host_of(cx, ring),
+        }
+    }
+}
+
+impl Asked {
+    /// The number of the host that a ring is of, when hosts are told apart.
+    fn host_of(&self, cx: &Context<'_>, ring: u16) -> u64 {
+        if self.host { cx.hosts().of_ring(ring) as u64 } else { 0 }
+    }
+
+    /// Whether groups are told apart by a stack.
+    fn by_stack(&self) -> bool {
+        self.by.iter().any(|field| field.kind == Kind::StackId)
+    }
+}
+
+/// What `--by` calls the host: no record has such a field.
+const HOST: &str = "host";
+
+/// What has been folded.
+#[derive(Default)]
+pub struct State {
+    groups: Groups,
+    /// The groups as they are shown, once percentiles are known.
+    rows: Option<Rows>,
 }
 
 fn option(option: &'static str, value: &str, reason: String) -> Error {
@@ -98,7 +162,7 @@ fn option(option: &'static str, value: &str, reason: String) -> Error {
 
 impl Report for Facts {
     const NAME: &'static str = "facts";
-    type State = Groups;
+    type State = State;
 
     fn check(&self) -> Result<()> {
         self.asked().map(drop)
@@ -106,8 +170,9 @@ impl Report for Facts {
 
     fn needs(&self) -> Needs {
         // By others than the facts' own threads and processes: by wakers, owners ..
-        let own = |name: &String| matches!(name.as_str(), "tid" | "tgid");
-        Needs { others: !self.by.iter().all(own), ..Needs::NAMES }
+        let own = |name: &String| matches!(name.as_str(), "tid" | "tgid" | HOST);
+        let code = self.asked().is_ok_and(|asked| asked.by_stack());
+        Needs { others: !self.by.iter().all(own), code, ..Needs::NAMES }
     }
 
     fn reads(&self, _: &Context<'_>) -> Vec<Read> {
@@ -125,7 +190,7 @@ impl Report for Facts {
         vec![read]
     }
 
-    fn skim(&self, cx: &Context<'_>, chunk: &ChunkInfo, state: &mut Groups) -> bool {
+    fn skim(&self, cx: &Context<'_>, chunk: &ChunkInfo, state: &mut State) -> bool {
         let Ok(asked) = self.asked() else { return false };
         let Some(every) = self.every else { return false };
         if !asked.by.is_empty() || asked.of.is_some() {
@@ -134,31 +199,35 @@ impl Report for Facts {
         let bin = |time: u64| time.saturating_sub(cx.start()) / every;
         let same = bin(chunk.first) == bin(chunk.last) && chunk.first >= cx.start();
         if same {
-            state.count(bin(chunk.first), u64::from(chunk.rows));
+            let host = asked.host_of(cx, chunk.ring);
+            state.groups.count(bin(chunk.first), host, u64::from(chunk.rows));
         }
         same
     }
 
-    fn scan(&self, cx: &Context<'_>, batch: &Batch, state: &mut Groups) {
+    fn scan(&self, cx: &Context<'_>, batch: &Batch, state: &mut State) {
         let Ok(asked) = self.asked() else { return };
-        let part = Part {
-            by: asked.by.iter().map(|field| (field.name, field.ty)).collect(),
-            of: asked.of.map(|field| (field.name, field.ty)),
-            every: self.every.zip(asked.time.map(|field| field.name)),
-            start: cx.start(),
-            histogram: self.histogram,
-        };
-        state.add(&part, batch);
+        state.groups.add(&self.part(&asked, cx, batch.ring()), batch);
     }
 
-    fn merge(&self, into: &mut Groups, from: Groups) {
-        into.merge(from);
+    fn merge(&self, into: &mut State, from: State) {
+        into.groups.merge(from.groups);
     }
 
-    fn finish(&self, cx: &Context<'_>, _: &Filter, state: Groups) -> Answer {
-        match self.asked() {
-            Ok(asked) => answer::answer(self, &asked, cx, state),
-            Err(_) => Answer::default(),
+    fn look_again(&self, again: &Again<'_>, state: &mut State) -> Result<()> {
+        let asked = self.asked()?;
+        if asked.percentiles.is_empty() {
+            return Ok(());
         }
+        let mut rows = Rows::of(&asked, again.cx(), std::mem::take(&mut state.groups));
+        ranks::find(self, &asked, again, &mut rows)?;
+        state.rows = Some(rows);
+        Ok(())
+    }
+
+    fn finish(&self, cx: &Context<'_>, _: &Filter, state: State) -> Answer {
+        let Ok(asked) = self.asked() else { return Answer::default() };
+        let rows = state.rows.unwrap_or_else(|| Rows::of(&asked, cx, state.groups));
+        answer::answer(self, &asked, cx, rows)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ktape_format::{Batch, ChunkInfo, Decoder, Trace};
 
-use super::{Read, Report, notes};
+use super::{Again, Read, Report, notes};
 use crate::answer::{Answer, Note};
 use crate::context::{Context, Damage, record_id, what};
 use crate::error::{Error, Result};
@@ -26,7 +26,9 @@ pub fn run<R: Report>(report: &R, trace: &Trace, query: &Query) -> Result<Answer
     let filter = query.filter.resolve(&cx)?;
     cx.narrow_to(&filter);
     let reads = report.reads(&cx);
-    let (state, gaps) = fold(report, &cx, &filter, &reads, query.threads)?;
+    let (mut state, gaps) = fold(report, &cx, &filter, &reads, query.threads)?;
+    let again = Again { cx: &cx, filter: &filter, reads: &reads, threads: query.threads };
+    report.look_again(&again, &mut state)?;
     let mut answer = report.finish(&cx, &filter, state);
     if cx.hosts().several() {
         answer.tell_hosts(cx.hosts());

@@ -1,5 +1,6 @@
 //! How a report runs over a trace: chunks in any order on any number of threads, one answer.
 
+mod again;
 mod bounded;
 mod driver;
 mod entry;
@@ -10,6 +11,7 @@ mod report;
 mod slots;
 mod stack_sums;
 
+pub use again::Again;
 pub use bounded::{Bounded, BoundedKey, Fold};
 pub use driver::{Query, run};
 pub(crate) use driver::{Scan, fold};

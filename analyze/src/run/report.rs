@@ -2,6 +2,7 @@
 
 use ktape_format::{Batch, ChunkInfo};
 
+use super::Again;
 use crate::answer::Answer;
 use crate::context::{Context, Needs};
 use crate::error::Result;
@@ -74,6 +75,16 @@ pub trait Report: clap::Args + Send + Sync + 'static {
 
     /// Folds what another thread has folded.
     fn merge(&self, into: &mut Self::State, from: Self::State);
+
+    /// Scans the facts once more where one pass does not tell enough, as for exact percentiles, and adds
+    /// what was found to the fold.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`super::run`].
+    fn look_again(&self, _again: &Again<'_>, _state: &mut Self::State) -> Result<()> {
+        Ok(())
+    }
 
     /// Turns the fold into an answer. `filter` tells the window that it is about.
     fn finish(&self, cx: &Context<'_>, filter: &Filter, state: Self::State) -> Answer;

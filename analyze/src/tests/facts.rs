@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::query::FilterArgs;
 use crate::reports::facts::Facts;
 use crate::run::Report;
-use crate::testing::{START, Tape, answer, busy};
+use crate::testing::{Random, START, Tape, answer, busy};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -71,6 +71,99 @@ fn intervals_and_distributions() {
     assert_eq!(rows("--by state --histogram", "histogram"), histogram);
 }
 
+#[test]
+fn percentiles_are_numbers_that_occur() {
+    // 101 waits of a, with ties; one of b.
+    let mut tape = Tape::new();
+    let mut wait = |tid, duration| {
+        let row = OffCpu { end: START + 500, duration, tid, tgid: 10, ..OffCpu::default() };
+        tape.off_cpu(row);
+    };
+    (0..100).for_each(|number| wait(10, 1000 + number / 2 * 2));
+    wait(10, u64::MAX);
+    wait(11, 0);
+    tape.thread(10, 10, "a");
+    tape.thread(11, 10, "b");
+    let found = |words: &str| answer(&facts(words), &tape, FilterArgs::default());
+    let rows = found("--by tid --percentile 99,50,90,99.9,50")["groups"].clone();
+    let of = |row: usize| {
+        ["p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns"].map(|key| rows[row][key].as_u64())
+    };
+    assert_eq!(of(0), [1050, 1090, 1098, u64::MAX, u64::MAX].map(Some));
+    assert_eq!(of(1), [0; 5].map(Some));
+    let rows = found("--by tid --percentile 99 --at-least 2");
+    assert_eq!(
+        (rows["groups"].as_array().map(Vec::len), &rows["groups"][0]["tid"]),
+        (Some(1), &json!(10))
+    );
+    assert_eq!(rows["summary"]["smaller_groups"], 1);
+    assert_eq!(found("--of cpu --percentile 50")["groups"][0]["p50"], 0);
+}
+
+/// However many numbers there is room for, the percentiles are those of the sorted numbers.
+#[test]
+fn percentiles_are_found_in_any_number_of_passes() {
+    let (mut tape, mut random) = (Tape::new(), Random::new(7));
+    let mut durations: Vec<u64> = Vec::new();
+    for _ in 0..3000 {
+        let size = random.below(62);
+        let duration = random.below(1 << size);
+        durations.push(duration);
+        tape.off_cpu(OffCpu { end: START + 500, duration, tid: 10, tgid: 10, ..OffCpu::default() });
+    }
+    durations.sort_unstable();
+    let expected = [500, 900, 990, 999].map(|share| durations[3000 * share / 1000 - 1]);
+    for kept in [0, 1, 10, 200, 5000] {
+        let mut report = facts("--percentile 50,90,99,99.9");
+        report.kept = kept;
+        let row = answer(&report, &tape, FilterArgs::default())["groups"][0].clone();
+        let found = ["p50_ns", "p90_ns", "p99_ns", "p999_ns"].map(|key| row[key].as_u64());
+        assert_eq!(found, expected.map(Some), "{kept}");
+    }
+}
+
+/// Stacks that read the same are one group, whatever their numbers are.
+#[test]
+fn stacks_are_told_apart_by_what_they_read() {
+    let mut tape = Tape::new();
+    let kernels = [tape.kernel_stack(&["entry", "wait"]), tape.kernel_stack(&["entry", "wait"])];
+    let user = tape.user_stack(&["main", "lock|inner"]);
+    for (at, (kstack, ustack)) in (0..).zip([
+        (kernels[0], 0),
+        (kernels[1], 0),
+        (kernels[0], user),
+        (kernels[1], user),
+        (0, 0),
+    ]) {
+        let duration = 100 << at;
+        tape.off_cpu(OffCpu { end: START + 500, duration, kstack, ustack, ..OffCpu::default() });
+    }
+    let stacks = |words: &str| {
+        let found = answer(&facts(words), &tape, FilterArgs::default());
+        let rows = found["groups"].as_array().expect("groups").iter();
+        let row = |row: &Value| {
+            let stack = row["stack"].as_str().expect("a stack").to_owned();
+            (stack, row["count"].as_u64().unwrap_or(0), row["p50_ns"].as_u64().unwrap_or(0))
+        };
+        rows.map(row).collect::<Vec<_>>()
+    };
+    let row = |stack: &str, count, p50| (stack.to_owned(), count, p50);
+    assert_eq!(
+        stacks("--by kstack,ustack --percentile 50"),
+        [
+            row("[no stack]", 1, 1600),
+            row("main;lock;inner_[i];entry_[k];wait_[k]", 2, 400),
+            row("entry_[k];wait_[k]", 2, 100),
+        ]
+    );
+    assert_eq!(
+        stacks("--by kstack --percentile 50"),
+        [row("[no stack]", 1, 1600), row("entry_[k];wait_[k]", 4, 200)]
+    );
+    let found = answer(&facts("--by ustack --histogram"), &tape, FilterArgs::default());
+    assert_eq!(found["histogram"][0]["stack"], "[no stack]");
+}
+
 /// Chunks that are counted by their heads give what their rows give.
 #[test]
 fn skimming_counts_as_scanning_does() {
@@ -92,6 +185,8 @@ fn what_is_not_there_is_refused() {
         ("--record task_start", "there are off_cpu"),
         ("--by nonsense", "off_cpu has end"),
         ("--by tid,cpu,state", "two fields"),
+        ("--by host,tid,cpu,state", "two fields"),
+        ("--record tcp_reset --percentile 99", "name the numbers"),
         ("--record syscall_slow --of ret", "negative"),
         ("--every 0s", "has a length"),
     ] {

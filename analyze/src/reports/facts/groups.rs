@@ -19,11 +19,11 @@ const VALUES: usize = 1 << 12;
 /// Powers of two of a number, 0 counting as the first.
 const BUCKETS: usize = 64;
 
-/// Interval, first field, second field; 0 for what is not asked for.
-pub(super) type Key = [u64; 3];
+/// Interval, host, first field, second field; 0 for what is not asked for.
+pub(super) type Key = [u64; 4];
 
 impl BoundedKey for Key {
-    const OTHERS: Self = [u64::MAX; 3];
+    const OTHERS: Self = [u64::MAX; 4];
 }
 
 /// What is known of one group.
@@ -82,11 +82,39 @@ pub(super) struct Part {
     pub(super) every: Option<(u64, &'static str)>,
     pub(super) start: u64,
     pub(super) histogram: bool,
+    /// The number of the host that the batch is of, when hosts are told apart.
+    pub(super) host: u64,
+}
+
+impl Part {
+    /// Calls with the group and the number of each row of a batch.
+    pub(super) fn each(&self, batch: &Batch, mut call: impl FnMut(Key, u64)) {
+        let rows = batch.rows();
+        let mut fields: [Vec<u64>; 2] = Default::default();
+        for (field, &(name, ty)) in fields.iter_mut().zip(&self.by) {
+            take_numbers(batch, name, ty, field);
+        }
+        let mut values = Vec::new();
+        if let Some((name, ty)) = self.of {
+            take_numbers(batch, name, ty, &mut values);
+        }
+        let at = |numbers: &[u64], row: usize| numbers.get(row).copied().unwrap_or(0);
+        let mut times = Intervals::of(self, batch);
+        let mut row = 0;
+        while row < rows {
+            let (interval, end) = times.next(row, rows);
+            for row in row..end {
+                let key = [interval, self.host, at(&fields[0], row), at(&fields[1], row)];
+                call(key, at(&values, row));
+            }
+            row = end;
+        }
+    }
 }
 
 /// Sums by group; keeps buffers.
 #[derive(Default)]
-pub struct Groups {
+pub(super) struct Groups {
     sums: Bounded<Key, Sum, MOST>,
     codes: [Codes; 2],
     pairs: Vec<u16>,
@@ -108,9 +136,9 @@ struct Codes {
 }
 
 impl Groups {
-    /// Counts rows of an interval, without more.
-    pub(super) fn count(&mut self, interval: u64, rows: u64) {
-        self.sums.at([interval, 0, 0]).count += rows;
+    /// Counts rows of an interval and a host, without more.
+    pub(super) fn count(&mut self, interval: u64, host: u64, rows: u64) {
+        self.sums.at([interval, host, 0, 0]).count += rows;
     }
 
     pub(super) fn merge(&mut self, from: Groups) {
@@ -219,10 +247,11 @@ impl Groups {
                 continue;
             }
             let key = match part.by.len() {
-                0 => [interval, 0, 0],
-                1 => [interval, first.values[group], 0],
-                _ => [interval, first.values[group / seconds], second.values[group % seconds]],
+                0 => [0, 0],
+                1 => [first.values[group], 0],
+                _ => [first.values[group / seconds], second.values[group % seconds]],
             };
+            let key = [interval, part.host, key[0], key[1]];
             let counts = buckets.get(group).filter(|_| part.histogram);
             let buckets = counts.map_or(Vec::new(), |counts| {
                 counts.iter().map(|&count| count.into()).collect()
@@ -247,7 +276,7 @@ impl Groups {
         for row in rows {
             let [first, second] = [&fields[0], &fields[1]]
                 .map(|numbers| numbers.get(row).copied().unwrap_or(0));
-            let sum = self.sums.at([interval, first, second]);
+            let sum = self.sums.at([interval, part.host, first, second]);
             let value = values.get(row).copied().unwrap_or(0);
             sum.add(value);
             if part.histogram {
