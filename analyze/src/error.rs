@@ -26,7 +26,7 @@ pub enum Error {
         /// How many were asked for.
         threads: usize,
         /// Why not.
-        source: rayon::ThreadPoolBuildError,
+        source: std::io::Error,
     },
     /// What was asked for could not be written.
     #[error("writing: {0}")]

@@ -1,5 +1,6 @@
 //! Runs a report: picks chunks, decodes them on all threads, filters, folds.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ktape_format::{Batch, ChunkInfo, Decoder, Trace};
@@ -102,14 +103,14 @@ impl Gaps<'_> {
     }
 }
 
-/// Below this many rows a second thread costs more than it saves.
-const WORTH_THREADS: u64 = 100_000;
+/// With fewer rows each, further threads cost more than they save.
+const WORTH_A_THREAD: u64 = 50_000;
 
 fn threads(asked: usize, plan: &Plan<'_>) -> usize {
     let rows: u64 = plan.chunks.iter().map(|&(_, chunk)| plan.rows(chunk)).sum();
+    let worth = usize::try_from(rows / WORTH_A_THREAD).unwrap_or(usize::MAX);
     let asked = match asked {
-        0 if rows < WORTH_THREADS => 1,
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => std::thread::available_parallelism().map_or(1, usize::from).min(worth),
         asked => asked,
     };
     asked.clamp(1, plan.chunks.len().max(1))
@@ -155,20 +156,21 @@ impl<'a> Plan<'a> {
 
     fn scan<S: Scan>(&self, scan: &S, threads: usize) -> Result<(S::Folded, Vec<Damage>)> {
         let next = AtomicUsize::new(0);
-        if threads == 1 {
-            return Ok(self.work(scan, &next));
-        }
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|source| Error::Threads { threads, source })?;
-        let mut parts = pool.broadcast(|_| self.work(scan, &next)).into_iter();
-        let (mut state, mut damages) = parts.next().unwrap_or_default();
-        for (part, more) in parts {
-            scan.merge_folded(&mut state, part);
-            damages.extend(more);
-        }
-        Ok((state, damages))
+        std::thread::scope(|scope| {
+            let other = |_| {
+                let builder = std::thread::Builder::new();
+                let work = builder.spawn_scoped(scope, || self.work(scan, &next));
+                work.map_err(|source| Error::Threads { threads, source })
+            };
+            let others: Vec<_> = (1..threads).map(other).collect::<Result<_>>()?;
+            let (mut state, mut damages) = self.work(scan, &next);
+            for other in others {
+                let (part, more) = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+                scan.merge_folded(&mut state, part);
+                damages.extend(more);
+            }
+            Ok((state, damages))
+        })
     }
 
     /// What one thread does: takes the next chunk until there is none.

@@ -34,7 +34,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("bincode", &["ktape-format"]),
     ("zstd", &["ktape-format"]),
     ("aya", &["ktape-capture"]),
-    ("rayon", &["ktape-analyze"]),
     ("inferno", &["ktape-analyze"]),
     ("addr2line", &["ktape-analyze"]),
     ("parquet", &["ktape-analyze"]),
