@@ -21,6 +21,9 @@ pub(crate) struct AskedColumn {
     pub(crate) ty: Type,
     /// Its position in the file's schema, and its type there.
     pub(crate) field: Option<(usize, Type)>,
+    /// The column before it that is the same: a hostile schema gives two fields one name, and who asks
+    /// for all fields then asks for one twice.
+    pub(crate) same: Option<usize>,
 }
 
 impl Asked {
@@ -33,13 +36,14 @@ impl Asked {
     ) -> Option<Asked> {
         let schema = trace.record_by_id(record)?;
         let own = ktape_schema::by_name(&schema.name);
-        let columns = columns.iter().map(|&name| {
+        let columns = columns.iter().enumerate().map(|(at, &name)| {
             let own = own.and_then(|own| Some(own.fields[own.field(name)?].ty));
             let field = schema
                 .field(name)
                 .and_then(|field| Some((field, Type::from_code(schema.fields[field].ty)?)));
             let ty = own.or(field.map(|field| field.1)).unwrap_or(Type::U64);
-            AskedColumn { name: name.to_owned(), keyed: keyed.contains(&name), ty, field }
+            let same = columns[..at].iter().position(|before| *before == name);
+            AskedColumn { name: name.to_owned(), keyed: keyed.contains(&name), ty, field, same }
         });
         Some(Asked { of: Some((trace.serial, record)), columns: columns.collect() })
     }

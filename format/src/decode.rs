@@ -149,6 +149,9 @@ impl Decoder {
             }
         }
         for (column, slot) in asked.columns.iter().zip(&mut batch.slots) {
+            if column.same.is_some() {
+                continue;
+            }
             let found = place(&self.entries, column).zip(column.field);
             let found = found.filter(|(_, (_, ty))| converts(*ty, column.ty));
             slot.present = found.is_some();
@@ -169,7 +172,12 @@ impl Decoder {
             done.map_err(|bad| (slot.name.clone(), bad))?;
         }
         // No column needs what is shared any more: the batch gets it, and no copy.
-        for (column, slot) in asked.columns.iter().zip(&mut batch.slots) {
+        for (at, column) in asked.columns.iter().enumerate() {
+            if let Some(before) = column.same {
+                batch.slots[at] = batch.slots[before].clone();
+                continue;
+            }
+            let slot = &mut batch.slots[at];
             let Some(place) = place(&self.entries, column) else { continue };
             if slot.is_keyed {
                 std::mem::swap(&mut slot.keys, &mut self.shared[place].keys);

@@ -102,6 +102,48 @@ fn columns_go_by_name_missing_ones_are_absent_narrow_ones_widen() {
 }
 
 #[test]
+fn a_column_that_is_asked_for_twice_is_there_twice() {
+    // Two fields of one name; and what is decoded for another column, and what comes as keys.
+    let record = RecordSchema {
+        id: OffCpu::DESC.id,
+        name: "off_cpu".into(),
+        class: 1,
+        fields: vec![
+            field("end", Type::U64, "time_ns"),
+            field("duration", Type::U64, "dur_ns"),
+            field("tid", Type::U32, "tid"),
+        ],
+        ..RecordSchema::default()
+    };
+    let rows = 4000u64;
+    let end: Vec<u64> = (0..rows).map(|row| 1000 * row).collect();
+    let tid: Vec<u32> = (0..rows).map(|row| row as u32 * 7 % 5).collect();
+    let duration: Vec<u64> = (0..rows).map(|row| if row < 5 { 9 } else { 1000 * 4 }).collect();
+    let trace = write(
+        record,
+        vec![
+            ("end".into(), Column::U64(end.clone())),
+            ("duration".into(), Column::U64(duration.clone())),
+            ("tid".into(), Column::U32(tid.clone())),
+        ],
+    );
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    let names = ["end", "duration", "end", "tid", "tid"];
+    for _ in 0..2 {
+        decoder.read_keyed(&trace, 0, &names, &["tid"], &mut batch).unwrap();
+        for at in [0, 2] {
+            assert_eq!(batch.column(at), &Column::U64(end.clone()), "column {at}");
+        }
+        assert_eq!(batch.u64("duration"), duration);
+        batch.retain(&vec![true; rows as usize]);
+        decoder.read(&trace, 0, &names, &mut batch).unwrap();
+        for at in [3, 4] {
+            assert_eq!(batch.column(at), &Column::U32(tid.clone()), "column {at}");
+        }
+    }
+}
+
+#[test]
 fn a_later_major_version_is_refused_a_later_minor_one_is_not() {
     let good = small::trace(20);
     let changed = |at: usize| {

@@ -12,6 +12,9 @@ use crate::stack_names::StackNames;
 /// Texts are remembered up to this many bytes, then forgotten: a hostile trace can have a long one per
 /// row.
 const MOST_BYTES: usize = 64 << 20;
+/// A folded stack ends after so many bytes: 512 frames can each be many inlined functions, and a hostile
+/// trace gives all of them a name of a megabyte.
+const MOST_OF_A_STACK: usize = 64 << 10;
 
 /// Texts by what they stand for.
 pub(super) struct Names<'a> {
@@ -21,6 +24,7 @@ pub(super) struct Names<'a> {
     folded: FxHashMap<u32, ByteArray>,
     others: FxHashMap<Rc<[u8]>, ByteArray>,
     bytes: usize,
+    made: usize,
 }
 
 impl<'a> Names<'a> {
@@ -33,6 +37,7 @@ impl<'a> Names<'a> {
             folded: FxHashMap::default(),
             others: FxHashMap::default(),
             bytes: 0,
+            made: 0,
         }
     }
 
@@ -69,10 +74,15 @@ impl<'a> Names<'a> {
         self.stacks.places(id, 0, &mut places);
         let mut line = String::new();
         for place in places {
+            let name = escape_folded(self.stacks.name(place.name));
+            if line.len() + name.len() > MOST_OF_A_STACK {
+                line.push_str(";[cut off]");
+                break;
+            }
             if !line.is_empty() {
                 line.push(';');
             }
-            line.push_str(&escape_folded(self.stacks.name(place.name)));
+            line.push_str(&name);
             line.push_str(frame_suffix(place.kind));
         }
         let text = ByteArray::from(line.into_bytes());
@@ -81,7 +91,13 @@ impl<'a> Names<'a> {
         text
     }
 
+    /// Bytes of all texts made so far; each takes memory for as long as a value has it.
+    pub(super) fn made(&self) -> usize {
+        self.made
+    }
+
     fn remember(&mut self, bytes: usize) {
+        self.made += bytes;
         self.bytes += bytes;
         if self.bytes > MOST_BYTES {
             self.bytes = bytes;

@@ -70,21 +70,19 @@ impl Rows<'_> {
                 rows * 8
             }
             (Values::Text(values, levels), source) => {
+                let made = names.made();
                 let mut bytes = 0;
                 for row in 0..rows {
                     let text = self.text(source, row, names);
                     levels.push(i16::from(text.is_some()));
                     bytes += 2;
                     if let Some(text) = text {
-                        // Most share their bytes with rows before.
                         bytes += size_of::<ByteArray>();
-                        if matches!(source, Source::Field(_)) {
-                            bytes += text.len();
-                        }
                         values.push(text);
                     }
                 }
-                bytes
+                // Most share their bytes with rows before.
+                bytes + (names.made() - made)
             }
             (Values::I32(values), _) => {
                 values.resize(values.len() + rows, 0);

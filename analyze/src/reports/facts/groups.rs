@@ -87,13 +87,19 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Calls with the group and the number of each row of a batch.
-    pub(super) fn each(&self, batch: &Batch, mut call: impl FnMut(Key, u64)) {
-        let rows = batch.rows();
+    /// The fields that groups are told apart by, as numbers; without rows what is not asked for.
+    fn fields(&self, batch: &Batch) -> [Vec<u64>; 2] {
         let mut fields: [Vec<u64>; 2] = Default::default();
         for (field, &(name, ty)) in fields.iter_mut().zip(&self.by) {
             take_numbers(batch, name, ty, field);
         }
+        fields
+    }
+
+    /// Calls with the group and the number of each row of a batch.
+    pub(super) fn each(&self, batch: &Batch, mut call: impl FnMut(Key, u64)) {
+        let rows = batch.rows();
+        let fields = self.fields(batch);
         let mut values = Vec::new();
         if let Some((name, ty)) = self.of {
             take_numbers(batch, name, ty, &mut values);
@@ -176,12 +182,16 @@ impl Groups {
         let groups = fields.iter().map(|field| field.values.len()).product::<usize>();
         let mut row = 0;
         let mut times = Intervals::of(part, batch);
+        let mut plain = None;
         while row < rows {
             let (interval, end) = times.next(row, rows);
-            if coded && groups <= DENSE.min(8 * (end - row) + 64) {
+            // Clearing the table must not take longer than looking its rows up would.
+            let worth = if part.histogram { end - row } else { 8 * (end - row) + 64 };
+            if coded && groups <= DENSE.min(worth) {
                 self.dense(part, interval, row..end, values, fields, groups);
             } else {
-                self.one_by_one(part, batch, interval, row..end, values);
+                let fields = plain.get_or_insert_with(|| part.fields(batch));
+                self.one_by_one(part, interval, row..end, fields, values);
             }
             row = end;
         }
@@ -264,18 +274,14 @@ impl Groups {
     fn one_by_one(
         &mut self,
         part: &Part,
-        batch: &Batch,
         interval: u64,
         rows: std::ops::Range<usize>,
+        fields: &[Vec<u64>; 2],
         values: &[u64],
     ) {
-        let mut fields: [Vec<u64>; 2] = Default::default();
-        for (field, &(name, ty)) in fields.iter_mut().zip(&part.by) {
-            take_numbers(batch, name, ty, field);
-        }
         for row in rows {
-            let [first, second] = [&fields[0], &fields[1]]
-                .map(|numbers| numbers.get(row).copied().unwrap_or(0));
+            let [first, second] =
+                [0, 1].map(|field| fields[field].get(row).copied().unwrap_or(0));
             let sum = self.sums.at([interval, part.host, first, second]);
             let value = values.get(row).copied().unwrap_or(0);
             sum.add(value);
