@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ktape_schema::task_flag;
 
-use ktape_format::{ChunkInfo, Tgids};
+use ktape_format::{Batch, ChunkInfo, Tgids};
 
 use super::loader::Loader;
 use super::tasks::{Exec, Process, SEVERAL, TID_LIMIT, Tasks, Thread, Usage};
@@ -58,87 +58,91 @@ pub(super) fn load(loader: &mut Loader<'_>, pids: &[u32]) -> Tasks {
 }
 
 fn read(loader: &mut Loader<'_>, pids: &[u32]) -> Rows {
+    let chosen = |tgid: u32| pids.is_empty() || pids.contains(&tgid);
     let wanted = |chunk: &ChunkInfo| match &chunk.tgids {
         Tgids::Few(tgids) => pids.is_empty() || pids.iter().any(|pid| tgids.contains(pid)),
         _ => true,
+    };
+    // The rows of a batch that are of the processes named.
+    let rows = |batch: &Batch| {
+        let tgids = batch.u32("tgid");
+        (0..batch.rows()).filter(|&row| chosen(tgids[row])).collect::<Vec<usize>>()
     };
     let mut starts = Vec::new();
     let columns =
         ["time", "seen", "tid", "tgid", "parent", "uid", "comm", "cmdline", "exe", "flags"];
     loader.each_of("task_start", &columns, wanted, |batch| {
-        starts.extend((0..batch.rows()).map(|row| Start {
-            time: batch.u64("time")[row],
-            seen: batch.u64("seen")[row],
-            tid: batch.u32("tid")[row],
-            tgid: batch.u32("tgid")[row],
-            parent: batch.u32("parent")[row],
-            uid: batch.u32("uid")[row],
-            comm: batch.u32("comm")[row],
-            cmdline: batch.u32("cmdline")[row],
-            exe: batch.u32("exe")[row],
-            flags: batch.u32("flags")[row],
+        let [time, seen] = ["time", "seen"].map(|name| batch.u64(name));
+        let [tid, tgid, parent, uid, comm, cmdline, exe, flags] =
+            ["tid", "tgid", "parent", "uid", "comm", "cmdline", "exe", "flags"]
+                .map(|name| batch.u32(name));
+        starts.extend(rows(batch).into_iter().map(|row| Start {
+            time: time[row],
+            seen: seen[row],
+            tid: tid[row],
+            tgid: tgid[row],
+            parent: parent[row],
+            uid: uid[row],
+            comm: comm[row],
+            cmdline: cmdline[row],
+            exe: exe[row],
+            flags: flags[row],
         }));
     });
     let mut execs = Vec::new();
     let mut takeovers = Vec::new();
     let columns = ["time", "tgid", "old_tid", "comm", "cmdline", "exe", "uid"];
     loader.each_of("task_exec", &columns, wanted, |batch| {
-        let (times, tgids, tids) = (batch.u64("time"), batch.u32("tgid"), batch.u32("old_tid"));
-        takeovers.extend(
-            (0..batch.rows())
-                .filter(|&row| tids[row] != tgids[row])
-                .map(|row| (times[row], tgids[row], tids[row])),
-        );
-        execs.extend((0..batch.rows()).map(|row| {
+        let time = batch.u64("time");
+        let [tgid, old_tid, comm, cmdline, exe, uid] =
+            ["tgid", "old_tid", "comm", "cmdline", "exe", "uid"].map(|name| batch.u32(name));
+        for row in rows(batch) {
+            if old_tid[row] != tgid[row] {
+                takeovers.push((time[row], tgid[row], old_tid[row]));
+            }
             let exec = Exec {
-                time: batch.u64("time")[row],
-                comm: batch.u32("comm")[row],
-                cmdline: batch.u32("cmdline")[row],
-                exe: batch.u32("exe")[row],
-                uid: batch.u32("uid")[row],
+                time: time[row],
+                comm: comm[row],
+                cmdline: cmdline[row],
+                exe: exe[row],
+                uid: uid[row],
             };
-            (batch.u32("tgid")[row], exec)
-        }));
+            execs.push((tgid[row], exec));
+        }
     });
     let mut comms = Vec::new();
     loader.each_of("task_comm", &["time", "tid", "tgid", "comm"], wanted, |batch| {
-        let (times, tids) = (batch.u64("time"), batch.u32("tid"));
-        let (tgids, names) = (batch.u32("tgid"), batch.u32("comm"));
-        comms.extend((0..batch.rows()).map(|row| (times[row], tids[row], tgids[row], names[row])));
+        let time = batch.u64("time");
+        let [tid, tgid, comm] = ["tid", "tgid", "comm"].map(|name| batch.u32(name));
+        let rows = rows(batch).into_iter();
+        comms.extend(rows.map(|row| (time[row], tid[row], tgid[row], comm[row])));
     });
     let mut exits = Vec::new();
-    loader.each_of(
-        "task_exit",
-        &["time", "start", "run", "tid", "tgid", "code"],
-        wanted,
-        |batch| {
-            exits.extend((0..batch.rows()).map(|row| Exit {
-                time: batch.u64("time")[row],
-                start: batch.u64("start")[row],
-                run: batch.u64("run")[row],
-                tid: batch.u32("tid")[row],
-                tgid: batch.u32("tgid")[row],
-                code: batch.u32("code")[row],
-            }));
-        },
-    );
+    let columns = ["time", "start", "run", "tid", "tgid", "code"];
+    loader.each_of("task_exit", &columns, wanted, |batch| {
+        let [time, start, run] = ["time", "start", "run"].map(|name| batch.u64(name));
+        let [tid, tgid, code] = ["tid", "tgid", "code"].map(|name| batch.u32(name));
+        exits.extend(rows(batch).into_iter().map(|row| Exit {
+            time: time[row],
+            start: start[row],
+            run: run[row],
+            tid: tid[row],
+            tgid: tgid[row],
+            code: code[row],
+        }));
+    });
     let mut runs = Vec::new();
-    loader.each_of(
-        "task_run",
-        &["time", "run", "wait", "slices", "tid", "tgid"],
-        wanted,
-        |batch| {
-            runs.extend((0..batch.rows()).map(|row| {
-                let usage = Usage {
-                    time: batch.u64("time")[row],
-                    run: batch.u64("run")[row],
-                    wait: batch.u64("wait")[row],
-                    slices: batch.u64("slices")[row],
-                };
-                (batch.u32("tid")[row], batch.u32("tgid")[row], usage)
-            }));
-        },
-    );
+    let columns = ["time", "run", "wait", "slices", "tid", "tgid"];
+    loader.each_of("task_run", &columns, wanted, |batch| {
+        let [time, run, wait, slices] =
+            ["time", "run", "wait", "slices"].map(|name| batch.u64(name));
+        let [tid, tgid] = ["tid", "tgid"].map(|name| batch.u32(name));
+        runs.extend(rows(batch).into_iter().map(|row| {
+            let usage =
+                Usage { time: time[row], run: run[row], wait: wait[row], slices: slices[row] };
+            (tid[row], tgid[row], usage)
+        }));
+    });
     execs.sort_by_key(|(tgid, exec)| (exec.time, *tgid, exec.comm));
     comms.sort_unstable();
     takeovers.sort_unstable();
