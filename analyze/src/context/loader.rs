@@ -60,6 +60,28 @@ impl<'a> Loader<'a> {
         self.chunks(record, columns, |_| true, |_, batch| take(batch));
     }
 
+    /// Whether `is` holds for any chunk of a record; looks from the end of the file on, and no further
+    /// than it must. What it reads is not kept.
+    pub(crate) fn any(
+        &mut self,
+        record: &str,
+        columns: &[&str],
+        is: impl Fn(&Batch) -> bool,
+    ) -> bool {
+        let Some(id) = record_id(self.trace, record) else { return false };
+        let LoaderState { decoder, batch, damages, .. } = &mut *self.state;
+        let chunks = self.trace.chunks().iter().enumerate().rev();
+        chunks.filter(|(_, chunk)| chunk.record == id).any(|(index, chunk)| {
+            match decoder.read(self.trace, index, columns, batch) {
+                Ok(()) => is(batch),
+                Err(error) => {
+                    damages.push(Damage { offset: chunk.offset, what: what(&error) });
+                    false
+                }
+            }
+        })
+    }
+
     /// As [`Loader::each`], of the chunks that `wanted` accepts by their heads.
     pub(crate) fn each_of(
         &mut self,

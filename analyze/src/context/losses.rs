@@ -32,12 +32,14 @@ impl Losses {
     pub(crate) fn load(loader: &mut Loader<'_>) -> Self {
         let mut samples = Vec::new();
         loader.each("loss", &["time", "produced", "lost", "record", "cpu"], |batch| {
+            let [record, cpu] = ["record", "cpu"].map(|name| batch.u32(name));
+            let [time, produced, lost] = ["time", "produced", "lost"].map(|name| batch.u64(name));
             samples.extend((0..batch.rows()).map(|row| Sample {
-                record: batch.u32("record")[row],
-                cpu: batch.u32("cpu")[row],
-                time: batch.u64("time")[row],
-                produced: batch.u64("produced")[row],
-                lost: batch.u64("lost")[row],
+                record: record[row],
+                cpu: cpu[row],
+                time: time[row],
+                produced: produced[row],
+                lost: lost[row],
             }));
         });
         samples.sort_unstable();
@@ -46,11 +48,7 @@ impl Losses {
 
     /// Whether a trace lost anything: cheaper than to load all counters.
     pub(crate) fn any(loader: &mut Loader<'_>) -> bool {
-        let mut any = false;
-        loader.each("loss", &["lost"], |batch| {
-            any |= batch.u64("lost").iter().any(|&lost| lost > 0);
-        });
-        any
+        loader.any("loss", &["lost"], |batch| batch.u64("lost").iter().any(|&lost| lost > 0))
     }
 
     /// Whether anything was lost.
