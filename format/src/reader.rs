@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::frame::Unpacker;
 use crate::header::{self, Refusal};
 use crate::index::{self, Footer};
+use crate::limits::MAX_INDEX;
 use crate::meta::{Meta, RecordSchema};
 use crate::scan::{Damage, State, scan};
 use crate::source::Source;
@@ -226,7 +227,7 @@ fn read_index(
     file: &File,
     footer: &Footer,
 ) -> io::Result<std::result::Result<Vec<ChunkInfo>, String>> {
-    if footer.len > index::MAX_LEN {
+    if footer.len > MAX_INDEX as u64 {
         return Ok(Err(format!("index of {} bytes is too long", footer.len)));
     }
     let mut bytes = vec![0; footer.len as usize];

@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 mod bpf;
 mod codegen;
+mod fuzz;
 mod generated;
 mod ids;
 mod kernel_test;
@@ -42,6 +43,8 @@ enum Command {
     Bench(bench::Args),
     /// Record known workloads on other kernels, in virtual machines; exit 1 if a count is wrong.
     KernelTest(kernel_test::Args),
+    /// Look for input that breaks what reads it; exit 1 if there is some.
+    Fuzz(fuzz::Args),
     /// Write the expected answers of the golden tests anew.
     Bless,
     /// Write the skeleton of a probe: its record, its kernel program, its attachments.
@@ -67,6 +70,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Tidy => return tidy::run(),
         Command::Bench(args) => bench::run(&args)?,
         Command::KernelTest(args) => return kernel_test::run(&args),
+        Command::Fuzz(args) => return fuzz::run(&args),
         Command::Bless => bless::run()?,
         Command::NewProbe(args) => new::probe::run(&args)?,
         Command::NewReport(args) => new::report::run(&args)?,

@@ -6,10 +6,11 @@
 //! they cost nothing then. A plain reference back to the row whose end it is costs 3 bits, a
 //! duration stored as a number 16 to 19.
 
-use super::keys::{Key, MAX_KEYS};
+use super::keys::Key;
 use super::{Block, Int, Parts, exceptions, step};
 use crate::bytes::Cursor;
 use crate::error::Bad;
+use crate::limits::MAX_KEYS;
 
 /// The exception is how long after the thread's last row the interval began.
 const AFTER: u8 = 0;
