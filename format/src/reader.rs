@@ -152,9 +152,11 @@ impl Trace {
         &self.chunks
     }
 
-    /// A record of the trace's own schema, by name.
+    /// A record of the trace's own schema, by name; `None` when one before it has its id, too, whose
+    /// rows would be taken for its own.
     pub fn record(&self, name: &str) -> Option<&RecordSchema> {
-        self.meta.schema.iter().find(|record| record.name == name)
+        let found = self.meta.schema.iter().find(|record| record.name == name)?;
+        (self.record_by_id(found.id)?.name == name).then_some(found)
     }
 
     /// A record of the trace's own schema, by id.

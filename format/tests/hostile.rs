@@ -169,6 +169,22 @@ fn a_growing_file_reads_as_it_was_when_opened() {
     assert!(!problems.is_empty() && problems.iter().all(|problem| problem.offset == last));
 }
 
+/// Rows of the first would be read with the types that the program knows of the second.
+#[test]
+fn a_record_whose_id_is_taken_is_none() {
+    let mut meta = small::meta();
+    let known = meta.schema.iter().find(|record| record.name == "off_cpu").unwrap().clone();
+    let mut other = known.clone();
+    other.name = "other".to_owned();
+    other.fields.iter_mut().for_each(|field| field.ty = 4);
+    meta.schema.insert(0, other);
+    let writer = ktape_format::Writer::new(Vec::new(), meta, Default::default()).unwrap();
+    let trace = Trace::from_stream(&writer.finish().unwrap().0[..]).unwrap();
+    assert_eq!(trace.record_by_id(known.id).unwrap().name, "other");
+    assert!(trace.record("off_cpu").is_none());
+    assert!(trace.record("other").is_some() && trace.record("string").is_some());
+}
+
 #[test]
 fn a_bomb_is_refused_before_it_is_unpacked() {
     let whole = small::trace(200);

@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     rendered("info", &info(&trace, InfoOptions::default()));
     let overview = REPORTS.iter().find(|report| report.name == "overview");
     let overview = overview.expect("the report overview");
-    if let Ok(answer) = overview.run(&asked_for(overview), &trace, &Query::default()) {
+    if let Ok(answer) = overview.run(&asked_for(overview, None), &trace, &Query::default()) {
         rendered("overview", &answer);
     }
     // A trace without a schema takes the program's own.

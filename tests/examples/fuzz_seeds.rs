@@ -25,11 +25,13 @@ fn main() {
         let small = cut(&trace);
         put(&folder, "open", &name, &small);
         put(&folder, "report", &name, &small);
+        put(&folder, "rewrite", &name, &small);
         let trailer = unfinished(&small);
         put(&folder, "open", &format!("{name}-unfinished"), trailer);
         for (kind, made) in made_of(&small) {
             let name = format!("{name}-{kind}");
             put(&folder, "report", &name, &made);
+            put(&folder, "rewrite", &name, &made);
             put(&folder, "metadata", &name, metadata(&made));
         }
         put(&folder, "metadata", &name, metadata(&small));

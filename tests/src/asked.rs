@@ -5,17 +5,19 @@ use std::sync::OnceLock;
 
 use clap::{ArgMatches, Command as Clap};
 use ktape_analyze::answer::Answer;
+use ktape_analyze::dangling::dangling;
 use ktape_analyze::diff::{Asked, Side, Subject, diff, difference_flamegraph, difference_folded};
-use ktape_analyze::export::{Of, StackExport, flamegraph};
+use ktape_analyze::export::{Of, ParquetExport, StackExport, flamegraph, parquet};
+use ktape_analyze::info::{InfoOptions, info};
 use ktape_analyze::query::FilterArgs;
 use ktape_analyze::render::{self, Style};
 use ktape_analyze::reports::REPORTS;
 use ktape_analyze::rewrite::{Redact, Secret, Trim, merge, redact, trim};
 use ktape_analyze::run::{Entry, Query, run};
 use ktape_analyze::script::{Form, Script, script};
-use ktape_format::{Batch, Decoder, Options, Trace, Writer, recover, verify};
+use ktape_format::{Batch, Decoder, Options, State, Trace, Writer, recover, verify};
 
-use crate::harmless::{drawn, harmless};
+use crate::harmless::{drawn, harmless, harmless_lines};
 use crate::samples;
 
 /// Checks what every renderer makes of an answer.
@@ -30,9 +32,14 @@ pub fn rendered(what: &str, answer: &Answer) {
     }
 }
 
-/// The flags of a report, none given.
-pub fn asked_for(report: &Entry) -> ArgMatches {
-    report.augment(Clap::new("report")).get_matches_from(["report"])
+/// The flags of a report: none, or `choice` takes one of what its `--by` may be (or none).
+pub fn asked_for(report: &Entry, choice: Option<usize>) -> ArgMatches {
+    let command = report.augment(Clap::new("report"));
+    let by = command.get_arguments().find(|flag| flag.get_id() == "by");
+    let groups = by.map(|by| by.get_possible_values()).unwrap_or_default();
+    let group = choice.and_then(|choice| groups.get(choice % (groups.len() + 1)));
+    let flags = group.map(|group| format!("--by={}", group.get_name()));
+    command.get_matches_from(["report".to_owned()].into_iter().chain(flags))
 }
 
 /// Asks everything that can be asked of a trace, and returns how many reports answered. Errors are
@@ -45,17 +52,29 @@ pub fn ask_all(path: &Path, threads: usize) -> usize {
             return 0;
         }
     };
+    let answers = reported(&trace, threads, None);
+    compared(&trace, threads);
+    scripted(&trace);
+    rendered("info", &info(&trace, InfoOptions::default()));
+    checked(&trace);
+    rewritten(path, &trace);
+    recovered(path);
+    answers
+}
+
+/// Runs all reports and draws stacks, and returns how many reports answered. Each is grouped as
+/// `choice` says.
+pub fn reported(trace: &Trace, threads: usize, choice: Option<usize>) -> usize {
     let mut answers = 0;
     for entry in REPORTS {
         let query = Query { threads, ..Query::default() };
-        if let Ok(answer) = entry.run(&asked_for(entry), &trace, &query) {
+        if let Ok(answer) = entry.run(&asked_for(entry, choice), trace, &query) {
             rendered(entry.name, &answer);
             answers += 1;
         }
     }
-    compared(&trace, threads);
     for of in [Of::Cpu, Of::Offcpu] {
-        if let Ok(answer) = run(&StackExport { of }, &trace, &Query::default()) {
+        if let Ok(answer) = run(&StackExport { of }, trace, &Query::default()) {
             let folded = render::folded(&answer);
             harmless("folded", &folded);
             if let Ok(svg) = flamegraph(&folded, of) {
@@ -63,29 +82,49 @@ pub fn ask_all(path: &Path, threads: usize) -> usize {
             }
         }
     }
-    rendered(
-        "info",
-        &ktape_analyze::info::info(&trace, ktape_analyze::info::InfoOptions::default()),
-    );
+    answers
+}
+
+/// Writes all facts as lines.
+pub fn scripted(trace: &Trace) {
     for format in [Form::Text, Form::Json] {
         let mut lines = Vec::new();
         let how = Script { record: Vec::new(), format, stacks: true };
-        if script(&trace, &FilterArgs::default(), &how, &mut lines).is_ok() {
-            harmless("script", &lines);
+        if script(trace, &FilterArgs::default(), &how, &mut lines).is_ok() {
+            harmless_lines("script", &lines);
         }
     }
-    for problem in verify(&trace) {
+}
+
+/// Writes all facts as Parquet files into a folder.
+pub fn tabulated(trace: &Trace, folder: &Path) {
+    let options = ParquetExport { record: Vec::new(), level: 1 };
+    if let Ok(done) = parquet(trace, &FilterArgs::default(), &options, folder) {
+        for (path, _) in done.files {
+            assert_eq!(path.parent(), Some(folder), "{}", path.display());
+            std::fs::remove_file(path).expect("the file that was told");
+        }
+    }
+}
+
+/// Looks for damage and for ids that nothing defines.
+pub fn checked(trace: &Trace) {
+    for problem in verify(trace) {
         assert!(problem.to_string().contains("offset"), "{problem}");
     }
-    for dangling in ktape_analyze::dangling::dangling(&trace) {
+    for dangling in dangling(trace) {
         assert!(!dangling.to_string().is_empty());
     }
-    rewritten(path, &trace);
+}
+
+/// Saves what can be saved, which is a whole trace.
+pub fn recovered(path: &Path) {
     let mut saved = Vec::new();
-    if recover(path, &mut saved).is_ok() {
-        assert!(Trace::from_stream(&saved[..]).is_ok(), "what recover writes can be read");
+    if let Ok(recovered) = recover(path, &mut saved) {
+        let again = Trace::from_stream(&saved[..]).expect("what recover writes can be read");
+        assert_eq!(*again.state(), State::Complete);
+        assert_eq!(verify(&again), [], "{recovered:?}");
     }
-    answers
 }
 
 /// Compares a part of a trace with all of it.

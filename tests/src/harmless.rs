@@ -10,6 +10,14 @@ pub fn harmless(what: &str, bytes: &[u8]) {
     assert!(found.is_none(), "{what} has {found:?} in it");
 }
 
+/// As [`harmless`], of lines that may be indented by a tab.
+#[track_caller]
+pub fn harmless_lines(what: &str, bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        harmless(what, line.strip_prefix(b"\t").unwrap_or(line));
+    }
+}
+
 /// Panics when a drawing has more than [`harmless`] text, more elements than its own, or what no
 /// parser of XML takes.
 #[track_caller]

@@ -13,7 +13,7 @@ use ktape_analyze::export::{Of, StackExport};
 use ktape_analyze::reports::REPORTS;
 use ktape_analyze::run::{Query, run};
 use ktape_format::{Batch, Column, Decoder, Options, Trace, Writer};
-use ktape_tests::asked::{ask_all, compared, rewritten};
+use ktape_tests::asked::{ask_all, compared, rewritten, tabulated};
 use ktape_tests::facts::report;
 use ktape_tests::lies::{damaged, lying};
 use ktape_tests::ran::Ran;
@@ -82,6 +82,7 @@ fn survive(bomb: &[u8], path: &Path) {
         }
     }
     compared(&trace, 2);
+    tabulated(&trace, &path.with_extension("parquet"));
     run(&StackExport { of: Of::Offcpu }, &trace, &Query::default()).expect("stacks");
     ktape_analyze::info::info(&trace, ktape_analyze::info::InfoOptions::default());
     ktape_analyze::dangling::dangling(&trace);

@@ -28,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     target("perf_data", 32 << 10),
     target("chunk", 16 << 10),
     target("open", 32 << 10),
+    target("rewrite", 32 << 10),
     target("report", 32 << 10),
 ];
 
