@@ -81,14 +81,15 @@ mod tests {
             .map(|row| (row[0].trim_matches('`'), row[1].parse().expect("a number")))
             .collect();
         assert_eq!(documented, ALL);
-        let soft = format!("{} per row and {}", max_soft(1) - max_soft(0), max_soft(0));
+        let soft = format!("{} bytes per row and {} bytes", max_soft(1) - max_soft(0), max_soft(0));
         assert!(section.contains(&soft), "{soft}");
     }
 
     #[test]
     fn list_has_every_limit() {
         let own = include_str!("limits.rs").lines();
-        let names = own.filter_map(|line| line.strip_prefix("pub const ")?.split_once(": usize"));
-        assert!(names.map(|(name, _)| name).eq(ALL.iter().map(|(name, _)| *name)));
+        let names =
+            own.filter_map(|line| line.strip_prefix("pub const MAX_")?.split_once(": usize"));
+        assert!(names.map(|(name, _)| name).eq(ALL.iter().map(|(name, _)| &name["MAX_".len()..])));
     }
 }
