@@ -21,6 +21,8 @@ mod error;
 pub mod export;
 mod fact_list;
 mod folded_stacks;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod idle;
 pub mod import;
 pub mod info;

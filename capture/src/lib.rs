@@ -21,6 +21,8 @@ mod devices;
 mod ending;
 mod error;
 mod flight;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod golang;
 mod header;
 mod heap;

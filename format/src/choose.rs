@@ -2,8 +2,9 @@
 
 use crate::codec::estimate::{self, entropy};
 use crate::codec::keyed::Misses;
-use crate::codec::keys::{Key, Keys, MAX_KEYS, Numbering, pair};
+use crate::codec::keys::{Key, Keys, Numbering, pair};
 use crate::codec::{self, Codec, Parts, delta_tokens, recency};
+use crate::limits::{MAX_KEYS, MAX_RANKED};
 use crate::plan::{Plan, Role};
 use std::ops::RangeInclusive;
 
@@ -60,7 +61,7 @@ const KEYS: u64 = 14;
 
 /// How many distinct values there must be for recency ranks to pay: of fewer, the codes are short,
 /// of more, looking for a rank takes long.
-const RANKED: RangeInclusive<usize> = 32..=recency::MOST;
+const RANKED: RangeInclusive<usize> = 32..=MAX_RANKED;
 /// So many rows tell whether ranks pay.
 const RANK_SAMPLE: usize = 4096;
 

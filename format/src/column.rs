@@ -131,6 +131,19 @@ impl Column {
         }
     }
 
+    /// The largest number that it can hold; 0 for texts.
+    pub(crate) fn most(&self) -> u64 {
+        match self {
+            Column::U8(_) => u8::MAX.into(),
+            Column::U16(_) => u16::MAX.into(),
+            Column::U32(_) => u32::MAX.into(),
+            Column::U64(_) => u64::MAX,
+            Column::I32(_) => i32::MAX as u64,
+            Column::I64(_) => i64::MAX as u64,
+            Column::Text(_) => 0,
+        }
+    }
+
     /// How many rows it has.
     pub fn len(&self) -> usize {
         each!(self, values => values.len(), text => text.ends.len())

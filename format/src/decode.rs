@@ -157,8 +157,15 @@ impl Decoder {
             slot.present = found.is_some();
             let done = match found {
                 Some((place, (_, ty))) if column.keyed && self.has_keys(place, ty) => {
-                    slot.is_keyed = true;
-                    self.keys(reading, place, 0)
+                    self.keys(reading, place, 0).and_then(|()| {
+                        let keys = &self.shared[place].keys;
+                        // What its type cannot hold is cut, as by all that reads it otherwise.
+                        if keys.values.last() > Some(&slot.column.most()) {
+                            return self.column(reading, place, ty, &mut slot.column);
+                        }
+                        slot.is_keyed = true;
+                        Ok(())
+                    })
                 }
                 Some((place, _)) if self.gives_values(place, &slot.column) => {
                     self.values(reading, place, 0)
@@ -206,7 +213,7 @@ impl Decoder {
     /// Whether a column can be had as keys.
     fn has_keys(&self, place: usize, ty: Type) -> bool {
         let coded = matches!(self.entries[place].codec(), Ok(Codec::Dictionary | Codec::Keyed));
-        coded && !matches!(ty, Type::I32 | Type::I64)
+        coded && !matches!(ty, Type::I32 | Type::I64 | Type::Text)
     }
 
     /// What is wrong with the directory of the chunk read last: a column that no field of the

@@ -4,16 +4,12 @@ use crate::bytes::{Cursor, put_varint};
 use crate::chunk::{self, ChunkInfo, Tgids};
 use crate::codec::{unzigzag, zigzag};
 use crate::frame::{Content, Packer, Unpacker};
-use crate::limits::{END, INDEX, MAX_CHUNK, MAX_CHUNKS};
+use crate::limits::{END, INDEX, MAX_CHUNK, MAX_CHUNKS, MAX_INDEX_ENTRY};
 
 /// Bytes of the footer.
 pub(crate) const FOOTER: usize = 40;
 /// Bytes before the entries of the index.
 const FIXED: usize = 24;
-/// Most bytes of an index: far more than 2^24 chunks take.
-pub(crate) const MAX_LEN: u64 = 1 << 30;
-/// Most bytes of an entry, whatever its numbers.
-const MAX_ENTRY: usize = 80;
 
 /// Where the index lies.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +105,7 @@ pub(crate) fn decode(
         return Err("index begins wrongly".to_owned());
     }
     let room = footer.offset / chunk::MIN as u64;
-    if count > MAX_CHUNKS || count as u64 > room || len > (count * MAX_ENTRY) as u64 {
+    if count > MAX_CHUNKS || count as u64 > room || len > (count * MAX_INDEX_ENTRY) as u64 {
         return Err(format!("index claims {count} chunks and {len} bytes"));
     }
     let mut soft = Vec::new();

@@ -19,6 +19,8 @@ mod decode;
 mod encode;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gather;
 mod header;
 mod index;

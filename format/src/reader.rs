@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::frame::Unpacker;
 use crate::header::{self, Refusal};
 use crate::index::{self, Footer};
+use crate::limits::MAX_INDEX;
 use crate::meta::{Meta, RecordSchema};
 use crate::scan::{Damage, State, scan};
 use crate::source::Source;
@@ -151,9 +152,11 @@ impl Trace {
         &self.chunks
     }
 
-    /// A record of the trace's own schema, by name.
+    /// A record of the trace's own schema, by name; `None` when one before it has its id, too, whose
+    /// rows would be taken for its own.
     pub fn record(&self, name: &str) -> Option<&RecordSchema> {
-        self.meta.schema.iter().find(|record| record.name == name)
+        let found = self.meta.schema.iter().find(|record| record.name == name)?;
+        (self.record_by_id(found.id)?.name == name).then_some(found)
     }
 
     /// A record of the trace's own schema, by id.
@@ -226,7 +229,7 @@ fn read_index(
     file: &File,
     footer: &Footer,
 ) -> io::Result<std::result::Result<Vec<ChunkInfo>, String>> {
-    if footer.len > index::MAX_LEN {
+    if footer.len > MAX_INDEX as u64 {
         return Ok(Err(format!("index of {} bytes is too long", footer.len)));
     }
     let mut bytes = vec![0; footer.len as usize];

@@ -205,3 +205,45 @@ fn a_batch_that_does_not_fit_the_schema_is_an_error() {
     let error = writer.rows(OffCpu::DESC, 0, &rows).unwrap_err().to_string();
     assert!(error.contains("the schema of the trace does not have it"), "{error}");
 }
+
+/// The bytes of a chunk behind the header of a schema that says something else of it.
+#[test]
+fn keys_are_read_as_their_column_is() {
+    let record = |ty| RecordSchema {
+        id: 900,
+        name: "lie".into(),
+        class: 1,
+        fields: vec![field("key", ty, "number")],
+        ..RecordSchema::default()
+    };
+    let header = |ty| {
+        let meta = Meta { schema: vec![record(ty)], ..Meta::default() };
+        Writer::new(Vec::new(), meta, Options::default()).unwrap()
+    };
+    let values: Vec<u64> = (0..200).map(|row| [7, 5855, 1 << 40][row * row % 3]).collect();
+    let mut writer = header(Type::U64);
+    let column = vec![("key".to_owned(), Column::U64(values.clone()))];
+    writer.columns(&record(Type::U64), 0, &Batch::from_columns(900, 0, column)).unwrap();
+    let (whole, _) = writer.finish().unwrap();
+    let chunks = Trace::from_stream(&whole[..]).unwrap().header_len() as usize;
+    let read = |ty| {
+        let (empty, _) = header(ty).finish().unwrap();
+        let start = Trace::from_stream(&empty[..]).unwrap().header_len() as usize;
+        let bytes = [&empty[..start], &whole[chunks..]].concat();
+        let trace = Trace::from_stream(&bytes[..]).unwrap();
+        let (mut decoder, mut alone, mut keyed) = (Decoder::new(), Batch::new(), Batch::new());
+        let alone = decoder.read(&trace, 0, &["key"], &mut alone).map(|()| alone);
+        let done = decoder.read_keyed(&trace, 0, &["key"], &["key"], &mut keyed);
+        (alone.ok(), done.map(|()| keyed).ok())
+    };
+    let (_, keyed) = read(Type::U64);
+    assert_eq!(keyed.unwrap().keys("key").unwrap().values, [7, 5855, 1 << 40], "a dictionary");
+    for ty in [Type::U8, Type::U16, Type::U32] {
+        let (alone, keyed) = read(ty);
+        let keyed = keyed.unwrap();
+        assert!(keyed.keys("key").is_none(), "{ty:?}");
+        assert_eq!(keyed.column(0), alone.unwrap().column(0), "{ty:?}");
+    }
+    let (alone, keyed) = read(Type::Text);
+    assert!(alone.is_none() && keyed.is_none());
+}

@@ -4,8 +4,11 @@
 //! compiled here) and on the traces in `samples/`. The tests on the live kernel need root; what a
 //! host cannot run they list by name and reason.
 
+pub mod asked;
 pub mod binary;
 pub mod facts;
+pub mod harmless;
+pub mod lies;
 pub mod live;
 pub mod loop_device;
 pub mod made;

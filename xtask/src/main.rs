@@ -5,6 +5,7 @@ mod bless;
 mod bpf;
 mod codegen;
 mod fleet;
+mod fuzz;
 mod generated;
 mod ids;
 mod kernel_test;
@@ -45,6 +46,8 @@ enum Command {
     Fleet(fleet::Args),
     /// Record known workloads on other kernels, in virtual machines; exit 1 if a count is wrong.
     KernelTest(kernel_test::Args),
+    /// Look for input that breaks what reads it; exit 1 if there is some.
+    Fuzz(fuzz::Args),
     /// Write the expected answers of the golden tests anew.
     Bless,
     /// Write the skeleton of a probe: its record, its kernel program, its attachments.
@@ -71,6 +74,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(args) => bench::run(&args)?,
         Command::Fleet(args) => fleet::run(&args)?,
         Command::KernelTest(args) => return kernel_test::run(&args),
+        Command::Fuzz(args) => return fuzz::run(&args),
         Command::Bless => bless::run()?,
         Command::NewProbe(args) => new::probe::run(&args)?,
         Command::NewReport(args) => new::report::run(&args)?,

@@ -8,6 +8,8 @@ mod events;
 mod features;
 mod file;
 mod formats;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod header;
 mod importer;
 mod kallsyms;

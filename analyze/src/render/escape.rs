@@ -34,13 +34,15 @@ fn hex(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Characters that move the cursor, hide, or reorder what stands beside them.
+/// Characters that move the cursor, hide, or reorder what stands beside them; and those that are none
+/// (U+FFFF and its like), with which a drawing would be no XML.
 pub(super) fn is_dangerous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{e0000}'..='\u{e007f}')
+            | '\u{fdd0}'..='\u{fdef}' | '\u{e0000}'..='\u{e007f}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -59,6 +61,10 @@ mod tests {
         check(b"a\nb\tc\x00\x7f", "a\\x0ab\\x09c\\x00\\x7f");
         check("\u{9b}31m".as_bytes(), "\\xc2\\x9b31m");
         check("a\u{202e}b\u{2066}".as_bytes(), "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6");
+        check(
+            "\u{ffff}\u{fffe}\u{1fffe}\u{fdd0}".as_bytes(),
+            concat!("\\xef\\xbf\\xbf\\xef\\xbf\\xbe", "\\xf0\\x9f\\xbf\\xbe", "\\xef\\xb7\\x90"),
+        );
         check(b"ok\xff\xfe", "ok\\xff\\xfe");
         check(b"\\x1b", "\\\\x1b");
         assert_eq!(escape_folded(b"a;b"), "a:b");

@@ -3,7 +3,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, ReadCache};
+use object::{CompressionFormat, Object, ObjectSection, ObjectSegment, ObjectSymbol, ReadCache};
+
+/// Bytes that the compressed sections of any file may have when they are unpacked, and how many more
+/// for each byte of the file in them: those of compilers have 2 to 6.
+const UNPACKED: u64 = 64 << 20;
+const UNPACKED_PER_BYTE: u64 = 32;
 
 /// A loadable part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,7 @@ impl ElfFile {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let data = ReadCache::new(file);
         let object = object::File::parse(&data).map_err(|error| error.to_string())?;
+        check_unpacked(&object, meta.len())?;
         let segments = object
             .segments()
             .map(|segment| {
@@ -93,6 +99,23 @@ impl ElfFile {
     }
 }
 
+/// Refuses compressed sections that claim more than they can hold: memory is taken by the claim.
+fn check_unpacked<'data>(object: &impl Object<'data>, size: u64) -> Result<(), String> {
+    let (mut stored, mut unpacked) = (0u64, 0u64);
+    for section in object.sections() {
+        let Ok(range) = section.compressed_file_range() else { continue };
+        if range.format != CompressionFormat::None {
+            stored = stored.saturating_add(range.compressed_size);
+            unpacked = unpacked.saturating_add(range.uncompressed_size);
+        }
+    }
+    let most = UNPACKED.saturating_add(stored.min(size).saturating_mul(UNPACKED_PER_BYTE));
+    match unpacked > most {
+        true => Err(format!("its compressed sections claim {unpacked} bytes")),
+        false => Ok(()),
+    }
+}
+
 /// The address at which a part of a file is linked.
 pub(super) fn address_of(segments: &[Segment], offset: u64) -> Option<u64> {
     let part = segments
@@ -107,7 +130,51 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Segment, address_of};
+    use std::io::Write;
+
+    use super::{ElfFile, Segment, UNPACKED, address_of};
+
+    /// An ELF file of one compressed section, `.debug_info`, that claims so many bytes.
+    fn compressed(claim: u64) -> Vec<u8> {
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(64, 0);
+        file[16..20].copy_from_slice(b"\x01\0\x3e\0");
+        let names = b"\0.shstrtab\0.debug_info\0";
+        file.extend(names);
+        let section_at = file.len() as u64;
+        // Type 1 is zlib.
+        for word in [1, claim, 1] {
+            file.extend(u64::to_le_bytes(word));
+        }
+        let headers_at = file.len();
+        file.extend([0; 64]);
+        for (name, kind, flags, offset, size) in
+            [(1u32, 3u32, 0u64, 64, names.len() as u64), (11, 1, 1 << 11, section_at, 24)]
+        {
+            file.extend(name.to_le_bytes());
+            file.extend(kind.to_le_bytes());
+            for word in [flags, 0, offset, size, 0, 1, 0] {
+                file.extend(word.to_le_bytes());
+            }
+        }
+        file[40..48].copy_from_slice(&(headers_at as u64).to_le_bytes());
+        file[58..64].copy_from_slice(b"\x40\0\x03\0\x01\0");
+        file
+    }
+
+    #[test]
+    fn a_claim_is_refused_before_memory_is_taken() {
+        let read = |claim: u64| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&compressed(claim)).unwrap();
+            ElfFile::read(file.path(), false)
+        };
+        assert!(read(UNPACKED).unwrap().has_dwarf);
+        for claim in [UNPACKED + (32 << 10), 1 << 40, u64::MAX] {
+            let error = read(claim).unwrap_err();
+            assert_eq!(error, format!("its compressed sections claim {claim} bytes"));
+        }
+    }
 
     #[test]
     fn offsets_become_addresses() {

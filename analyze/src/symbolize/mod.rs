@@ -5,6 +5,8 @@
 
 mod elf_file;
 mod functions;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod lookup;
 mod options;
 mod outcome;

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use super::bits::{BLOCK, PAD, pack, packed_len, unpack, width};
 use super::estimate::sample;
-use super::keys::{Keys, MAX_KEYS};
+use super::keys::Keys;
 use super::{Block, Int, Parts, patched, recency, renew};
 use crate::bytes::{Cursor, put_varint};
 use crate::error::Bad;
+use crate::limits::{MAX_KEYS, MAX_RANKED};
 
 /// Codes as bytes (two planes when there are more than 256 values), for zstd.
 const BYTES: u8 = 0;
@@ -212,7 +213,7 @@ pub(crate) fn decode(block: Block<'_>, rows: usize, keys: &mut Keys) -> Result<(
     if mode == BYTES || mode == RECENT {
         take_codes(cursor.0, rows, count, &mut keys.codes)?;
         if mode == RECENT {
-            if count > recency::MOST {
+            if count > MAX_RANKED {
                 return Err("too many values for recency ranks".into());
             }
             recency::recall(&mut keys.codes, count);

@@ -5,10 +5,11 @@
 //! may be a pair of columns: a thread that was preempted has no waker, one that slept mostly the
 //! same one.
 
-use super::keys::{Key, Keys, MAX_KEYS, Numbering};
+use super::keys::{Key, Keys, Numbering};
 use super::{Block, Int, Parts, dictionary, exceptions, renew};
 use crate::bytes::Cursor;
 use crate::error::Bad;
+use crate::limits::MAX_KEYS;
 
 /// What a key does not determine; keeps its buffers.
 #[derive(Default)]

@@ -1,7 +1,6 @@
 //! The distinct values of a column, numbered in ascending order.
 
-/// Most distinct values that are numbered.
-pub(crate) const MAX_KEYS: usize = 4096;
+use crate::limits::MAX_KEYS;
 
 /// A column as numbers into its distinct values.
 #[derive(Clone, Debug, Default)]

@@ -13,6 +13,8 @@ pub(crate) mod delta_tokens;
 pub(crate) mod dictionary;
 pub(crate) mod equal;
 pub(crate) mod estimate;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod every;
 mod exceptions;
 pub(crate) mod keyed;
 pub(crate) mod keys;

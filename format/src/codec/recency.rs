@@ -3,9 +3,6 @@
 //! Who wakes others on a busy CPU is mostly one of the few that did a moment ago: of hundreds of
 //! threads, the ranks take half the bits of the codes.
 
-/// Most codes that are ranked: moving one to the front takes longer the more there are.
-pub(crate) const MOST: usize = 512;
-
 /// The codes in order of last use, the latest first; at the start as they are numbered.
 fn unused(count: usize) -> Vec<u16> {
     (0..count as u16).collect()

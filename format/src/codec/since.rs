@@ -8,10 +8,11 @@
 
 use std::ops::Range;
 
-use super::keys::{Key, MAX_KEYS};
+use super::keys::Key;
 use super::{Block, Int, Parts, exceptions, renew, step};
 use crate::bytes::Cursor;
 use crate::error::Bad;
+use crate::limits::MAX_KEYS;
 
 /// The exception is how long after the thread's last row the interval began.
 const AFTER: u8 = 0;

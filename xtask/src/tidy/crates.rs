@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "ktape-tests",
         &["ktape-schema", "ktape-format", "ktape-ebpf", "ktape-capture", "ktape-analyze", "ktape"],
     ),
+    ("ktape-fuzz", &["ktape-format", "ktape-capture", "ktape-analyze", "ktape-tests"]),
 ];
 
 /// Third parties that only these crates may import.
@@ -40,6 +41,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("hmac", &["ktape-analyze"]),
     ("sha2", &["ktape-analyze"]),
     ("indicatif", &["ktape"]),
+    ("libfuzzer-sys", &["ktape-fuzz"]),
     ("anyhow", &["ktape", "xtask", "ktape-tests"]),
     // The format knows no terminal, the schema nothing at all.
     ("clap", &["ktape-analyze", "ktape", "xtask", "ktape-tests"]),
@@ -47,8 +49,14 @@ const CONFINED: &[(&str, &[&str])] = &[
 
 /// Our crates, as cargo sees them.
 pub fn read(root: &Path) -> Result<Vec<Package>> {
+    let mut packages = workspace(root, "Cargo.toml")?;
+    packages.extend(workspace(root, "fuzz/Cargo.toml")?);
+    Ok(packages)
+}
+
+fn workspace(root: &Path, manifest: &str) -> Result<Vec<Package>> {
     let metadata = cargo_metadata::MetadataCommand::new()
-        .manifest_path(root.join("Cargo.toml"))
+        .manifest_path(root.join(manifest))
         .no_deps()
         .exec()
         .context("cannot read the crates with `cargo metadata`")?;

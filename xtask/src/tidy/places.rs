@@ -63,7 +63,7 @@ fn place(line: &str) -> Option<String> {
 /// Another registry than crates.io, in the files that can name one.
 fn registry(file: &File) -> Vec<Finding> {
     let names_one = |line: &str| match file.path.as_str() {
-        "Cargo.lock" => line
+        "Cargo.lock" | "fuzz/Cargo.lock" => line
             .strip_prefix("source = \"")
             .is_some_and(|source| source.trim_end_matches('"') != CRATES_IO),
         ".cargo/config.toml" => line.starts_with("[source") || line.starts_with("[registr"),

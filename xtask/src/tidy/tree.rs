@@ -3,6 +3,11 @@
 use anyhow::{Context, Result};
 use std::path::Path;
 
+/// Folders that are not the project's, wherever they are.
+const LEFT_OUT: &[&str] = &[".git", "target"];
+/// Those that fuzzers fill.
+const FUZZED: &[&str] = &["fuzz/artifacts", "fuzz/corpus", "fuzz/corpus-minimised"];
+
 /// A file of the project.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -33,7 +38,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads everything below `root` but version control and build folders.
+    /// Reads everything below `root` but version control, build folders and what fuzzers leave.
     pub fn read(root: &Path) -> Result<Tree> {
         let mut tree = Tree::default();
         tree.add(root, "")?;
@@ -53,7 +58,10 @@ impl Tree {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
             let kind = entry.file_type().with_context(cannot)?;
-            if kind.is_dir() && name != ".git" && name != "target" {
+            if kind.is_dir()
+                && !LEFT_OUT.contains(&name.as_str())
+                && !FUZZED.contains(&path.as_str())
+            {
                 self.add(root, &path)?;
             } else if kind.is_file() {
                 let bytes = std::fs::read(entry.path())
