@@ -66,6 +66,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let [one, other] = args.filters()?;
+    let inputs = [Some(&args.before), args.after.as_ref()].into_iter().flatten();
+    output::check_target(&args.output, inputs.map(PathBuf::as_path))?;
     let trace = Trace::open(&args.before)?;
     let second = args.after.as_deref().map(Trace::open).transpose()?;
     let before = Side::before(&trace, &one).map_err(|error| args.against_of(error));
