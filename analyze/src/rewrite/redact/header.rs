@@ -112,7 +112,10 @@ pub(super) fn remaining(before: &Meta, after: &Meta, pseudonyms: &Pseudonyms<'_>
         format!("kernel {} on {}", host.kernel, host.arch),
         format!("{} of {} CPUs, pages of {} bytes", host.cpus, host.possible_cpus, host.page_size),
         format!("{} bytes of memory", host.mem_bytes),
-        format!("start {} ns since 1970", after.start.realtime),
+        format!(
+            "start {} ns since 1970, {} ns after boot",
+            after.start.realtime, after.start.boottime
+        ),
         format!("ktape {}", after.ktape_version),
     ];
     for (argument, made) in before.command_line.iter().zip(&after.command_line) {

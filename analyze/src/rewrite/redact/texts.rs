@@ -31,7 +31,8 @@ impl Texts {
             .map(|(id, module)| {
                 let picked = options.picks(module.kind, cx.strings().get(module.path));
                 // These tell who built the kernel, as the end of its release does.
-                let of_kernel = [module_kind::KERNEL, module_kind::KERNEL_MODULE];
+                let of_kernel =
+                    [module_kind::KERNEL, module_kind::KERNEL_MODULE, module_kind::VDSO];
                 (id, (picked, picked || of_kernel.contains(&module.kind)))
             })
             .collect();
