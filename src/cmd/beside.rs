@@ -29,6 +29,10 @@ impl Beside {
         if to.file_name().is_none() {
             bail!("{} is no name of a file", to.display());
         }
+        let place = Arc::new(Mutex::new(None));
+        remove_when_interrupted(&place)?;
+        // Held until it is known: a signal that comes meanwhile finds it.
+        let mut there = place.lock().unwrap_or_else(PoisonError::into_inner);
         // Not made of its own name, which may be as long as a name can be.
         let partial = |at: u32| format!(".ktape.{}.{at}.partial", std::process::id());
         let mut names = (0..ATTEMPTS).map(|at| to.with_file_name(partial(at)));
@@ -42,10 +46,9 @@ impl Beside {
                 Err(error) => return Err(error).context(format!("creating {}", path.display())),
             }
         };
-        let partial = Arc::new(Mutex::new(Some(partial)));
-        let beside = Self { file, to: to.to_owned(), partial };
-        remove_when_interrupted(&beside.partial)?;
-        Ok(beside)
+        *there = Some(partial);
+        drop(there);
+        Ok(Self { file, to: to.to_owned(), partial: place })
     }
 
     /// What to write to.
