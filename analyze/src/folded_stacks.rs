@@ -13,6 +13,9 @@ use crate::stack_names::StackNames;
 /// that. Without a limit, a hostile trace of some kilobytes could ask for any amount of memory.
 pub(crate) const MOST_BYTES: usize = 192 << 20;
 
+/// What stacks are called that find no room of their own.
+pub(crate) const SMALLER_STACKS: &[u8] = b"[smaller stacks]";
+
 /// A stack that is to be named.
 pub(crate) struct Named<'a> {
     /// Whose it is: the root.
@@ -98,7 +101,7 @@ pub(crate) fn name_rows<S: Fold, O: Ord>(
                 names.places(ustack, kstack, &mut places);
                 frames.extend(places.iter().map(|place| (place.kind, place.name)));
             }
-            Some(_) => frames.push((FrameKind::Mark, names.id(b"[smaller stacks]"))),
+            Some(_) => frames.push((FrameKind::Mark, names.id(SMALLER_STACKS))),
             None => {}
         }
         match rows.get_mut(frames.as_slice()) {

@@ -26,7 +26,8 @@ use super::usage::Usage;
 /// the slices are sorted by the time that the group took in each. Were nothing different, slices of both
 /// windows would be mixed. "99 % sure" says that chance sorts them apart like this less than one time in
 /// 100 (the rank test of Mann and Whitney); there are 95, 99 and 99.9 %, and "-" for what is less sure.
-/// One long wait alone is never sure. Of a thousand rows without any difference some 50 are 95 % sure all
+/// One long wait alone is never sure, however the windows differ in length, and where most slices are
+/// empty the exact chance of the others counts. Of a thousand rows without any difference some 50 are 95 % sure all
 /// the same, and a change of the load is as sure as one of the program.
 ///
 /// What surely got slower comes first, by how much; there, sleeps come behind waits for something,
@@ -66,6 +67,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let [one, other] = args.filters()?;
+    let inputs = [Some(&args.before), args.after.as_ref()].into_iter().flatten();
+    output::check_target(&args.output, inputs.map(PathBuf::as_path))?;
     let trace = Trace::open(&args.before)?;
     let second = args.after.as_deref().map(Trace::open).transpose()?;
     let before = Side::before(&trace, &one).map_err(|error| args.against_of(error));

@@ -41,6 +41,10 @@ enum Form {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if !matches!(args.form, Form::Parquet(_)) {
+        let input = (!args.input.is_stdin()).then(|| args.input.path());
+        output::check_target(&args.output, input)?;
+    }
     let trace = args.input.open()?;
     match &args.form {
         Form::Folded(of) => output::write_to(&args.output, &stacks(args, &trace, of)?)?,

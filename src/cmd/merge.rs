@@ -15,7 +15,9 @@ use super::output::Output;
 /// Parts of one recording (ktape trim) become what they were. Hosts are kept apart: reports tell the
 /// host of each thread, and --host picks some. Their clocks are aligned by the readings that the traces
 /// have of them, each host by one constant, so that durations stay exact; ktape info tells how far
-/// these readings disagree. Facts never count twice: traces with facts in common are refused.
+/// these readings disagree. Facts never count twice: recordings of one boot of a kernel that overlap in
+/// time and share records are refused, whatever their hosts are called, until they are trimmed
+/// apart; so are traces that were redacted with different keys.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     /// The traces to merge.

@@ -1,11 +1,13 @@
 //! The subcommands, one file each: parse, call a library, write.
 
+mod beside;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod input;
+mod interrupted;
 pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod new_trace;

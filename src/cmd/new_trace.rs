@@ -1,10 +1,12 @@
 //! How a command writes a trace that is made of others: beside its place, then moved there.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+
+use super::beside::{Beside, is_same};
+use super::usage::Usage;
 
 /// Where to write the new trace.
 #[derive(clap::Args, Clone, Debug)]
@@ -26,6 +28,11 @@ impl NewTrace {
         &self,
         inputs: impl IntoIterator<Item = &'a Path>,
     ) -> anyhow::Result<()> {
+        if self.output.as_os_str() == "-" {
+            let why = "-o takes the name of a file: a trace is written beside its place and moved \
+                       there when it is whole (./- is a file of that name)";
+            return Err(Usage(why.to_owned()).into());
+        }
         for input in inputs {
             if is_same(input, &self.output) {
                 bail!("{} is the trace itself: write to another file", self.output.display());
@@ -39,41 +46,10 @@ impl NewTrace {
         &self,
         write: impl FnOnce(File) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let (partial, file) = create_beside(&self.output)?;
-        let written = write(file).and_then(|told| {
-            fs::rename(&partial, &self.output).with_context(|| {
-                format!("renaming {} to {}", partial.display(), self.output.display())
-            })?;
-            Ok(told)
-        });
-        if written.is_err() {
-            // Half a file would pass for a whole one.
-            let _ = fs::remove_file(&partial);
-        }
-        written
+        // Readable by nobody else: symbols tell of the recorded host.
+        let beside = Beside::create(&self.output, 0o600)?;
+        let told = write(beside.file()?)?;
+        beside.place()?;
+        Ok(told)
     }
-}
-
-fn is_same(a: &Path, b: &Path) -> bool {
-    let id = |path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    id(a).is_some_and(|found| Some(found) == id(b))
-}
-
-/// A new file beside `output`, readable by nobody else: symbols tell of the recorded host.
-fn create_beside(output: &Path) -> anyhow::Result<(PathBuf, File)> {
-    let Some(name) = output.file_name() else {
-        bail!("{} is no name of a file", output.display());
-    };
-    let partial = output.with_file_name(format!(
-        ".{}.{}.partial",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&partial)
-        .with_context(|| format!("creating {}", partial.display()))?;
-    Ok((partial, file))
 }

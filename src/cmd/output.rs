@@ -1,11 +1,15 @@
 //! `Output`: how an answer is written.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ktape_analyze::answer::{Answer, Note, NoteKind};
 use ktape_analyze::render::{self, Style};
+use ktape_format::limits::MAGIC;
+
+use super::beside::{Beside, is_same};
 
 /// How to write an answer.
 #[derive(clap::Args, Clone, Debug)]
@@ -74,12 +78,51 @@ pub(crate) fn write(bytes: &[u8]) -> anyhow::Result<()> {
     out.write_all(bytes).and_then(|()| out.flush()).context("writing to standard output")
 }
 
-/// Writes to a file; - is standard output.
+/// Refuses to write over one of the traces that are read, or over any trace: it may be the only one.
+pub(crate) fn check_target<'a>(
+    path: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> anyhow::Result<()> {
+    if path.as_os_str() == "-" {
+        return Ok(());
+    }
+    for input in inputs {
+        if is_same(input, path) {
+            bail!("{} is the trace itself: write to another file", path.display());
+        }
+    }
+    let mut first = Vec::new();
+    // What cannot be read is told when it cannot be written.
+    if path.is_file()
+        && let Ok(file) = File::open(path)
+        && file.take(MAGIC.len() as u64).read_to_end(&mut first).is_ok()
+        && first == MAGIC
+    {
+        bail!("{} is a ktape trace: write to another file", path.display());
+    }
+    Ok(())
+}
+
+/// Writes to a file that [`check_target`] has passed; - is standard output. A file that is there is
+/// replaced when the new one is whole; a device or pipe is written to.
 pub(crate) fn write_to(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if path.as_os_str() == "-" {
         return write(bytes);
     }
-    std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+    let writing = || format!("writing {}", path.display());
+    // A link stays one: the file that it leads to is replaced.
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let there = std::fs::metadata(&real).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        return std::fs::write(&real, bytes).with_context(writing);
+    }
+    let beside = Beside::create(&real, 0o666)?;
+    let mut file = beside.file()?;
+    if let Some(there) = there {
+        file.set_permissions(there.permissions()).with_context(writing)?;
+    }
+    file.write_all(bytes).with_context(writing)?;
+    beside.place()
 }
 
 /// For forms that have no place for notes: what the reader must know goes to standard error.

@@ -1,7 +1,7 @@
 //! `ktape redact`: a trace without names.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use ktape_analyze::answer::Answer;
 use ktape_analyze::rewrite::{Redact, Secret, redact};
 use ktape_format::Trace;
 
+use super::beside::is_same;
 use super::input::InputOrFile;
 use super::new_trace::NewTrace;
 use super::output::Output;
@@ -18,7 +19,7 @@ use super::output::Output;
 /// Write a trace with the same numbers and without names: threads, paths, command lines, addresses,
 /// functions of programs and all else in words become pseudonyms; then tell what remains readable.
 ///
-/// Functions of the kernel stay, as do file system types and what ktape itself says. The same name has
+/// Names of functions of the kernel stay, as do file system types and what ktape itself says. The same name has
 /// the same pseudonym, in all traces that are redacted with the same key: keep it to redact more, or to
 /// find out what a pseudonym stands for by redacting the original again. Numbers stay as they are:
 /// times, thread and process numbers, user ids, sizes.
@@ -60,24 +61,57 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(output) = &output {
         output.check((!input.is_stdin()).then(|| input.path()))?;
     }
+    if let Some(path) = &args.write_key {
+        if let Some(output) = args.output.as_deref().filter(|output| is_one_place(path, output)) {
+            let output = output.display();
+            bail!("{output} cannot be both the trace and its key: name another --write-key");
+        }
+        if fs::symlink_metadata(path).is_ok() {
+            bail!("{} is there already: use it with --key-file, or name another", path.display());
+        }
+    }
     let trace = input.open()?;
-    let secret = secret(args)?;
+    let (secret, key) = secret(args)?;
     let write = |trace: &Trace, out: Option<File>| -> anyhow::Result<Answer> {
         Ok(redact(trace, &args.redact, &allowed, &secret, out)?)
     };
+    let mut kept = None;
     let answer = match output {
-        Some(output) => output.write(|file| write(&trace, Some(file)))?,
-        None => write(&trace, None)?,
+        Some(output) => output.write(|file| {
+            let told = write(&trace, Some(file))?;
+            // No trace is in its place without its key.
+            kept = args.write_key.as_deref().map(|path| keep(path, &key)).transpose()?;
+            Ok(told)
+        }),
+        None => write(&trace, None),
     };
+    if answer.is_err()
+        && let Some(path) = kept
+    {
+        let _ = fs::remove_file(path);
+    }
+    let answer = answer?;
     args.answer.write(answer)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The key that is there, or a new one.
-fn secret(args: &Args) -> anyhow::Result<Secret> {
+/// Whether two paths, which need not exist, are of one file.
+fn is_one_place(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        path.file_name().map(|name| folder.join(name))
+    };
+    a == b || is_same(a, b) || place(a).is_some_and(|place_of_a| Some(place_of_a) == place(b))
+}
+
+/// The key that is there, or a new one; and its text.
+fn secret(args: &Args) -> anyhow::Result<(Secret, String)> {
     if let Some(path) = &args.key_file {
         let key = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        return Secret::new(&key).with_context(|| path.display().to_string());
+        let secret = Secret::new(&key).with_context(|| path.display().to_string())?;
+        return Ok((secret, String::new()));
     }
     let mut random = [0; 32];
     let source = Path::new("/dev/urandom");
@@ -85,18 +119,16 @@ fn secret(args: &Args) -> anyhow::Result<Secret> {
         .and_then(|mut file| file.read_exact(&mut random))
         .with_context(|| format!("reading {}", source.display()))?;
     let key: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(path) = &args.write_key {
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let mut file = match opened {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                bail!(
-                    "{} is there already: use it with --key-file, or name another",
-                    path.display()
-                )
-            }
-            opened => opened.with_context(|| format!("creating {}", path.display()))?,
-        };
-        writeln!(file, "{key}").with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(Secret::new(key.as_bytes())?)
+    Ok((Secret::new(key.as_bytes())?, key))
+}
+
+/// Writes a key to a new file that nobody else can read; nothing is left of it when that fails.
+fn keep<'p>(path: &'p Path, key: &str) -> anyhow::Result<&'p Path> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.with_context(|| format!("creating {}", path.display()))?;
+    writeln!(file, "{key}").and_then(|()| file.sync_all()).map_err(|error| {
+        let _ = fs::remove_file(path);
+        anyhow::Error::new(error).context(format!("writing {}", path.display()))
+    })?;
+    Ok(path)
 }

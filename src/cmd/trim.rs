@@ -13,6 +13,7 @@ use super::output::Output;
 ///
 /// Reports of the new trace are those of the old one with the same filters, offsets included, and say
 /// that it is a part. Parts that were cut by time or by records become whole again with ktape merge.
+/// A part of a part is of what both chose; names (--comm, --host) are chosen once.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -136,6 +136,41 @@ fn files_that_cannot_be_read_are_1_with_their_name() {
     assert!(!ran.stderr.is_empty());
 }
 
+/// What is read, and any other trace, stays what it is; anything else is replaced as a whole.
+#[test]
+fn nothing_writes_over_a_trace() {
+    let folder = Folder::new();
+    let (trace, other) = (folder.file("a.ktape"), folder.file("b.ktape"));
+    let bytes = std::fs::read(sample()).expect("the sample");
+    for path in [&trace, &other] {
+        std::fs::write(path, &bytes).expect("a file");
+    }
+    let link = folder.file("link");
+    std::os::unix::fs::symlink(&trace, &link).expect("a link");
+    let name = |path: &PathBuf| path.to_str().expect("UTF-8").to_owned();
+    let (a, b, link) = (name(&trace), name(&other), name(&link));
+    for to in [&a, &b, &link] {
+        check(&["export", "-i", &a, "-o", to, "folded"], 1, &["write to another file"]);
+        check(&["export", "-i", &a, "-o", to, "flamegraph"], 1, &["write to another file"]);
+        check(&["diff", &a, &a, "--folded", "-o", to], 1, &["write to another file"]);
+    }
+    for path in [&trace, &other] {
+        assert!(std::fs::read(path).expect("a file") == bytes, "{}", path.display());
+    }
+    // A trace goes to no name that standard output has elsewhere.
+    check(&["trim", "-i", &a, "-o", "-"], 2, &["-o"]);
+    check(&["merge", &a, "-o", "-"], 2, &["-o"]);
+    let (svg, reached) = (folder.file("x.svg"), folder.file("link.svg"));
+    std::fs::write(&svg, "old").expect("a file");
+    std::os::unix::fs::symlink("x.svg", &reached).expect("a link");
+    check(&["export", "-i", &a, "-o", &name(&reached), "flamegraph"], 0, &[]);
+    assert!(std::fs::read(&svg).expect("a file").starts_with(b"<?xml"));
+    assert!(reached.is_symlink());
+    check(&["export", "-i", &a, "-o", "/dev/null", "folded"], 0, &[]);
+    let names = std::fs::read_dir(svg.parent().expect("a folder")).expect("it");
+    assert_eq!(names.count(), 5, "nothing is left beside them");
+}
+
 /// CRC-32C, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {

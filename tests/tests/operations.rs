@@ -1,7 +1,9 @@
 //! Traces made of traces: parts become whole again, and hosts stay apart. Over all samples and all
 //! reports.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use ktape_analyze::reports::REPORTS;
 use ktape_format::{Batch, Decoder, Options, Trace, Writer};
@@ -110,20 +112,43 @@ fn plain(mut answer: Json) -> Json {
     answer
 }
 
+/// Process, thread and name of the thread that waited longest.
+fn longest(trace: &Path) -> [String; 3] {
+    let row = report(trace, &["offcpu", "--by", "thread"])["threads"][0].clone();
+    let number =
+        |key: &str| row[key].as_u64().unwrap_or_else(|| panic!("{key} of {row}")).to_string();
+    [number("pid"), number("tid"), row["comm"].as_str().expect("a name").to_owned()]
+}
+
 #[test]
 fn a_part_answers_as_the_whole_does_with_the_same_filters() {
     each_sample(|name, folder| {
         let whole = samples::path(name);
         let end = length(&whole);
         let time = format!("{}ns,{}ns", end / 4, end / 5 * 4);
-        for filter in [&["--time", &time][..], &["--cpu", "0"], &["--min-duration", "100us"]] {
-            let part = made("trim", &whole, folder, "part.ktape", filter);
-            // The overview tells the rows of the file.
-            for entry in REPORTS.iter().filter(|entry| entry.name != "overview") {
+        let mut filters: Vec<Vec<String>> =
+            [["--time", &*time], ["--cpu", "0"], ["--min-duration", "100us"]]
+                .map(|filter| filter.map(str::to_owned).to_vec())
+                .to_vec();
+        // Reports are many; what threads are chosen by is the same code for all samples.
+        if ["waits", "calls", "pgbench"].contains(&name) {
+            let [pid, tid, comm] = longest(&whole);
+            let but = format!("!{comm}");
+            let chosen = [("--pid", pid), ("--tid", tid), ("--comm", comm), ("--comm", but)];
+            filters.extend(chosen.map(|(option, value)| vec![option.to_owned(), value]));
+        }
+        for filter in &filters {
+            let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
+            let part = made("trim", &whole, folder, "part.ktape", &filter);
+            // The overview tells the rows of the file; a part of some names has those, too, that its
+            // threads descend from and were woken by.
+            let is_other =
+                |name: &str| name == "overview" || (name == "tree" && filter[0] == "--comm");
+            for entry in REPORTS.iter().filter(|entry| !is_other(entry.name)) {
                 let of_part = report(&part, &[entry.name]);
                 let told = of_part["notes"].to_string().contains("was trimmed");
                 assert!(told, "{name}: nobody may take a part for the whole");
-                let asked = [&[entry.name], filter].concat();
+                let asked = [&[entry.name], &filter[..]].concat();
                 let same = plain(of_part) == report(&whole, &asked);
                 assert!(same, "{name}: report {} {filter:?}", entry.name);
             }
@@ -187,6 +212,7 @@ fn rows(answer: &Json, table: &str, without: &[&str]) -> Vec<String> {
 
 #[test]
 fn hosts_are_kept_apart() {
+    let seen = Mutex::new(BTreeSet::new());
     each_sample(|name, folder| {
         let (here, there) = (samples::path(name), folder.file("there.ktape"));
         let second = 1_000_000_000;
@@ -222,6 +248,9 @@ fn hosts_are_kept_apart() {
             let (single, apart) = (report(&here, args), report(&both, args));
             let count = |answer: &Json| answer[table].as_array().map_or(0, Vec::len);
             assert_eq!(count(&apart), 2 * count(&single), "{name}: {args:?}");
+            if count(&single) > 0 {
+                seen.lock().expect("no panic").insert(table);
+            }
         }
         let only = made("trim", &both, folder, "only.ktape", &["--host", "elsewhere"]);
         let of_one = report(&only, &["offcpu", "--by", "thread"]);
@@ -239,6 +268,9 @@ fn hosts_are_kept_apart() {
         std::fs::rename(&both, &whole).expect("a file");
         same_answers(name, &merged(&[&left, &right], folder), &whole);
     });
+    // Twice nothing is nothing.
+    let seen: Vec<&str> = seen.into_inner().expect("no panic").into_iter().collect();
+    assert_eq!(seen, ["connections", "files", "kernel_locks"]);
 }
 
 #[test]
@@ -246,12 +278,7 @@ fn recordings_of_one_boot_are_of_one_host() {
     let folder = Folder::new();
     let traces = [samples::path("calls"), samples::path("waits")];
     let both = merged(&[&traces[0], &traces[1]], &folder);
-    for by in ["process", "thread", "class"] {
-        let table = match by {
-            "process" => "processes",
-            "thread" => "threads",
-            _ => continue,
-        };
+    for (by, table) in [("process", "processes"), ("thread", "threads")] {
         let skip = ["start_ns", "percentage"];
         let args = ["offcpu", "--by", by];
         let mut apart: Vec<String> =
@@ -291,6 +318,19 @@ fn what_does_not_go_together_is_refused() {
     refused(&[&trim[..], &["--probe", "nonsense"]].concat(), 2, "sched");
     refused(&["report", "--host", "nonsense", "-i", sample], 2, "no such host");
     refused(&["redact", "-i", sample], 2, "--output");
+    refused(
+        &[&["redact", "-i", sample], &to[..], &["--write-key", text(&out)]].concat(),
+        1,
+        "both",
+    );
+    // A trace that is whole but for its place: the key goes with it.
+    let (new, taken) = (folder.file("new-key"), folder.file("taken"));
+    std::fs::create_dir(&taken).expect("a folder");
+    let keyed = ["redact", "-i", sample, "--write-key", text(&new), "-o"];
+    refused(&[&keyed[..], &[text(&taken)]].concat(), 2, "folder");
+    let beyond = taken.join("nowhere").join("x.ktape");
+    refused(&[&keyed[..], &[text(&beyond)]].concat(), 1, "nowhere");
+    assert!(!new.exists(), "no key without a trace");
     let short = folder.file("short");
     std::fs::write(&short, "secret").expect("a file");
     let keyed = ["--key-file", text(&short)];

@@ -22,16 +22,23 @@ fn key(folder: &Folder) -> PathBuf {
     path
 }
 
-/// All numbers of an answer, in order of size.
-fn numbers(answer: &Json, all: &mut Vec<String>) {
+/// All numbers of an answer by where they stand: members by name, rows of a table without their texts
+/// and in order of their numbers, since names decide the order of rows that are alike.
+fn numbers(answer: &Json) -> Json {
+    let of = |one: &Json| Some(numbers(one)).filter(|one| !one.is_null());
     match answer {
-        Json::Number(number) => all.push(number.to_string()),
-        Json::Array(list) => list.iter().for_each(|one| numbers(one, all)),
-        Json::Object(members) => members
-            .iter()
-            .filter(|(name, _)| *name != "size_bytes")
-            .for_each(|(_, one)| numbers(one, all)),
-        _ => {}
+        Json::Number(_) => answer.clone(),
+        Json::Array(list) => {
+            let mut rows: Vec<Json> = list.iter().filter_map(of).collect();
+            rows.sort_by_cached_key(Json::to_string);
+            Json::Array(rows)
+        }
+        Json::Object(members) => {
+            let members = members.iter().filter(|(name, _)| *name != "size_bytes");
+            let members = members.filter_map(|(name, one)| Some((name.clone(), of(one)?)));
+            Json::Object(members.collect())
+        }
+        _ => Json::Null,
     }
 }
 
@@ -42,12 +49,7 @@ fn redaction_keeps_every_number() {
         let args = ["--key-file", text(&key)];
         let redacted = made("redact", &whole, folder, "redacted.ktape", &args);
         for entry in REPORTS {
-            let of = |trace: &Path| {
-                let mut all = Vec::new();
-                numbers(&report(trace, &[entry.name, "--top", "0"]), &mut all);
-                all.sort_unstable();
-                all
-            };
+            let of = |trace: &Path| numbers(&report(trace, &[entry.name, "--top", "0"]));
             assert_eq!(of(&redacted), of(&whole), "{name}: report {}", entry.name);
         }
     });
@@ -78,14 +80,28 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 #[test]
 fn nothing_of_the_original_is_left() {
+    nothing_is_left_with(&[]);
+}
+
+#[test]
+fn nothing_is_left_but_what_was_told_to_stay() {
+    nothing_is_left_with(&["--keep-extensions", "--keep-loopback"]);
+    nothing_is_left_with(&["--allow", "usr", "--allow=-*", "--allow", "127.*"]);
+    nothing_is_left_with(&["--symbols", "\\[kernel],*"]);
+}
+
+/// Looks for all that is not told to remain.
+fn nothing_is_left_with(options: &[&str]) {
     each_sample(|name, folder| {
         let (whole, key) = (samples::path(name), key(folder));
-        let args = ["--key-file", text(&key)];
-        let redacted = made("redact", &whole, folder, "redacted.ktape", &args);
-        let again = made("redact", &whole, folder, "again.ktape", &args);
+        let args = [&["--key-file", text(&key)], options].concat();
+        let args = &args[..];
+        let redacted = made("redact", &whole, folder, "redacted.ktape", args);
+        let again = made("redact", &whole, folder, "again.ktape", args);
         let bytes = std::fs::read(&redacted).expect("a file");
         assert!(bytes == std::fs::read(&again).expect("a file"), "{name}: the same key");
-        let told = Ran::on(&whole, &["redact", "--dry-run", "--format", "json"]).expect(0).json();
+        let dry = [&["redact", "--dry-run", "--format", "json"], options].concat();
+        let told = Ran::on(&whole, &dry).expect(0).json();
         let kept: BTreeSet<Vec<u8>> = told["remaining"]
             .as_array()
             .expect("rows")
@@ -165,6 +181,21 @@ fn what_is_allowed_stays_and_keys_make_the_difference() {
         std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
     let told = Ran::on(&whole, &["redact", "--dry-run"]).expect(0).text();
     assert!(told.contains("What remains readable") && told.contains("do_syscall_64"), "{told}");
+    // What tells who built the kernel goes as the end of its release does, and the header is listed.
+    let rows = Ran::on(&whole, &["redact", "--dry-run", "--format", "json"]).expect(0).json();
+    let rows = rows["remaining"].as_array().expect("rows").clone();
+    let is_id = |text: &str| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(!rows.iter().any(|row| row["text"].as_str().is_some_and(is_id)), "no build-ids");
+    assert!(
+        texts(&Trace::open(&whole).expect("the sample"))
+            .iter()
+            .any(|text| { std::str::from_utf8(text).is_ok_and(is_id) })
+    );
+    let header = rows.iter().filter(|row| row["class"] == "header");
+    let header: Vec<&str> = header.filter_map(|row| row["text"].as_str()).collect();
+    for word in ["kernel ", "bytes of memory", "probe sched at "] {
+        assert!(header.iter().any(|text| text.contains(word)), "{word} in {header:?}");
+    }
     let after =
         std::fs::read_dir(folder.file("x").parent().expect("a folder")).expect("it").count();
     assert_eq!(before, after);

@@ -11,9 +11,13 @@ use crate::answer::Cell;
 /// sorted by their totals. It asks nothing of how times are distributed, so that one long wait, however
 /// long, makes no difference sure. Two-sided, with the normal approximation, corrected for ties and
 /// continuity; in integers.
+///
+/// Where most slices are alike, mostly empty, few others decide, and the approximation claims far too
+/// much when one window has more slices: there it is no surer than the exact chance that so many of the
+/// others fall on one side (the hypergeometric distribution). One other slice alone is chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
-    /// There are less than five slices of one of them.
+    /// There are less than five slices of one of them, or one may hide it among its others.
     Unknown,
     /// Chance makes such a difference more often than one time in 20.
     Chance,
@@ -60,7 +64,8 @@ impl Certainty {
         let spread = n * m * (whole * whole * whole - whole - ties);
         let square = 3 * whole * (whole - 1) * distance * distance * 1000;
         let level = LEVELS.iter().find(|level| spread > 0 && square >= level.0 * spread);
-        (side, level.map_or(Certainty::Chance, |level| level.1))
+        let level = level.map_or(Certainty::Chance, |level| level.1);
+        (side, if level.is_sure() { level.min(exact(&all, side, [n, m])) } else { level })
     }
 
     /// Whether chance makes such a difference less than one time in 20.
@@ -77,6 +82,63 @@ impl Certainty {
             Certainty::P999 => Cell::Percent { part: 999, whole: 1000 },
         }
     }
+}
+
+/// How sure it can be by those slices alone that are not like most; all are when there is no most.
+/// `all` are sorted totals with whether they are of the later window, `sizes` the slices of both.
+fn exact(all: &[(u64, bool)], side: Ordering, sizes: [u128; 2]) -> Certainty {
+    let alike = all.chunk_by(|a, b| a.0 == b.0).max_by_key(|alike| alike.len());
+    let Some(&[(most, _), ..]) = alike.filter(|alike| 2 * alike.len() > all.len()) else {
+        return Certainty::P999;
+    };
+    // Where larger totals and smaller ones speak for the difference.
+    let later = side == Ordering::Greater;
+    let count = |order: Ordering, later: Option<bool>| {
+        let others = all.iter().filter(|entry| entry.0.cmp(&most) == order);
+        others.filter(|entry| later.is_none_or(|later| entry.1 == later)).count() as u128
+    };
+    let groups = [(Ordering::Greater, later), (Ordering::Less, !later)];
+    let groups =
+        groups.map(|(order, later)| (count(order, None), count(order, Some(later)), later));
+    if groups.iter().map(|group| group.0).sum::<u128>() < 2 {
+        return Certainty::Chance;
+    }
+    let [before, after] = sizes;
+    let sure = groups.map(|(drawn, there, later)| {
+        let (own, other) = if later { (after, before) } else { (before, after) };
+        by_tail(drawn, there, own, other)
+    });
+    sure.into_iter().max().unwrap_or(Certainty::Chance)
+}
+
+/// How sure it is that at least `there` of `drawn` slices are among `own` of `own + other` ones; twice
+/// the chance counts, since it could have been the other side. All at most some hundred.
+fn by_tail(drawn: u128, there: u128, own: u128, other: u128) -> Certainty {
+    let (least, most) = (drawn.saturating_sub(other), drawn.min(own));
+    // The chances of all numbers in proportion, from the likeliest on outward, in integers.
+    let likeliest = ((own + 1) * (drawn + 1) / (own + other + 2)).clamp(least, most);
+    let (mut all, mut tail) = (0u128, 0u128);
+    let mut add = |number: u128, weight: u128| {
+        all += weight;
+        tail += if number >= there { weight } else { 0 };
+    };
+    let one = 1u128 << 80;
+    add(likeliest, one);
+    let mut weight = one;
+    for number in likeliest..most {
+        let above = (number + 1) * (other + number + 1 - drawn);
+        weight = weight * ((own - number) * (drawn - number)) / above;
+        add(number + 1, weight);
+    }
+    let mut weight = one;
+    for number in (least + 1..=likeliest).rev() {
+        let below = (own - number + 1) * (drawn - number + 1);
+        weight = weight * (number * (other + number - drawn)) / below;
+        add(number - 1, weight);
+    }
+    let levels = [(1000, Certainty::P999), (100, Certainty::P99), (20, Certainty::P95)];
+    let level = levels.iter().find(|level| 2 * tail * level.0 < all);
+    level.map_or(Certainty::Chance, |level| level.1)
 }
 
 #[cfg(test)]
@@ -112,6 +174,27 @@ mod tests {
         check(&[0; 20], &after, (Greater, Chance));
         after[3..8].fill(1);
         check(&[0; 20], &after, (Greater, P95));
+    }
+
+    /// Twice C(5, 2) / C(205, 2) is 0.00096; two or more of nine have a chance of twice 0.016.
+    #[test]
+    fn windows_of_other_lengths_are_no_reason_to_be_sure() {
+        let spots = |slices: usize, spots: usize| {
+            let mut all = vec![0; slices];
+            (0..spots).for_each(|at| all[at] = 7 + at as u64);
+            all
+        };
+        for (short, long) in [(5, 200), (13, 200), (20, 200), (20, 114), (20, 21)] {
+            check(&spots(long, 0), &spots(short, 1), (Greater, Chance));
+        }
+        check(&spots(200, 0), &spots(5, 2), (Greater, P999));
+        check(&spots(200, 7), &spots(5, 2), (Greater, P95));
+        check(&spots(200, 8), &spots(5, 1), (Greater, Chance));
+        check(&spots(200, 1), &spots(20, 20), (Greater, P999));
+        // The same where most slices have some time, and one has none.
+        let mut short = vec![9; 5];
+        short[3] = 0;
+        check(&[9; 200], &short, (Less, Chance));
     }
 
     #[test]

@@ -188,14 +188,19 @@ pub(super) fn compare(
     }
     let mut names = Names::default();
     let mut rows: FxHashMap<Label, [Sum; 2]> = FxHashMap::default();
-    let mut cycles = [false; 2];
+    let (mut cycles, mut others) = ([false; 2], [false; 2]);
     for (at, side) in [before, after].into_iter().enumerate() {
         let measure = Measure { subject, by, grid: grids[at] };
         let (measured, gaps) = fold(&measure, &side.cx, &side.filter, &reads, asked.threads)?;
         cycles[at] = has_cycles(side, &measured)?;
         let idle = measured.idle.note();
-        for (label, sum) in labelled(&side.cx, by, measured, &mut names) {
+        let (sums, has_others) = labelled(&side.cx, by, measured, &mut names);
+        others[at] = has_others;
+        for (label, sum) in sums {
             rows.entry(label).or_default()[at] = sum;
+        }
+        if has_others {
+            notes.push(others_note(subject, side));
         }
         for mut note in gaps.notes(&side.cx, &side.filter, &reads).into_iter().chain(idle) {
             note.text = format!("{}: {}", side.name, note.text);
@@ -210,12 +215,23 @@ pub(super) fn compare(
     }
     let names = names.list;
     let mut rows: Vec<Row> =
-        rows.into_iter().map(|(label, sums)| row(grids, label, sums)).collect();
+        rows.into_iter().map(|(label, sums)| row(grids, label, sums, others)).collect();
     rows.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| by_text(&names, a, b)));
     let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count() as u64;
     let counts =
         [count(Row::is_slower), count(Row::is_faster), count(|row| !row.certainty.is_sure())];
     Ok(Compared { subject, by, grids, cycles: one || other, names, rows, counts, notes })
+}
+
+/// That a side has more groups than there is room for.
+fn others_note(subject: Subject, side: &Side<'_>) -> Note {
+    let text = format!(
+        "{}: {} has more groups than are told apart; the rest is in [others] and [smaller stacks], so \
+         rows that only the other side has are not sure",
+        subject.name(),
+        side.name
+    );
+    Note::new(NoteKind::Filter, text)
 }
 
 /// Whether samples are of cycles; those of a trace with both kinds do not add up.
@@ -227,7 +243,8 @@ fn has_cycles(side: &Side<'_>, measured: &Measured) -> Result<bool> {
     Ok(measured.cycles)
 }
 
-fn row(grids: [Grid; 2], label: Label, [before, after]: [Sum; 2]) -> Row {
+/// `others`: whether a side has groups that were not told apart; what it lacks may be among them.
+fn row(grids: [Grid; 2], label: Label, [before, after]: [Sum; 2], others: [bool; 2]) -> Row {
     let [one, other] = grids;
     let change =
         i128::from(other.per_second(after.total)) - i128::from(one.per_second(before.total));
@@ -237,6 +254,8 @@ fn row(grids: [Grid; 2], label: Label, [before, after]: [Sum; 2]) -> Row {
     // Most slices went one way, and a few the other way, and farther.
     let agree = side == change.cmp(&0) || certainty == Certainty::Unknown;
     let certainty = if agree { certainty } else { Certainty::Chance };
+    let hidden = (before.count == 0 && others[0]) || (after.count == 0 && others[1]);
+    let certainty = if hidden { Certainty::Unknown } else { certainty };
     let class = after.class().or(before.class());
     Row { label, before, after, change, certainty, class }
 }

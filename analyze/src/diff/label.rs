@@ -9,7 +9,7 @@ use super::measure::Measured;
 use crate::answer::FrameKind;
 use crate::context::{Context, UNKNOWN};
 use crate::enum_name::enum_name;
-use crate::folded_stacks::{Named, name_rows};
+use crate::folded_stacks::{Named, SMALLER_STACKS, name_rows};
 use crate::run::{BoundedKey, Fold};
 
 /// The frames of a stack, root first, or the texts of a row: kind, and index into [`Names`].
@@ -37,16 +37,22 @@ impl Names {
     }
 }
 
-/// The sums of one side by label.
+/// The sums of one side by label, and whether some found no room of their own: the groups of both
+/// sides that did not are different ones.
 pub(super) fn labelled(
     cx: &Context<'_>,
     by: By,
     measured: Measured,
     names: &mut Names,
-) -> Vec<(Label, Sum)> {
+) -> (Vec<(Label, Sum)>, bool) {
     let groups = measured.groups.into_sorted();
+    let mut others = groups.iter().any(|group| group.0 == GroupKey::OTHERS);
     if by.is_of_stacks() {
-        return stacks(cx, by, groups, names);
+        let rows = stacks(cx, by, groups, names);
+        let smaller = names.ids.get(SMALLER_STACKS);
+        let is_smaller = |row: &(Label, Sum)| row.0.iter().any(|frame| Some(&frame.1) == smaller);
+        others |= rows.iter().any(is_smaller);
+        return (rows, others);
     }
     let mut rows: FxHashMap<Label, Sum> = FxHashMap::default();
     for (key, sum) in groups {
@@ -54,7 +60,7 @@ pub(super) fn labelled(
         let label = texts.iter().map(|text| (FrameKind::Mark, names.id(text))).collect();
         rows.entry(label).or_default().fold(sum);
     }
-    rows.into_iter().collect()
+    (rows.into_iter().collect(), others)
 }
 
 fn stacks(

@@ -6,6 +6,11 @@ use ktape_schema::Kind;
 use super::Filter;
 use crate::context::Context;
 
+/// Whether --comm is asked for, or was when the trace was trimmed.
+fn asks_names(cx: &Context<'_>, filter: &Filter) -> bool {
+    !filter.globs.is_empty() || cx.part().is_some_and(|part| !part.comm.is_empty())
+}
+
 /// Where a record keeps what filters look at: the name of the first field of each kind.
 #[derive(Clone, Debug, Default)]
 struct Fields<'a> {
@@ -49,7 +54,7 @@ impl<'a> RowFilter<'a> {
         lacks(!filter.is_all_time(), fields.time.is_some(), "--time");
         lacks(!filter.pids.is_empty(), fields.tgid.is_some(), "--pid");
         lacks(!filter.tids.is_empty(), fields.tid.is_some(), "--tid");
-        lacks(!filter.globs.is_empty(), fields.tid.is_some() || fields.tgid.is_some(), "--comm");
+        lacks(asks_names(cx, filter), fields.tid.is_some() || fields.tgid.is_some(), "--comm");
         lacks(!filter.cpus.is_empty(), fields.cpu.is_some(), "--cpu");
         lacks(filter.min_duration > 0, fields.duration.is_some(), "--min-duration");
         Self { cx, filter, fields, missing }
@@ -62,7 +67,7 @@ impl<'a> RowFilter<'a> {
 
     /// Whether --comm is asked of a record that knows processes only.
     pub(crate) fn names_processes(&self) -> bool {
-        !self.filter.globs.is_empty() && self.fields.tid.is_none() && self.missing.is_empty()
+        asks_names(self.cx, self.filter) && self.fields.tid.is_none() && self.missing.is_empty()
     }
 
     /// Whether a chunk may hold a row that passes.

@@ -60,16 +60,39 @@ pub fn merge(traces: &[Trace], out: impl Write) -> Result<Answer> {
         written: FxHashMap::default(),
         named: FxHashMap::default(),
         told: FxHashMap::default(),
+        read: FxHashMap::default(),
     };
     merging.writer.texts(&added)?;
     let mut notes = Vec::new();
     for at in 0..inputs.list.len() {
         notes.extend(merging.copy(at)?);
     }
+    notes.extend(doubts(&inputs));
     merging.losses()?;
     let (_, written) = merging.writer.finish()?;
     let all: Vec<&Trace> = traces.iter().collect();
     Ok(answer("merge", "Merged trace", &all, &written, notes))
+}
+
+/// Clock readings of a host that disagree by more than this, ns, make its place doubtful.
+const DOUBTFUL: u64 = 1_000_000_000;
+
+/// Of which hosts it is doubtful where they stand beside the others.
+fn doubts(inputs: &Inputs<'_>) -> Vec<Note> {
+    let hosts = inputs.hosts.list().iter().zip(&inputs.places);
+    let several = inputs.hosts.several();
+    let doubtful = hosts.filter(|(_, place)| several && place.doubt() > DOUBTFUL);
+    doubtful
+        .map(|(host, place)| {
+            let text = format!(
+                "{}: its clock was set while it was recorded, so its times may be off from those of \
+                 other hosts by up to {}",
+                host.name,
+                crate::context::seconds(place.doubt())
+            );
+            Note::new(NoteKind::Filter, text)
+        })
+        .collect()
 }
 
 /// Definitions of each recording that are remembered, so as not to write them twice: as many as any
@@ -88,6 +111,9 @@ struct Merging<'a, W: Write> {
     named: FxHashMap<u32, usize>,
     /// Other definitions of recordings with several parts, by recording and record.
     told: FxHashMap<(usize, u16), FxHashSet<Box<[u8]>>>,
+    /// Of these, how far the readings of loss counters have been written: by recording, record and CPU
+    /// the time of the last one. Parts have the same readings, many millions in a long recording.
+    read: FxHashMap<(usize, u32, u32), u64>,
 }
 
 impl<W: Write> Merging<'_, W> {
@@ -104,6 +130,7 @@ impl<W: Write> Merging<'_, W> {
         let cut = Cut::all(&cx)?;
         let needed = cut.needed(&mut chunks);
         let mut scratch = Vec::new();
+        let mut read = self.read.clone();
         for (index, chunk, schema) in chunks.all() {
             let role = Role::of(schema);
             // The calendar is that of the host whose clock is used.
@@ -127,6 +154,20 @@ impl<W: Write> Merging<'_, W> {
                         frames.map(|&frame| *self.named.entry(frame).or_insert(at) == at).collect(),
                     )
                 }
+                Role::Loss if several_parts => {
+                    let (times, recording) = (batch.u64("time"), input.recording);
+                    let series = batch.u32("record").iter().zip(batch.u32("cpu")).zip(times);
+                    let keep = series.map(|((&record, &cpu), &time)| {
+                        let key = (recording, record, cpu);
+                        let new = self.read.get(&key).is_none_or(|&last| time > last);
+                        if new {
+                            let last = read.entry(key).or_insert(time);
+                            *last = time.max(*last);
+                        }
+                        new
+                    });
+                    Some(keep.collect())
+                }
                 _ if several_parts => {
                     remembered = remembered.checked_sub(batch.rows() as u64).ok_or_else(|| {
                         let path = input.trace.path().display();
@@ -146,6 +187,7 @@ impl<W: Write> Merging<'_, W> {
             let ring = self.inputs.hosts.ring(input.host, chunk.ring);
             self.writer.columns(own, ring, batch)?;
         }
+        self.read = read;
         let damages = chunks.into_damages(&cx.damages());
         // That the traces are parts is no news here.
         let said = gaps(&cx, &damages).into_iter().filter(|note| note.kind != NoteKind::Filter);

@@ -13,5 +13,6 @@ mod trim;
 pub(crate) use chunks::{Chunks, check_schema};
 pub(crate) use merge::MERGED_PART;
 pub use merge::merge;
+pub(crate) use redact::REDACTED;
 pub use redact::{Redact, Secret, redact};
 pub use trim::{Trim, trim};

@@ -7,7 +7,7 @@ mod pseudonyms;
 mod secret;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use ktape_format::{Trace, Writer};
@@ -21,6 +21,7 @@ use crate::context::{Context, Needs};
 use crate::error::{Error, Result};
 use crate::run::gaps;
 use class::Class;
+pub(crate) use header::REDACTED;
 pub use options::Redact;
 use pseudonyms::Pseudonyms;
 pub use secret::Secret;
@@ -60,11 +61,12 @@ pub fn redact(
         }
     }
     texts.number();
-    let mut told = tell(&cx, &texts, &pseudonyms);
+    let mut meta = trace.meta().clone();
+    meta.notes.extend(gap_notes(trace));
+    header::redact(&mut meta, &pseudonyms);
+    let header = header::remaining(trace.meta(), &meta, &pseudonyms);
+    let mut told = tell(&cx, &texts, &pseudonyms, &header);
     if let Some(out) = out {
-        let mut meta = trace.meta().clone();
-        meta.notes.extend(gap_notes(trace));
-        header::redact(&mut meta, &pseudonyms);
         let mut writer = Writer::new(out, meta, ktape_format::Options::default())?;
         writer.texts(&texts.rows(&cx, &pseudonyms))?;
         for (index, chunk, schema) in chunks.all() {
@@ -106,21 +108,22 @@ fn check_texts(trace: &Trace) -> Result<()> {
     Ok(())
 }
 
-/// Per class how many texts are replaced, and those that stay.
-fn tell(cx: &Context<'_>, texts: &Texts, pseudonyms: &Pseudonyms<'_>) -> Answer {
+/// Per class how many texts are replaced, and what stays: texts, parts of them, and the header.
+fn tell(cx: &Context<'_>, texts: &Texts, pseudonyms: &Pseudonyms<'_>, header: &[String]) -> Answer {
     let mut counts: BTreeMap<Class, (u64, u64)> = BTreeMap::new();
-    let mut kept: Vec<(Class, &[u8])> = Vec::new();
+    let mut kept: BTreeSet<(Class, Vec<u8>)> = BTreeSet::new();
+    let mut parts = Vec::new();
     for (class, text, _) in texts.all(cx) {
         let count = counts.entry(class).or_default();
-        if pseudonyms.of(class, text) == text {
+        parts.clear();
+        if pseudonyms.made(class, text, &mut parts) == text {
             count.1 += 1;
-            kept.push((class, text));
+            kept.insert((class, text.to_vec()));
         } else {
             count.0 += 1;
+            kept.extend(parts.drain(..).map(|part| (class, part)));
         }
     }
-    kept.sort_unstable();
-    kept.dedup();
     let mut classes =
         Table::plain("classes", &[("class", "class"), ("replaced", "replaced"), ("kept", "kept")]);
     classes.rows = Class::ALL
@@ -132,10 +135,10 @@ fn tell(cx: &Context<'_>, texts: &Texts, pseudonyms: &Pseudonyms<'_>) -> Answer 
         .collect();
     let mut remaining = Table::main("remaining", &[("class", "class"), ("text", "remains")]);
     remaining.title = "What remains readable".to_owned();
-    remaining.rows = kept
-        .into_iter()
-        .map(|(class, text)| vec![Cell::text(class.name()), Cell::text(text)])
-        .collect();
+    let header = header.iter().map(|text| vec![Cell::text("header"), Cell::text(text)]);
+    let kept =
+        kept.into_iter().map(|(class, text)| vec![Cell::text(class.name()), Cell::Text(text)]);
+    remaining.rows = kept.chain(header).collect();
     let fingerprint = pseudonyms.secret.fingerprint();
     let facts = Facts {
         rows: vec![("key_fingerprint", "fingerprint of the key", Cell::text(fingerprint))],

@@ -10,7 +10,7 @@ use super::ids::Ids;
 use super::kept_processes::KeptProcesses;
 use super::outcome::answer;
 use super::role::{Role, is_id};
-use crate::answer::Answer;
+use crate::answer::{Answer, Note, NoteKind};
 use crate::context::{Context, Needs, Part};
 use crate::error::{Error, Result};
 use crate::query::{Filter, FilterArgs, RowFilter};
@@ -59,7 +59,13 @@ pub fn trim(trace: &Trace, options: &Trim, out: impl Write) -> Result<Answer> {
     }
     let (_, written) = writer.finish()?;
     let damages = chunks.into_damages(&cx.damages());
-    Ok(answer("trim", "Trimmed trace", &[trace], &written, gaps(&cx, &damages)))
+    // Of which part the old trace was is no news of the new one.
+    let said = gaps(&cx, &damages).into_iter().filter(|note| note.kind != NoteKind::Filter);
+    let kept = (!cut.part.is_whole()).then(|| {
+        let text = format!("kept of the recording: {}", cut.part.text(cx.start()));
+        Note::new(NoteKind::About, text)
+    });
+    Ok(answer("trim", "Trimmed trace", &[trace], &written, said.chain(kept).collect()))
 }
 
 /// Definitions that are kept.
@@ -86,6 +92,9 @@ impl<'a> Cut<'a> {
 
     fn new(cx: &'a Context<'a>, options: &Trim) -> Result<Self> {
         let mut filter = options.filter.resolve(cx)?;
+        if let Some(part) = cx.part() {
+            within_part(&mut filter, part, &options.filter)?;
+        }
         if filter.to >= cx.end() {
             filter.to = u64::MAX;
         }
@@ -115,8 +124,13 @@ impl<'a> Cut<'a> {
         }
         part.pids.clone_from(&filter.pids);
         part.tids.clone_from(&filter.tids);
-        part.comm.extend_from_slice(&options.filter.comm);
-        part.hosts.extend_from_slice(&options.filter.host);
+        for (list, more) in
+            [(&mut part.comm, &options.filter.comm), (&mut part.hosts, &options.filter.host)]
+        {
+            if list.is_empty() {
+                list.clone_from(more);
+            }
+        }
         part.cpus.clone_from(&filter.cpus);
         part.min_duration = filter.min_duration;
         let chosen = records(cx, options)?;
@@ -259,6 +273,47 @@ impl<'a> Cut<'a> {
             None => true,
         }
     }
+}
+
+/// Keeps of what is asked for what a trimmed trace still has. Two lists of names have no common one:
+/// together they would read as either of both.
+fn within_part(filter: &mut Filter, part: &Part, args: &FilterArgs) -> Result<()> {
+    let outside = |option, value: String, there: String| Error::Option {
+        option,
+        value,
+        reason: format!("the trace was trimmed to {there}"),
+    };
+    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    for (option, chosen, there) in
+        [("--pid", &mut filter.pids, &part.pids), ("--tid", &mut filter.tids, &part.tids)]
+    {
+        let value = list(chosen);
+        chosen.retain(|number| there.is_empty() || there.contains(number));
+        if chosen.is_empty() && !there.is_empty() {
+            return Err(outside(option, value, list(there)));
+        }
+    }
+    if !part.cpus.is_empty() {
+        let pairs = filter.cpus.iter().flat_map(|&a| part.cpus.iter().map(move |&b| (a, b)));
+        let both = pairs.map(|(a, b)| (a.0.max(b.0), a.1.min(b.1)));
+        let mut both: Vec<(u32, u32)> = both.filter(|range| range.0 <= range.1).collect();
+        both.sort_unstable();
+        both.dedup();
+        if both.is_empty() {
+            let ranges = part.cpus.iter().map(|(low, high)| format!("{low}-{high}"));
+            return Err(outside("--cpu", args.cpu.join(","), ranges.collect::<Vec<_>>().join(",")));
+        }
+        filter.cpus = both;
+    }
+    for (option, chosen, there) in
+        [("--comm", &args.comm, &part.comm), ("--host", &args.host, &part.hosts)]
+    {
+        if !chosen.is_empty() && !there.is_empty() && chosen != there {
+            let there = format!("{} by {option} already: trim the whole one", there.join(","));
+            return Err(outside(option, chosen.join(","), there));
+        }
+    }
+    Ok(())
 }
 
 /// The records that --record and --probe name.

@@ -46,7 +46,7 @@ impl BoundedKey for (u64, u32) {
 /// Sums of the lowest keys, at most `MOST` and no more than 32 MiB of them, and one of all others
 /// under [`BoundedKey::OTHERS`].
 ///
-/// No recording comes near the limits, but a hostile trace can name new keys in every row, and a row
+/// Few recordings come near the limits (stacks by thread and slice of `ktape diff` can), but a hostile trace can name new keys in every row, and a row
 /// of it costs no bytes. A key is kept if it and all below it find room. Sums only grow, so one that
 /// finds no room halfway finds none in the end, nor does any above it: this is a commutative fold,
 /// and what is kept is whole.

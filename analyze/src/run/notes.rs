@@ -5,7 +5,7 @@ use ktape_schema::{Class, by_id};
 
 use super::Read;
 use crate::answer::{Cell, Note, NoteKind};
-use crate::context::{Context, Damage, Loss, record_id};
+use crate::context::{Context, Damage, Loss, Part, record_id};
 use crate::import::note_name;
 use crate::query::{Filter, RowFilter};
 
@@ -91,7 +91,8 @@ pub(crate) fn loss(cx: &Context<'_>, filter: &Filter, record: &str) -> Option<No
         return None;
     }
     let percent = Cell::Percent { part: loss.lost, whole: loss.produced };
-    let whose = if filter.picks_tasks() || filter.min_duration > 0 {
+    let part = cx.part().is_some_and(Part::picks_tasks);
+    let whose = if part || filter.picks_tasks() || filter.min_duration > 0 {
         "; whose they were is not known, the filters cannot tell"
     } else {
         ""

@@ -300,3 +300,33 @@ fn cuts_and_threads_change_nothing() {
         assert_eq!(answer([&before, &after], 1 + seed as usize % 3), whole, "seed {seed}");
     }
 }
+
+/// More devices than are told apart: what a side lacks may be among its others.
+#[test]
+fn what_others_may_hide_is_not_sure() {
+    let taped = |devices: u32| {
+        let mut tape = Tape::new();
+        tape.thread(7, 7, "app");
+        let mut wait = |end: u64, device: u32| {
+            let row = BlockIo { end, duration: MS, device, tid: 7, tgid: 7, ..BlockIo::default() };
+            tape.fact(BlockIo::DESC, 0, &row.encode());
+        };
+        (0..devices).for_each(|device| wait(START + u64::from(device) * 10_000, device));
+        if devices < 10 {
+            (0..200).for_each(|turn| wait(START + turn * 10 * MS + 5, 100_000));
+        }
+        tape.loss(BlockIo::DESC.id, 0, START + 2000 * MS, 1, 0);
+        tape
+    };
+    let surest = |devices: u32| {
+        let (before, after) = (taped(devices), taped(1));
+        let traces = [&before.trace(), &after.trace()];
+        let found = compare(traces, [None; 2], &of(Subject::Block)).expect("an answer");
+        let row = found["block"]["groups"].as_array().expect("rows").iter();
+        let row = row.max_by_key(|row| row["change_ns_per_s"].as_i64()).expect("a row").clone();
+        assert_eq!((&row["before_count"], &row["after_count"]), (&json!(0), &json!(200)), "{row}");
+        (row["sure_percentage"].clone(), found["notes"].to_string().contains("more groups than"))
+    };
+    assert_eq!(surest(20), (json!(99.9), false));
+    assert_eq!(surest(65_600), (json!(null), true));
+}

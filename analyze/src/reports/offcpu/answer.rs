@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::waits::Waits;
 use super::{By, State, denet};
 use crate::answer::{Answer, Block, Cell, Facts, Show, Table};
-use crate::context::{Context, ProcessKey, ThreadKey};
+use crate::context::{Context, Part, ProcessKey, ThreadKey};
 use crate::folded_stacks::name_stacks;
 use crate::query::Filter;
 use crate::task_cells;
@@ -58,7 +58,8 @@ pub(super) fn answer(by: By, cx: &Context<'_>, filter: &Filter, state: State) ->
 /// How much of the long waiting time of the window has its stacks: that of all threads, so it says
 /// nothing about a choice of them.
 fn coverage(cx: &Context<'_>, filter: &Filter) -> Option<Block> {
-    if filter.picks_tasks() || !filter.cpus.is_empty() || filter.min_duration > 0 {
+    let part = cx.part().is_some_and(Part::picks_tasks);
+    if part || filter.picks_tasks() || !filter.cpus.is_empty() || filter.min_duration > 0 {
         return None;
     }
     let sum = cx.coverages().within(filter.from, filter.to);

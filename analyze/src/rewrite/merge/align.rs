@@ -9,6 +9,8 @@ use crate::context::{Loader, LoaderState};
 pub(super) struct Place {
     /// The least that a pair of readings says.
     low: i128,
+    /// What half of them are below.
+    middle: i128,
     /// The most.
     high: i128,
 }
@@ -17,9 +19,13 @@ impl Place {
     /// What these pairs of monotonic and real time say.
     fn of(pairs: impl IntoIterator<Item = (u64, u64)>) -> Self {
         let offsets = pairs.into_iter().map(|(mono, real)| i128::from(real) - i128::from(mono));
-        let range = offsets.map(|at| (at, at)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let (low, high) = range.unwrap_or_default();
-        Self { low, high }
+        let mut offsets: Vec<i128> = offsets.collect();
+        offsets.sort_unstable();
+        let (Some(&low), Some(&high)) = (offsets.first(), offsets.last()) else {
+            return Self::default();
+        };
+        let (one, other) = (offsets[(offsets.len() - 1) / 2], offsets[offsets.len() / 2]);
+        Self { low, middle: one + (other - one) / 2, high }
     }
 
     /// What the clock pairs of these traces, which are of one host, say.
@@ -39,14 +45,20 @@ impl Place {
         Self::of(pairs)
     }
 
-    /// The middle of what the pairs say.
+    /// What the pairs say: the median, since a clock that was set makes a few wrong by any amount.
     pub(super) fn middle(self) -> i128 {
-        self.low + (self.high - self.low) / 2
+        self.middle
     }
 
     /// How far the truth may be from the middle, ns, as far as the pairs can tell.
     pub(super) fn doubt(self) -> u64 {
-        u64::try_from((self.high - self.low + 1) / 2).unwrap_or(u64::MAX)
+        let far = (self.high - self.middle).max(self.middle - self.low);
+        u64::try_from(far).unwrap_or(u64::MAX)
+    }
+
+    /// How far the pairs disagree, ns.
+    pub(super) fn spread(self) -> u64 {
+        u64::try_from(self.high - self.low).unwrap_or(u64::MAX)
     }
 
     /// What a time of this host must be moved by to be one of another, whose clock has run at least as
@@ -70,6 +82,8 @@ mod tests {
         check(&[(10, 110)], 100, 0);
         check(&[(10, 110), (20, 125)], 102, 3);
         check(&[(20, 5), (30, 11)], -17, 2);
+        // A clock that was set at the end.
+        check(&[(10, 110), (20, 120), (30, 3730)], 100, 3600);
     }
 
     #[test]

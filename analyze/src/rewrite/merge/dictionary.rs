@@ -28,6 +28,8 @@ struct Dictionary {
     /// By host and what it says: its id.
     ids: FxHashMap<(usize, Rc<[u8]>), u32>,
     last: u32,
+    /// All ids from here on are taken, once the highest one is; 0 before that.
+    taken_from: u32,
 }
 
 impl Dictionary {
@@ -40,24 +42,28 @@ impl Dictionary {
             return Some(id);
         }
         let key = (host, Rc::clone(&entry));
-        let free = known.is_none() && id > least;
+        let free = known.is_none() && id > least && id != UNDEFINED;
         if let Some(&other) = self.ids.get(&key).filter(|_| !(same && free)) {
             return Some(other);
         }
-        let id = if free { id } else { self.fresh()? };
+        let id = if free { id } else { self.fresh(least)? };
         self.last = self.last.max(id);
         self.entries.insert(id, (host, entry));
         self.ids.entry(key).or_insert(id);
         Some(id)
     }
 
-    /// An id that no entry has.
-    fn fresh(&self) -> Option<u32> {
-        match self.last.checked_add(1) {
-            // The highest one stands for what is not defined.
-            Some(next) if next != UNDEFINED => Some(next),
-            _ => (1..UNDEFINED).rev().find(|id| !self.entries.contains_key(id)),
+    /// An id that no entry has, above `least`. Each is looked at once, however often this is asked.
+    fn fresh(&mut self, least: u32) -> Option<u32> {
+        if let Some(next) = self.last.checked_add(1).filter(|&next| next != UNDEFINED) {
+            return Some(next);
         }
+        if self.taken_from == 0 {
+            self.taken_from = UNDEFINED;
+        }
+        let below = (1..self.taken_from).rev().find(|id| !self.entries.contains_key(id));
+        self.taken_from = below.unwrap_or(1);
+        below.filter(|&id| id > least)
     }
 }
 
@@ -132,8 +138,11 @@ pub(super) fn renumber(
             }
             translation.ids.changed.push((kind.name(), changed));
             // The number of a device means the same in all recordings of a host.
-            let alone = if kind == Kind::DeviceId { host == 0 } else { recording == 0 };
-            if !alone {
+            let several = traces.iter().any(|other| match kind {
+                Kind::DeviceId => other.1 != host,
+                _ => other.2 != recording,
+            });
+            if several {
                 translation.ids.own.push((kind.name(), own));
             }
         }
@@ -205,7 +214,13 @@ fn entry(desc: &Desc, batch: &Batch, row: usize, translation: &Translation<'_>) 
 
 #[cfg(test)]
 mod tests {
+    use ktape_format::Trace;
+    use ktape_schema::Io;
+
     use super::Dictionary;
+    use crate::context::{Context, Loader, LoaderState, Needs};
+    use crate::rewrite::merge;
+    use crate::testing::{START, Tape};
 
     fn check(same: bool, rows: &[(usize, u32, &[u8], u32)]) {
         let mut dictionary = Dictionary::default();
@@ -224,6 +239,49 @@ mod tests {
         check(false, &[(0, 1, b"a", 1), (0, 2, b"b", 2), (0, 9, b"a", 1), (0, 2, b"c", 3)]);
         // Hosts stay apart.
         check(false, &[(0, 1, b"a", 1), (1, 1, b"a", 2), (1, 3, b"a", 2)]);
+    }
+
+    #[test]
+    fn ids_at_the_end_of_the_space_are_found_at_once() {
+        let mut dictionary = Dictionary::default();
+        let mut id = |id: u32, text: u32| {
+            dictionary.id(0, id, 0, text.to_le_bytes()[..].into(), false).expect("an id")
+        };
+        assert_eq!(id(u32::MAX - 1, 1), u32::MAX - 1);
+        // What stands for the undefined is nobody's.
+        assert_eq!(id(u32::MAX, 2), u32::MAX - 2);
+        for text in 3..200_000 {
+            assert_eq!(id(u32::MAX - 1, text), u32::MAX - text);
+        }
+    }
+
+    #[test]
+    fn what_a_recording_does_not_define_stays_undefined() {
+        let trace = |boot: &str, texts: &[&str]| {
+            let mut tape = Tape::new();
+            tape.meta.host.boot_id = boot.to_owned();
+            texts.iter().for_each(|text| _ = tape.string(text));
+            let io = Io { end: START + 1, duration: 1, tid: 7, tgid: 7, path: 2, ..Io::default() };
+            tape.fact(Io::DESC, 0, &io.encode());
+            tape.trace()
+        };
+        // One names a text that it lost; the other has one of that number.
+        let (lacking, other) = (&["mine"][..], &["x", "theirs"][..]);
+        for [first, second] in [[lacking, other], [other, lacking]] {
+            let mut out = Vec::new();
+            merge(&[trace("a", first), trace("b", second)], &mut out).expect("a new trace");
+            let merged = Trace::from_stream(&out[..]).expect("a trace");
+            let cx = Context::load(&merged, Needs::NAMES);
+            let mut paths: Vec<Option<Vec<u8>>> = Vec::new();
+            let mut state = LoaderState::new(&merged);
+            Loader::new(&merged, &mut state).each(Io::DESC.name, &["path"], |batch| {
+                let known = |id: &u32| cx.strings().defines(*id);
+                let ids = batch.u32("path").iter();
+                paths.extend(ids.map(|id| known(id).then(|| cx.strings().get(*id).to_vec())));
+            });
+            paths.sort_unstable();
+            assert_eq!(paths, [None, Some(b"theirs".to_vec())]);
+        }
     }
 
     #[test]

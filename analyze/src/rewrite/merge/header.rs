@@ -127,11 +127,11 @@ fn hosts(inputs: &Inputs<'_>, metas: &[&Meta], meta: &mut Meta) -> Result<()> {
     host.mem_bytes = own.iter().map(|host| host.mem_bytes).fold(0, u64::saturating_add);
     inputs.hosts.note(meta);
     for (host, name) in names.iter().enumerate() {
-        let (shift, doubt) = (inputs.shift(host)?, inputs.places[host].doubt());
+        let (shift, spread) = (inputs.shift(host)?, inputs.places[host].spread());
         let text = format!(
             "{name}: moved by {}, its own clock readings differ by up to {}",
             crate::context::seconds(shift),
-            crate::context::seconds(doubt.saturating_mul(2))
+            crate::context::seconds(spread)
         );
         meta.notes.push((CLOCKS.to_owned(), text));
     }

@@ -7,6 +7,7 @@ use super::align::Place;
 use super::joined::join;
 use crate::context::{Host, Hosts, MAX_HOSTS, Part, end_of};
 use crate::error::{Error, Result};
+use crate::rewrite::REDACTED;
 
 /// CPU numbers that the rings of recorders leave.
 const MAX_CPUS: u32 = u16::MAX as u32 - MAX_HOSTS as u32;
@@ -32,6 +33,8 @@ pub(super) struct Recording {
     pub(super) end: u64,
     /// Names of the records that it has facts of.
     facts: Vec<String>,
+    /// What its kernel drew when it booted; empty when that is not known.
+    boot_id: String,
 }
 
 /// All of them.
@@ -81,6 +84,7 @@ impl<'t> Inputs<'t> {
                 )));
             }
         }
+        same_pseudonyms(&list)?;
         overlaps(&list, &recordings)?;
         alike(&list)?;
         let places: Vec<Place> = (0..hosts)
@@ -146,7 +150,8 @@ fn recordings(list: &[Input<'_>]) -> Result<Vec<Recording>> {
         let end = own.iter().map(|trace| end_of(trace)).max().unwrap_or(0).max(part.end);
         let start = input.trace.meta().start.mono;
         let facts = own.iter().flat_map(|trace| facts(trace)).collect();
-        recordings.push(Recording { first, host: input.host, part, start, end, facts });
+        let boot_id = input.trace.meta().host.boot_id.clone();
+        recordings.push(Recording { first, host: input.host, part, start, end, facts, boot_id });
     }
     Ok(recordings)
 }
@@ -160,19 +165,32 @@ fn facts(trace: &Trace) -> Vec<String> {
         .collect()
 }
 
+impl Recording {
+    /// The times that the traces have of it.
+    fn windows(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.part.windows.iter().map(|&(from, to)| (from.max(self.start), to.min(self.end)))
+    }
+
+    /// Whether another one may have seen what this one saw. A kernel keeps its boot id when its host
+    /// is renamed, and shares it with containers.
+    fn is_beside(&self, other: &Recording) -> bool {
+        let boot = !self.boot_id.is_empty() && self.boot_id == other.boot_id;
+        (boot || self.host == other.host)
+            && self.windows().any(|a| other.windows().any(|b| a.0 < b.1 && b.0 < a.1))
+    }
+}
+
 /// Two recordings of a host at the same time have the same facts, and they would count twice.
 fn overlaps(list: &[Input<'_>], recordings: &[Recording]) -> Result<()> {
     for (at, one) in recordings.iter().enumerate() {
         for other in &recordings[..at] {
             let both = one.facts.iter().find(|record| other.facts.contains(record));
             if let Some(both) = both
-                && one.host == other.host
-                && one.start < other.end
-                && other.start < one.end
+                && one.is_beside(other)
             {
                 return Err(refused(format!(
                     "{} and {} were recorded on one host at the same time, and both have {both} \
-                     facts, which would count twice: trim one of them",
+                     facts, which would count twice: trim one of them by time or by records",
                     list[other.first].trace.path().display(),
                     list[one.first].trace.path().display(),
                 )));
@@ -180,6 +198,23 @@ fn overlaps(list: &[Input<'_>], recordings: &[Recording]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Under another key, or none, the same host has another boot id and the same text another name: nobody
+/// could tell whether facts count twice.
+fn same_pseudonyms(list: &[Input<'_>]) -> Result<()> {
+    let Some(first) = list.first() else { return Ok(()) };
+    let keys = |input: &Input<'_>| -> Vec<String> {
+        let notes = input.trace.meta().notes.iter().filter(|note| note.0 == REDACTED);
+        notes.map(|note| note.1.clone()).collect()
+    };
+    let Some(other) = list.iter().find(|input| keys(input) != keys(first)) else { return Ok(()) };
+    Err(refused(format!(
+        "{} and {} are not redacted with one key, so it cannot be told whether they have facts in \
+         common: merge the originals, then redact",
+        first.trace.path().display(),
+        other.trace.path().display()
+    )))
 }
 
 /// Numbers of system calls and sizes of pages must mean the same everywhere.

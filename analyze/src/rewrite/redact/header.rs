@@ -8,8 +8,8 @@ use super::secret::hex;
 use crate::context::{Hosts, Part};
 use crate::query::parse_duration;
 
-/// What stands where something was taken out.
-const REDACTED: &str = "redacted";
+/// What stands where something was taken out; and the note of a redacted trace that tells of its key.
+pub(crate) const REDACTED: &str = "redacted";
 /// Notes that hold numbers and words of ktape alone.
 const PLAIN_NOTES: [&str; 7] = [
     "unfinished",
@@ -68,7 +68,8 @@ pub(super) fn redact(meta: &mut Meta, pseudonyms: &Pseudonyms<'_>) {
             filter_name::CGROUP => Class::Path,
             _ => Class::Command,
         };
-        if !is_numbers(value) {
+        let numeric = [filter_name::PID, filter_name::TID, filter_name::CPU, filter_name::UID];
+        if !(numeric.contains(&kind.as_str()) && is_numbers(value)) {
             *value = text(class, value);
         }
     }
@@ -103,6 +104,42 @@ pub(super) fn redact(meta: &mut Meta, pseudonyms: &Pseudonyms<'_>) {
     meta.notes.push((REDACTED.to_owned(), format!("key with fingerprint {fingerprint}")));
 }
 
+/// What a redacted header still says, in words: of the host, how it was recorded, and what stayed by
+/// `--allow`. `before` is the header that it was made of.
+pub(super) fn remaining(before: &Meta, after: &Meta, pseudonyms: &Pseudonyms<'_>) -> Vec<String> {
+    let host = &after.host;
+    let mut all = vec![
+        format!("kernel {} on {}", host.kernel, host.arch),
+        format!("{} of {} CPUs, pages of {} bytes", host.cpus, host.possible_cpus, host.page_size),
+        format!("{} bytes of memory", host.mem_bytes),
+        format!(
+            "start {} ns since 1970, {} ns after boot",
+            after.start.realtime, after.start.boottime
+        ),
+        format!("ktape {}", after.ktape_version),
+    ];
+    for (argument, made) in before.command_line.iter().zip(&after.command_line) {
+        let mut kept = Vec::new();
+        match argument == made {
+            true => kept.push(made.clone().into_bytes()),
+            false => _ = pseudonyms.made(Class::Command, argument.as_bytes(), &mut kept),
+        }
+        let kept = kept.iter().map(|part| String::from_utf8_lossy(part));
+        all.extend(kept.map(|part| format!("argument {part}")));
+    }
+    let same = before.filters.iter().zip(&after.filters).filter(|(a, b)| a == b);
+    all.extend(same.map(|(_, (kind, value))| format!("filter {kind} {value}")));
+    for (old, new) in before.probes.iter().zip(&after.probes) {
+        let name = &new.name;
+        all.extend(new.attached.iter().map(|places| format!("probe {name} at {places}")));
+        let knobs = old.knobs.iter().zip(&new.knobs).filter(|(a, b)| a == b);
+        all.extend(knobs.map(|(_, (knob, value))| format!("probe {name} with {knob}={value}")));
+    }
+    let said = after.notes.iter().filter(|note| note.1 != REDACTED);
+    all.extend(said.map(|(name, value)| format!("note {name}: {value}")));
+    all
+}
+
 /// The numbers of a kernel release: what follows says who built it.
 fn release(kernel: &str) -> String {
     let plain = |c: char| !(c.is_ascii_digit() || c == '.');
@@ -133,7 +170,38 @@ fn attached(places: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{attached, release};
+    use ktape_format::Meta;
+
+    use super::{Pseudonyms, attached, redact, release, remaining};
+    use crate::rewrite::{Redact, Secret};
+
+    #[test]
+    fn only_filters_of_numbers_stay() {
+        let pair = |kind: &str, value: &str| (kind.to_owned(), value.to_owned());
+        let mut meta = Meta {
+            filters: vec![
+                pair("pid", "1, 20-30"),
+                pair("comm", "2024-11"),
+                pair("cgroup", "17"),
+                pair("tid", "a"),
+            ],
+            command_line: ["ktape", "record", "-p", "secret"].map(str::to_owned).to_vec(),
+            ..Meta::default()
+        };
+        let before = meta.clone();
+        let options = Redact { allow: vec!["-p".to_owned()], ..Redact::default() };
+        let secret = Secret::new(b"0123456789abcdef").expect("a key");
+        let pseudonyms = Pseudonyms::new(&secret, &options, &[]);
+        redact(&mut meta, &pseudonyms);
+        let same: Vec<bool> =
+            before.filters.iter().zip(&meta.filters).map(|(a, b)| a == b).collect();
+        assert_eq!(same, [true, false, false, false]);
+        let told = remaining(&before, &meta, &pseudonyms);
+        for row in ["filter pid 1, 20-30", "argument record", "argument -p"] {
+            assert!(told.iter().any(|told| told == row), "{row} in {told:?}");
+        }
+        assert!(!told.iter().any(|told| told.contains("secret")), "{told:?}");
+    }
 
     #[test]
     fn releases_and_places_are_cut_down() {

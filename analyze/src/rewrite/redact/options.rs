@@ -10,14 +10,14 @@ pub struct Redact {
     /// Let texts, and names within paths, that match GLOB stay.
     #[arg(long, value_name = "GLOB")]
     pub allow: Vec<String>,
-    /// Let the endings of file names stay, like .so.
+    /// Let endings that tell the kind of a file stay, like .so.6 and .conf.
     #[arg(long)]
     pub keep_extensions: bool,
     /// Let addresses of the host itself (127.0.0.0/8, ::1) stay.
     #[arg(long)]
     pub keep_loopback: bool,
     /// Replace names of functions, paths and build-ids of modules whose path matches GLOB [default:
-    /// all but the kernel and its modules].
+    /// all but names of functions of the kernel and its modules].
     #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
     pub symbols: Vec<String>,
 }

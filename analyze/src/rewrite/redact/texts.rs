@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ktape_format::{Batch, Column, RecordSchema};
-use ktape_schema::{Kind, Module, StringText, Symbol};
+use ktape_schema::{Kind, Module, StringText, Symbol, module_kind};
 use rustc_hash::FxHashMap;
 
 use super::class::{Class, class_of};
@@ -19,8 +19,8 @@ const UNDEFINED: u32 = u32::MAX;
 pub(super) struct Texts {
     /// By old id and class: the new id.
     ids: BTreeMap<(u32, Class), u32>,
-    /// By module: whether what it has is replaced.
-    picked: FxHashMap<u32, bool>,
+    /// By module: whether its functions are replaced, and whether its path and build-id are.
+    picked: FxHashMap<u32, (bool, bool)>,
 }
 
 impl Texts {
@@ -28,7 +28,13 @@ impl Texts {
     pub(super) fn new(cx: &Context<'_>, options: &Redact) -> Self {
         let modules = cx.code().modules();
         let picked = modules
-            .map(|(id, module)| (id, options.picks(module.kind, cx.strings().get(module.path))))
+            .map(|(id, module)| {
+                let picked = options.picks(module.kind, cx.strings().get(module.path));
+                // These tell who built the kernel, as the end of its release does.
+                let of_kernel =
+                    [module_kind::KERNEL, module_kind::KERNEL_MODULE, module_kind::VDSO];
+                (id, (picked, picked || of_kernel.contains(&module.kind)))
+            })
             .collect();
         Self { ids: BTreeMap::new(), picked }
     }
@@ -99,12 +105,16 @@ impl Texts {
         batch: &Batch,
         row: usize,
     ) -> Class {
-        let picked = |module: u32| self.picked.get(&module).copied().unwrap_or(true);
+        let picked = |module: u32| self.picked.get(&module).copied().unwrap_or((true, true));
         let public = match schema.name.as_str() {
-            name if name == Module::DESC.name => !picked(batch.u32("id")[row]),
+            name if name == Module::DESC.name => !picked(batch.u32("id")[row]).1,
             name if name == Symbol::DESC.name => {
                 let frame = cx.code().frame(batch.u32("frame")[row]);
-                frame.is_some_and(|frame| !picked(frame.module))
+                let is_function = class_of(&schema.name, field) == Class::Symbol;
+                frame.is_some_and(|frame| match (is_function, picked(frame.module)) {
+                    (true, (functions, _)) => !functions,
+                    (false, (_, others)) => !others,
+                })
             }
             _ => false,
         };
