@@ -25,6 +25,7 @@ mod golang;
 mod header;
 mod heap;
 mod huffman;
+mod identity;
 mod ids;
 mod kernel;
 mod kernel_code;

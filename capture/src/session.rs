@@ -53,9 +53,8 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
     // trace moved away.
     setup::check_host(&host)?;
     setup::choose(&options.probes)?;
-    if let Output::File(path) = &options.output {
-        output::check(path)?;
-    }
+    let output = output::target(&options.output, &options.files)?;
+    let options = &Options { output, ..options.clone() };
     let signals = Signals::watch()?;
     let turning = Turning::new(&options.files)?;
     let stats = options.bpf_stats.then(Kernel::count_runs).transpose()?;
