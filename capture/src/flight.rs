@@ -4,7 +4,9 @@
 //! the oldest can be dropped whole. A dump is the segments one after another: an ordinary trace.
 
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::load::Load;
+use crate::made::Made;
 use crate::names::Question;
 use crate::options::Output;
 use crate::output::{Sink, create, sync_folder};
@@ -12,7 +14,7 @@ use crate::recording::{Closing, Opening};
 use crate::reel::Reel;
 use crate::stamp::stamped;
 use crate::summary::{DumpCause, News};
-use crate::switched::{Making, gone, remove_oldest};
+use crate::switched::{Making, gone};
 use ktape_format::schema::{Loss, ProgramRun};
 use ktape_format::{ChunkInfo, Meta};
 use std::collections::{BTreeMap, VecDeque};
@@ -43,6 +45,13 @@ struct Current {
     opening: Opening,
 }
 
+/// A dump that is being written.
+struct Dumping {
+    thread: JoinHandle<Result<u64>>,
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
 /// What is kept.
 pub(crate) struct Flight {
     making: Making,
@@ -56,8 +65,8 @@ pub(crate) struct Flight {
     leaving: Vec<Weak<Segment>>,
     /// The first segment of the recording was dropped.
     dropped: bool,
-    dumping: Option<JoinHandle<Result<u64>>>,
-    dumped: VecDeque<PathBuf>,
+    dumping: Option<Dumping>,
+    dumped: Made,
     written: u64,
     files: usize,
 }
@@ -71,6 +80,7 @@ impl Flight {
     pub(crate) fn new(making: Making, time: Duration, budget: u64) -> Result<Flight> {
         let opening = Opening { start: making.meta.start, base: Vec::new() };
         let current = Some(begin(&making, opening)?);
+        let dumped = Made::new(making.keep);
         Ok(Flight {
             making,
             time,
@@ -80,7 +90,7 @@ impl Flight {
             leaving: Vec::new(),
             dropped: false,
             dumping: None,
-            dumped: VecDeque::new(),
+            dumped,
             written: 0,
             files: 0,
         })
@@ -93,6 +103,9 @@ impl Flight {
             current.reel.load(load)?;
         }
         self.make_room();
+        if self.dumping.as_ref().is_some_and(|dumping| dumping.thread.is_finished()) {
+            self.wait();
+        }
         Ok(())
     }
 
@@ -186,7 +199,7 @@ impl Flight {
             self.files += 1;
             return Ok(());
         }
-        if self.dumping.as_ref().is_some_and(|dumping| !dumping.is_finished()) {
+        if self.dumping.as_ref().is_some_and(|dumping| !dumping.thread.is_finished()) {
             return self.no_dump("the previous dump is still being written".into());
         }
         self.wait();
@@ -195,9 +208,8 @@ impl Flight {
             Ok(file) => file,
             Err(error) => return self.no_dump(crate::error::chain(&error)),
         };
-        self.dumped.push_back(path.clone());
-        remove_oldest(&mut self.dumped, self.making.keep);
-        let Some(dump) = self.taken(path, cause) else { return Ok(()) };
+        let identity = Identity::of_file(&file);
+        let Some(dump) = self.taken(path.clone(), cause) else { return Ok(()) };
         let news = self.making.news.clone();
         let write = move || {
             let written = dump.write(Sink::File(file));
@@ -207,7 +219,8 @@ impl Flight {
             written
         };
         let thread = std::thread::Builder::new().name("ktape-dump".into()).spawn(write);
-        self.dumping = Some(thread.map_err(Error::io("start", "a thread"))?);
+        let thread = thread.map_err(Error::io("start", "a thread"))?;
+        self.dumping = Some(Dumping { thread, path, identity });
         Ok(())
     }
 
@@ -227,13 +240,15 @@ impl Flight {
     }
 
     fn wait(&mut self) {
-        match self.dumping.take().map(JoinHandle::join) {
-            None | Some(Ok(Err(_))) => {}
-            Some(Ok(Ok(bytes))) => {
+        let Some(Dumping { thread, path, identity }) = self.dumping.take() else { return };
+        match thread.join() {
+            Ok(Err(_)) => {}
+            Ok(Ok(bytes)) => {
                 self.written += bytes;
                 self.files += 1;
+                self.dumped.add(path, identity);
             }
-            Some(Err(_)) => {
+            Err(_) => {
                 let why = crate::error::chain(&gone("the thread that writes a dump"));
                 drop(self.making.news.send(News::NoDump(why)));
             }

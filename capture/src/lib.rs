@@ -31,6 +31,7 @@ mod kernel;
 mod kernel_code;
 mod libraries;
 mod load;
+mod made;
 mod mappings;
 mod names;
 mod one_heap;
