@@ -80,6 +80,10 @@ impl Switched {
 
     /// Goes on in a new file.
     pub(crate) fn next(&mut self, closing: Closing, opening: Opening) -> Result<()> {
+        // What follows may be on the disk before the end of this file is.
+        if self.making.sync {
+            self.reel.sync()?;
+        }
         let (path, identity) = self.put_aside()?;
         let Making { meta, level, .. } = &self.making;
         let meta = Meta { start: opening.start, ..meta.clone() };
