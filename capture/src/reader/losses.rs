@@ -31,10 +31,10 @@ impl Reader {
             produced,
             lost: 0,
         }));
-        let lost = self.sideband.lost();
+        let (produced, lost) = self.sideband.counts();
         if lost > 0 {
             let mapping = Mapping::DESC.id;
-            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced: lost, lost });
+            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced, lost });
         }
         counters.sort_unstable();
         Ok(counters)
@@ -80,6 +80,13 @@ impl Reader {
             record: record.into(),
             cpu,
         };
-        Ok(counters.iter().map(loss).collect())
+        let mut base: Vec<Loss> = counters.iter().map(loss).collect();
+        // Mappings count from here even if the first loss is yet to come.
+        let (produced, lost) = self.sideband.counts();
+        if lost == 0 {
+            let record = Mapping::DESC.id;
+            base.push(loss(&Counter { cpu: OWN_CPU, record, produced, lost }));
+        }
+        Ok(base)
     }
 }
