@@ -134,6 +134,7 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
         command.release()?;
         session.began = Instant::now();
     }
+    session.turning.begin();
     if matches!(options.files, Files::Overwritten(_)) {
         tell(&News::Holding);
     }
