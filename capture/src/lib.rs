@@ -38,6 +38,7 @@ mod one_heap;
 mod open_files;
 mod options;
 mod output;
+mod patience;
 mod pidfd;
 mod place;
 mod poll;

@@ -12,6 +12,7 @@ use crate::kernel::{Kernel, Moment, Run};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::options::{Files, Options, Output, Overwrite};
+use crate::patience::Patience;
 use crate::place;
 use crate::poll::Poll;
 use crate::probe::{Collect, Walk};
@@ -135,6 +136,8 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
         session.began = Instant::now();
     }
     session.turning.begin();
+    let until = options.duration.and_then(|duration| session.began.checked_add(duration));
+    session.reader.tape.set_patience(Patience::new(signals.again()?, until));
     if matches!(options.files, Files::Overwritten(_)) {
         tell(&News::Holding);
     }
@@ -148,6 +151,7 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
     let attachments = session.attaching.as_mut().map(Attaching::stop).unwrap_or_default();
     warnings.extend(attachments.warnings);
     kernel.detach(attachments.links);
+    session.reader.tape.begin_last();
     drop(stats);
     let succeeded = command.as_ref().filter(|_| end == Some(End::Command)).map(Launched::succeeded);
     let finished = match ended {
