@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::made::Made;
 use crate::output::{Sink, create, sync_folder};
+use crate::privileges;
 use crate::recording::{Closing, Opening};
 use crate::reel::Reel;
 use crate::stamp::stamped;
@@ -100,7 +101,11 @@ impl Switched {
         let (making, name) = (self.making.clone(), path.clone());
         let thread = std::thread::Builder::new()
             .name("ktape-finish".into())
-            .spawn(move || finish(whole, name, &closing, since, &making))
+            .spawn(move || {
+                // It reads files of other users' processes.
+                privileges::drop_unneeded()?;
+                finish(whole, name, &closing, since, &making)
+            })
             .map_err(Error::io("start", "a thread"))?;
         self.finishing = Some(Finishing { thread, path, identity });
         Ok(())
