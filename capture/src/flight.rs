@@ -10,13 +10,14 @@ use crate::made::Made;
 use crate::names::Question;
 use crate::options::Output;
 use crate::output::{Sink, create, sync_folder};
+use crate::privileges;
 use crate::recording::{Closing, Opening};
 use crate::reel::Reel;
 use crate::stamp::stamped;
 use crate::summary::{DumpCause, News};
 use crate::switched::{Making, gone};
 use ktape_format::schema::{Loss, ProgramRun};
-use ktape_format::{ChunkInfo, Meta};
+use ktape_format::{ChunkInfo, Meta, Trace};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -139,7 +140,9 @@ impl Flight {
             end,
             bytes,
         }));
-        self.make_room();
+        // A dump may follow at once.
+        self.leaving.retain(|segment| segment.strong_count() > 0);
+        self.make_room_but(1);
     }
 
     /// Ends the segment and begins another.
@@ -170,7 +173,12 @@ impl Flight {
 
     fn make_room(&mut self) {
         self.leaving.retain(|segment| segment.strong_count() > 0);
-        while self.held() > self.budget && !self.past.is_empty() {
+        self.make_room_but(0);
+    }
+
+    /// Drops the oldest segments while there is too much, but not the last ones.
+    fn make_room_but(&mut self, kept: usize) {
+        while self.held() > self.budget && self.past.len() > kept {
             self.drop_oldest();
         }
     }
@@ -190,12 +198,19 @@ impl Flight {
         if cause == DumpCause::End {
             self.wait();
             let path = self.making.path.clone();
+            let Some(dump) = self.taken(path.clone(), cause) else { return self.no_segment() };
             let sink = Sink::open(&Output::File(path.clone()))?;
             if self.making.sync {
                 sync_folder(&path)?;
             }
-            let Some(dump) = self.taken(path, cause) else { return Ok(()) };
-            self.written += dump.write(sink)?;
+            let identity = Identity::of_name(&path);
+            match dump.write(sink) {
+                Ok(bytes) => self.written += bytes,
+                Err(error) => {
+                    remove_if_empty(&path, identity);
+                    return Err(error);
+                }
+            }
             self.files += 1;
             return Ok(());
         }
@@ -204,15 +219,16 @@ impl Flight {
         }
         self.wait();
         let path = stamped(&self.making.path);
+        let Some(dump) = self.taken(path.clone(), cause) else { return self.no_segment() };
         let file = match create(&path) {
             Ok(file) => file,
             Err(error) => return self.no_dump(crate::error::chain(&error)),
         };
         let identity = Identity::of_file(&file);
-        let Some(dump) = self.taken(path.clone(), cause) else { return Ok(()) };
         let news = self.making.news.clone();
         let write = move || {
-            let written = dump.write(Sink::File(file));
+            // It reads files of other users' processes.
+            let written = privileges::drop_unneeded().and_then(|()| dump.write(Sink::File(file)));
             if let Err(error) = &written {
                 drop(news.send(News::NoDump(crate::error::chain(error))));
             }
@@ -222,6 +238,10 @@ impl Flight {
         let thread = thread.map_err(Error::io("start", "a thread"))?;
         self.dumping = Some(Dumping { thread, path, identity });
         Ok(())
+    }
+
+    fn no_segment(&self) -> Result<()> {
+        self.no_dump("there was no room for one segment: give --overwrite more".into())
     }
 
     fn no_dump(&self, why: String) -> Result<()> {
@@ -242,7 +262,7 @@ impl Flight {
     fn wait(&mut self) {
         let Some(Dumping { thread, path, identity }) = self.dumping.take() else { return };
         match thread.join() {
-            Ok(Err(_)) => {}
+            Ok(Err(_)) => remove_if_empty(&path, identity),
             Ok(Ok(bytes)) => {
                 self.written += bytes;
                 self.files += 1;
@@ -281,7 +301,14 @@ struct Dump {
 
 impl Dump {
     /// Writes it; lets go of each segment as it is written.
-    fn write(mut self, sink: Sink) -> Result<u64> {
+    fn write(self, sink: Sink) -> Result<u64> {
+        self.write_all(sink).map_err(|error| match error {
+            Error::Write { path, source } => Error::Dump { path, source },
+            other => other,
+        })
+    }
+
+    fn write_all(mut self, sink: Sink) -> Result<u64> {
         let Making { meta, level, sync, news, .. } = self.making;
         let Some(first) = self.segments.front() else { return Ok(0) };
         let meta = Meta { start: first.opening.start, ..meta };
@@ -306,6 +333,17 @@ impl Dump {
     }
 }
 
+/// Removes what is left of a dump that failed, unless it holds something or is another file by now.
+fn remove_if_empty(path: &Path, identity: Option<Identity>) {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file || Identity::of_name(path) != identity {
+        return;
+    }
+    if Trace::open(path).map_or(true, |trace| trace.chunks().is_empty()) {
+        std::fs::remove_file(path).ok();
+    }
+}
+
 /// What each program did in all segments, as rows.
 fn sum<'a>(runs: impl Iterator<Item = &'a ProgramRun>) -> Vec<u8> {
     let mut sums: BTreeMap<(u32, u32), ProgramRun> = BTreeMap::new();
@@ -322,4 +360,55 @@ fn sum<'a>(runs: impl Iterator<Item = &'a ProgramRun>) -> Vec<u8> {
         sum.missed += run.missed;
     }
     sums.values().flat_map(ProgramRun::encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, channel};
+
+    /// One that has room for nothing, in an empty folder.
+    fn flight(folder: &Path) -> (Flight, Receiver<News>) {
+        let (news, told) = channel();
+        let (path, meta) = (folder.join("t.ktape"), Meta::default());
+        let making = Making { path, meta, level: 1, sync: false, keep: None, news };
+        (Flight::new(making, Duration::from_secs(1), 0).expect("memory"), told)
+    }
+
+    fn closing() -> Closing {
+        Closing { question: Question::all_of(std::iter::empty()), runs: Vec::new(), end: 0 }
+    }
+
+    #[test]
+    fn a_dump_has_the_last_segment_at_least() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut flight, told) = flight(folder.path());
+        flight.close(closing());
+        flight.dump(DumpCause::Signal).expect("a dump");
+        assert_eq!(flight.finish().expect("written").1, 1);
+        assert!(matches!(told.try_recv(), Ok(News::File { .. })));
+    }
+
+    #[test]
+    fn a_dump_of_nothing_leaves_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut flight, told) = flight(folder.path());
+        for cause in [DumpCause::Signal, DumpCause::End] {
+            flight.dump(cause).expect("none");
+            let told = told.try_recv();
+            assert!(matches!(&told, Ok(News::NoDump(why)) if why.contains("room")), "{told:?}");
+        }
+        assert_eq!(folder.path().read_dir().expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_failed_dump_goes_unless_it_holds_something() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.ktape");
+        std::fs::write(&path, "").expect("a file");
+        remove_if_empty(&path, None);
+        assert!(path.exists(), "not ours");
+        remove_if_empty(&path, Identity::of_name(&path));
+        assert!(!path.exists());
+    }
 }
