@@ -81,9 +81,22 @@ pub enum Error {
         /// Why not.
         source: Box<ktape_format::Error>,
     },
+    /// The last moments could not be written.
+    #[error("cannot write {} (free some space, or write elsewhere with -o)", path.display())]
+    Dump {
+        /// The dump.
+        path: PathBuf,
+        /// Why not.
+        source: Box<ktape_format::Error>,
+    },
     /// Nobody reads standard output any more.
     #[error("the reader of the trace on standard output has gone")]
     Reader,
+    /// A signal came while the output did not go on.
+    #[error(
+        "given up at another signal: the output took no more, and the end of the trace is missing"
+    )]
+    GivenUp,
     /// A ring or map misbehaved.
     #[error("cannot {action}: {message}")]
     Kernel {

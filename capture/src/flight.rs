@@ -4,17 +4,20 @@
 //! the oldest can be dropped whole. A dump is the segments one after another: an ordinary trace.
 
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::load::Load;
+use crate::made::Made;
 use crate::names::Question;
 use crate::options::Output;
 use crate::output::{Sink, create, sync_folder};
+use crate::privileges;
 use crate::recording::{Closing, Opening};
 use crate::reel::Reel;
 use crate::stamp::stamped;
 use crate::summary::{DumpCause, News};
-use crate::switched::{Making, gone, remove_oldest};
+use crate::switched::{Making, gone};
 use ktape_format::schema::{Loss, ProgramRun};
-use ktape_format::{ChunkInfo, Meta};
+use ktape_format::{ChunkInfo, Meta, Trace};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -43,6 +46,13 @@ struct Current {
     opening: Opening,
 }
 
+/// A dump that is being written.
+struct Dumping {
+    thread: JoinHandle<Result<u64>>,
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
 /// What is kept.
 pub(crate) struct Flight {
     making: Making,
@@ -56,8 +66,8 @@ pub(crate) struct Flight {
     leaving: Vec<Weak<Segment>>,
     /// The first segment of the recording was dropped.
     dropped: bool,
-    dumping: Option<JoinHandle<Result<u64>>>,
-    dumped: VecDeque<PathBuf>,
+    dumping: Option<Dumping>,
+    dumped: Made,
     written: u64,
     files: usize,
 }
@@ -71,6 +81,7 @@ impl Flight {
     pub(crate) fn new(making: Making, time: Duration, budget: u64) -> Result<Flight> {
         let opening = Opening { start: making.meta.start, base: Vec::new() };
         let current = Some(begin(&making, opening)?);
+        let dumped = Made::new(making.keep);
         Ok(Flight {
             making,
             time,
@@ -80,7 +91,7 @@ impl Flight {
             leaving: Vec::new(),
             dropped: false,
             dumping: None,
-            dumped: VecDeque::new(),
+            dumped,
             written: 0,
             files: 0,
         })
@@ -93,6 +104,9 @@ impl Flight {
             current.reel.load(load)?;
         }
         self.make_room();
+        if self.dumping.as_ref().is_some_and(|dumping| dumping.thread.is_finished()) {
+            self.wait();
+        }
         Ok(())
     }
 
@@ -126,7 +140,9 @@ impl Flight {
             end,
             bytes,
         }));
-        self.make_room();
+        // A dump may follow at once.
+        self.leaving.retain(|segment| segment.strong_count() > 0);
+        self.make_room_but(1);
     }
 
     /// Ends the segment and begins another.
@@ -157,7 +173,12 @@ impl Flight {
 
     fn make_room(&mut self) {
         self.leaving.retain(|segment| segment.strong_count() > 0);
-        while self.held() > self.budget && !self.past.is_empty() {
+        self.make_room_but(0);
+    }
+
+    /// Drops the oldest segments while there is too much, but not the last ones.
+    fn make_room_but(&mut self, kept: usize) {
+        while self.held() > self.budget && self.past.len() > kept {
             self.drop_oldest();
         }
     }
@@ -177,38 +198,50 @@ impl Flight {
         if cause == DumpCause::End {
             self.wait();
             let path = self.making.path.clone();
+            let Some(dump) = self.taken(path.clone(), cause) else { return self.no_segment() };
             let sink = Sink::open(&Output::File(path.clone()))?;
             if self.making.sync {
                 sync_folder(&path)?;
             }
-            let Some(dump) = self.taken(path, cause) else { return Ok(()) };
-            self.written += dump.write(sink)?;
+            let identity = Identity::of_name(&path);
+            match dump.write(sink) {
+                Ok(bytes) => self.written += bytes,
+                Err(error) => {
+                    remove_if_empty(&path, identity);
+                    return Err(error);
+                }
+            }
             self.files += 1;
             return Ok(());
         }
-        if self.dumping.as_ref().is_some_and(|dumping| !dumping.is_finished()) {
+        if self.dumping.as_ref().is_some_and(|dumping| !dumping.thread.is_finished()) {
             return self.no_dump("the previous dump is still being written".into());
         }
         self.wait();
         let path = stamped(&self.making.path);
+        let Some(dump) = self.taken(path.clone(), cause) else { return self.no_segment() };
         let file = match create(&path) {
             Ok(file) => file,
             Err(error) => return self.no_dump(crate::error::chain(&error)),
         };
-        self.dumped.push_back(path.clone());
-        remove_oldest(&mut self.dumped, self.making.keep);
-        let Some(dump) = self.taken(path, cause) else { return Ok(()) };
+        let identity = Identity::of_file(&file);
         let news = self.making.news.clone();
         let write = move || {
-            let written = dump.write(Sink::File(file));
+            // It reads files of other users' processes.
+            let written = privileges::drop_unneeded().and_then(|()| dump.write(Sink::File(file)));
             if let Err(error) = &written {
                 drop(news.send(News::NoDump(crate::error::chain(error))));
             }
             written
         };
         let thread = std::thread::Builder::new().name("ktape-dump".into()).spawn(write);
-        self.dumping = Some(thread.map_err(Error::io("start", "a thread"))?);
+        let thread = thread.map_err(Error::io("start", "a thread"))?;
+        self.dumping = Some(Dumping { thread, path, identity });
         Ok(())
+    }
+
+    fn no_segment(&self) -> Result<()> {
+        self.no_dump("there was no room for one segment: give --overwrite more".into())
     }
 
     fn no_dump(&self, why: String) -> Result<()> {
@@ -227,13 +260,15 @@ impl Flight {
     }
 
     fn wait(&mut self) {
-        match self.dumping.take().map(JoinHandle::join) {
-            None | Some(Ok(Err(_))) => {}
-            Some(Ok(Ok(bytes))) => {
+        let Some(Dumping { thread, path, identity }) = self.dumping.take() else { return };
+        match thread.join() {
+            Ok(Err(_)) => remove_if_empty(&path, identity),
+            Ok(Ok(bytes)) => {
                 self.written += bytes;
                 self.files += 1;
+                self.dumped.add(path, identity);
             }
-            Some(Err(_)) => {
+            Err(_) => {
                 let why = crate::error::chain(&gone("the thread that writes a dump"));
                 drop(self.making.news.send(News::NoDump(why)));
             }
@@ -266,7 +301,14 @@ struct Dump {
 
 impl Dump {
     /// Writes it; lets go of each segment as it is written.
-    fn write(mut self, sink: Sink) -> Result<u64> {
+    fn write(self, sink: Sink) -> Result<u64> {
+        self.write_all(sink).map_err(|error| match error {
+            Error::Write { path, source } => Error::Dump { path, source },
+            other => other,
+        })
+    }
+
+    fn write_all(mut self, sink: Sink) -> Result<u64> {
         let Making { meta, level, sync, news, .. } = self.making;
         let Some(first) = self.segments.front() else { return Ok(0) };
         let meta = Meta { start: first.opening.start, ..meta };
@@ -291,6 +333,17 @@ impl Dump {
     }
 }
 
+/// Removes what is left of a dump that failed, unless it holds something or is another file by now.
+fn remove_if_empty(path: &Path, identity: Option<Identity>) {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file || Identity::of_name(path) != identity {
+        return;
+    }
+    if Trace::open(path).map_or(true, |trace| trace.chunks().is_empty()) {
+        std::fs::remove_file(path).ok();
+    }
+}
+
 /// What each program did in all segments, as rows.
 fn sum<'a>(runs: impl Iterator<Item = &'a ProgramRun>) -> Vec<u8> {
     let mut sums: BTreeMap<(u32, u32), ProgramRun> = BTreeMap::new();
@@ -307,4 +360,55 @@ fn sum<'a>(runs: impl Iterator<Item = &'a ProgramRun>) -> Vec<u8> {
         sum.missed += run.missed;
     }
     sums.values().flat_map(ProgramRun::encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, channel};
+
+    /// One that has room for nothing, in an empty folder.
+    fn flight(folder: &Path) -> (Flight, Receiver<News>) {
+        let (news, told) = channel();
+        let (path, meta) = (folder.join("t.ktape"), Meta::default());
+        let making = Making { path, meta, level: 1, sync: false, keep: None, news };
+        (Flight::new(making, Duration::from_secs(1), 0).expect("memory"), told)
+    }
+
+    fn closing() -> Closing {
+        Closing { question: Question::all_of(std::iter::empty()), runs: Vec::new(), end: 0 }
+    }
+
+    #[test]
+    fn a_dump_has_the_last_segment_at_least() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut flight, told) = flight(folder.path());
+        flight.close(closing());
+        flight.dump(DumpCause::Signal).expect("a dump");
+        assert_eq!(flight.finish().expect("written").1, 1);
+        assert!(matches!(told.try_recv(), Ok(News::File { .. })));
+    }
+
+    #[test]
+    fn a_dump_of_nothing_leaves_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut flight, told) = flight(folder.path());
+        for cause in [DumpCause::Signal, DumpCause::End] {
+            flight.dump(cause).expect("none");
+            let told = told.try_recv();
+            assert!(matches!(&told, Ok(News::NoDump(why)) if why.contains("room")), "{told:?}");
+        }
+        assert_eq!(folder.path().read_dir().expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_failed_dump_goes_unless_it_holds_something() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.ktape");
+        std::fs::write(&path, "").expect("a file");
+        remove_if_empty(&path, None);
+        assert!(path.exists(), "not ours");
+        remove_if_empty(&path, Identity::of_name(&path));
+        assert!(!path.exists());
+    }
 }

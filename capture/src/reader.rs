@@ -21,8 +21,8 @@ use crate::tape::{OWN_RING, Tape};
 use crate::tasks::Tasks;
 use crate::texts::Texts;
 use ktape_format::schema::{
-    Desc, Kind, OffCpu, RECORDS, WireComm, WireExec, WireExit, WireFork, WireStack, WireText,
-    by_id, wire_stack_flag,
+    Desc, Kind, OffCpu, RECORDS, SyscallCount, WireComm, WireExec, WireExit, WireFork, WireStack,
+    WireText, by_id, wire_stack_flag,
 };
 use rustc_hash::FxHashMap;
 use std::time::Duration;
@@ -45,7 +45,11 @@ pub(crate) struct Reader {
     shapes: FxHashMap<u16, Shape>,
     /// Rows that the recorder made itself, by record: they count as produced.
     own: FxHashMap<u16, u64>,
+    /// What rows of sums stand for, by record: of those whose losses are no part of them.
+    summed: FxHashMap<u16, u64>,
     last_counters: FxHashMap<(u32, u16), (u64, u64)>,
+    /// What was produced by the end of the last segment, by CPU and record of sums.
+    settled: FxHashMap<(u32, u16), u64>,
     lost: u64,
     /// From which length on a stall is looked for, ns.
     stall_from: u64,
@@ -131,7 +135,9 @@ impl Reader {
             messages: Vec::new(),
             shapes,
             own: FxHashMap::default(),
+            summed: FxHashMap::default(),
             last_counters: FxHashMap::default(),
+            settled: FxHashMap::default(),
             lost: 0,
             stall_from: u64::MAX,
             stall: None,
@@ -363,6 +369,16 @@ impl Reader {
     /// Takes a row that the recorder made itself.
     pub(crate) fn own_fact(&mut self, desc: &'static Desc, row: &[u8]) {
         *self.own.entry(desc.id).or_default() += 1;
+        self.tape.fact(desc, OWN_RING, row);
+    }
+
+    /// Takes a row of what the kernel programs have added up.
+    pub(crate) fn sum(&mut self, desc: &'static Desc, row: &[u8]) {
+        if desc.id == SyscallCount::DESC.id
+            && let Some(row) = SyscallCount::decode(row)
+        {
+            *self.summed.entry(desc.id).or_default() += row.count;
+        }
         self.tape.fact(desc, OWN_RING, row);
     }
 

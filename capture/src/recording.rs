@@ -43,7 +43,10 @@ impl Recording {
     pub(crate) fn load(&mut self, load: &mut Load) -> Result<()> {
         match self {
             Recording::One { reel, .. } => reel.load(load),
-            Recording::Switched(files) => files.reel().load(load),
+            Recording::Switched(files) => {
+                files.look_after()?;
+                files.reel().load(load)
+            }
             Recording::Flight(flight) => flight.load(load),
         }
     }

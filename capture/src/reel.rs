@@ -1,6 +1,7 @@
 //! One trace file that is being written.
 
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::load::Load;
 use crate::names::Question;
 use crate::output::Sink;
@@ -129,6 +130,11 @@ impl Reel {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Which file it is; `None` for a pipe.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.file.as_ref().and_then(Identity::of_file)
     }
 
     /// Bytes written so far.

@@ -1,5 +1,6 @@
 //! What is told again in a later segment.
 
+use crate::bits::TidSet;
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::names::Question;
@@ -113,10 +114,17 @@ fn threads_that_live_are_defined_again() {
             // The facts of this one may still lie in a ring.
             tasks.exit(&exit(FIRST + 1), tape);
         } else {
+            // The end of one was lost, another began meanwhile.
+            let mut alive = TidSet::default();
+            (FIRST + 3..FIRST + 5).for_each(|tid| alive.insert(tid));
+            let fork = WireFork { time: 26, start: 26, tid: FIRST + 5, ..WireFork::default() };
+            tasks.fork(&fork, tape);
+            tasks.bury(&alive, 25);
             tasks.retell(30, tape);
             assert!(!tasks.is_known(FIRST + 1, true));
             tasks.know(FIRST + 1, FIRST + 1, true, 40, tape);
         }
     });
-    assert_eq!((rows("task_start"), rows("task_exit")), (4, 1));
+    // That one as it begins and as alive, two that live, and one that has ended.
+    assert_eq!((rows("task_start"), rows("task_exit")), (5, 1));
 }

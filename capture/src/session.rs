@@ -12,6 +12,7 @@ use crate::kernel::{Kernel, Moment, Run};
 use crate::kernel_code::KernelCode;
 use crate::mappings::Mappings;
 use crate::options::{Files, Options, Output, Overwrite};
+use crate::patience::Patience;
 use crate::place;
 use crate::poll::Poll;
 use crate::probe::{Collect, Walk};
@@ -53,9 +54,8 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
     // trace moved away.
     setup::check_host(&host)?;
     setup::choose(&options.probes)?;
-    if let Output::File(path) = &options.output {
-        output::check(path)?;
-    }
+    let output = output::target(&options.output, &options.files)?;
+    let options = &Options { output, ..options.clone() };
     let signals = Signals::watch()?;
     let turning = Turning::new(&options.files)?;
     let stats = options.bpf_stats.then(Kernel::count_runs).transpose()?;
@@ -135,6 +135,9 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
         command.release()?;
         session.began = Instant::now();
     }
+    session.turning.begin();
+    let until = options.duration.and_then(|duration| session.began.checked_add(duration));
+    session.reader.tape.set_patience(Patience::new(signals.again()?, until));
     if matches!(options.files, Files::Overwritten(_)) {
         tell(&News::Holding);
     }
@@ -148,6 +151,7 @@ pub fn record(options: &Options, tell: &mut dyn FnMut(&News)) -> Result<(Summary
     let attachments = session.attaching.as_mut().map(Attaching::stop).unwrap_or_default();
     warnings.extend(attachments.warnings);
     kernel.detach(attachments.links);
+    session.reader.tape.begin_last();
     drop(stats);
     let succeeded = command.as_ref().filter(|_| end == Some(End::Command)).map(Launched::succeeded);
     let finished = match ended {
@@ -348,7 +352,7 @@ impl Session<'_> {
         let Session { reader, collectors, .. } = self;
         for collector in collectors {
             collector.collect(now, &gone, &mut |desc, row| {
-                reader.tape.fact(desc, crate::tape::OWN_RING, row);
+                reader.sum(desc, row);
             });
             // At the stop all that was left has been told as open.
             if goes_on {

@@ -82,6 +82,7 @@ pub(crate) fn has_hardware_cycles() -> bool {
 /// The rings of all CPUs.
 pub(crate) struct Sideband {
     rings: Vec<PerfRing>,
+    taken: u64,
     lost: u64,
 }
 
@@ -101,19 +102,21 @@ impl Sideband {
                     .map_err(Error::io("watch mappings on", format!("CPU {cpu}")))?,
             );
         }
-        Ok(Sideband { rings, lost: 0 })
+        Ok(Sideband { rings, taken: 0, lost: 0 })
     }
 
     /// Takes all records that lie in the rings.
     pub(crate) fn drain(&mut self, mapped: &mut Vec<Mapped>) {
         for ring in &mut self.rings {
+            let before = mapped.len();
             self.lost += ring.drain(mapped);
+            self.taken += (mapped.len() - before) as u64;
         }
     }
 
-    /// Mappings that found their ring full.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost
+    /// Mappings so far, and how many of them found their ring full.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.taken + self.lost, self.lost)
     }
 
     /// Descriptors that become readable when a ring is a quarter full.

@@ -5,13 +5,15 @@
 //! next file is being recorded.
 
 use crate::error::{Error, Result};
+use crate::identity::Identity;
+use crate::made::Made;
 use crate::output::{Sink, create, sync_folder};
+use crate::privileges;
 use crate::recording::{Closing, Opening};
 use crate::reel::Reel;
 use crate::stamp::stamped;
 use crate::summary::News;
 use ktape_format::Meta;
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
@@ -40,9 +42,8 @@ pub(crate) struct Switched {
     reel: Reel,
     /// The start of the file.
     since: u64,
-    finishing: Option<JoinHandle<Result<u64>>>,
-    /// Files that are whole, the oldest first.
-    made: VecDeque<PathBuf>,
+    finishing: Option<Finishing>,
+    made: Made,
     count: usize,
     /// Bytes of files before this one, without their ends.
     before: u64,
@@ -50,11 +51,18 @@ pub(crate) struct Switched {
     closing: Option<Closing>,
 }
 
+/// A file whose end is being written.
+struct Finishing {
+    thread: JoinHandle<Result<u64>>,
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
 impl Switched {
     /// Begins with a file that is open already.
     pub(crate) fn new(making: Making, reel: Reel) -> Switched {
         let since = making.meta.start.mono;
-        let (finishing, made, closing) = (None, VecDeque::new(), None);
+        let (finishing, made, closing) = (None, Made::new(making.keep), None);
         Switched { making, reel, since, finishing, made, count: 0, before: 0, closing }
     }
 
@@ -63,9 +71,21 @@ impl Switched {
         &mut self.reel
     }
 
+    /// Removes the oldest file once a newer one is whole.
+    pub(crate) fn look_after(&mut self) -> Result<()> {
+        match &self.finishing {
+            Some(finishing) if finishing.thread.is_finished() => self.wait(),
+            _ => Ok(()),
+        }
+    }
+
     /// Goes on in a new file.
     pub(crate) fn next(&mut self, closing: Closing, opening: Opening) -> Result<()> {
-        let path = self.put_aside()?;
+        // What follows may be on the disk before the end of this file is.
+        if self.making.sync {
+            self.reel.sync()?;
+        }
+        let (path, identity) = self.put_aside()?;
         let Making { meta, level, .. } = &self.making;
         let meta = Meta { start: opening.start, ..meta.clone() };
         let sink = Sink::File(create(&self.making.path)?);
@@ -78,12 +98,16 @@ impl Switched {
         self.before += whole.written();
         let since = std::mem::replace(&mut self.since, opening.start.mono);
         self.wait()?;
-        let making = self.making.clone();
+        let (making, name) = (self.making.clone(), path.clone());
         let thread = std::thread::Builder::new()
             .name("ktape-finish".into())
-            .spawn(move || finish(whole, path, &closing, since, &making))
+            .spawn(move || {
+                // It reads files of other users' processes.
+                privileges::drop_unneeded()?;
+                finish(whole, name, &closing, since, &making)
+            })
             .map_err(Error::io("start", "a thread"))?;
-        self.finishing = Some(thread);
+        self.finishing = Some(Finishing { thread, path, identity });
         Ok(())
     }
 
@@ -94,23 +118,29 @@ impl Switched {
         Ok(())
     }
 
-    /// Gives the file its last name, and removes the oldest if there are too many.
-    fn put_aside(&mut self) -> Result<PathBuf> {
+    /// Gives the file its last name, unless another one has that which was asked for by now: that is
+    /// another recording's.
+    fn put_aside(&mut self) -> Result<(PathBuf, Option<Identity>)> {
         let path = stamped(&self.making.path);
+        let identity = self.reel.identity();
+        if identity.is_none() || Identity::of_name(&self.making.path) != identity {
+            let other = "it is another file by now: give each recording its own -o";
+            let error = std::io::Error::other(other);
+            return Err(Error::io("rename", self.making.path.clone())(error));
+        }
         std::fs::rename(&self.making.path, &path)
             .map_err(Error::io("rename the trace to", path.clone()))?;
         self.count += 1;
-        self.made.push_back(path.clone());
-        remove_oldest(&mut self.made, self.making.keep);
-        Ok(path)
+        Ok((path, identity))
     }
 
     fn wait(&mut self) -> Result<()> {
-        match self.finishing.take().map(JoinHandle::join) {
-            None | Some(Ok(Ok(_))) => Ok(()),
-            Some(Ok(Err(error))) => Err(error),
-            Some(Err(_)) => Err(gone("the thread that finishes a file")),
-        }
+        let Some(Finishing { thread, path, identity }) = self.finishing.take() else {
+            return Ok(());
+        };
+        thread.join().map_err(|_| gone("the thread that finishes a file"))??;
+        self.made.add(path, identity);
+        Ok(())
     }
 
     /// Bytes written so far to all files.
@@ -130,8 +160,9 @@ impl Switched {
         match self.closing.take() {
             None => Ok((self.written(), self.count + 1)),
             Some(closing) => {
-                let path = self.put_aside()?;
-                let bytes = finish(self.reel, path, &closing, self.since, &self.making)?;
+                let (path, identity) = self.put_aside()?;
+                let bytes = finish(self.reel, path.clone(), &closing, self.since, &self.making)?;
+                self.made.add(path, identity);
                 Ok((self.before + bytes, self.count))
             }
         }
@@ -154,17 +185,44 @@ fn finish(
     Ok(bytes)
 }
 
-/// Removes the oldest files when there are more than are kept. One that is gone already is no error.
-pub(crate) fn remove_oldest(made: &mut VecDeque<PathBuf>, keep: Option<usize>) {
-    while keep.is_some_and(|keep| made.len() > keep)
-        && let Some(oldest) = made.pop_front()
-    {
-        std::fs::remove_file(oldest).ok();
-    }
-}
-
 /// The error of a thread that panicked.
 pub(crate) fn gone(which: &str) -> Error {
     let source = std::io::Error::other("it ended unexpectedly");
     Error::Io { action: "wait for", path: which.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Question;
+    use crate::options::Output;
+    use std::sync::mpsc::channel;
+
+    fn closing() -> Closing {
+        Closing { question: Question::all_of(std::iter::empty()), runs: Vec::new(), end: 0 }
+    }
+
+    #[test]
+    fn another_recordings_file_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.ktape");
+        let begin = || {
+            let (meta, (news, _)) = (Meta::default(), channel());
+            let sink = Sink::open(&Output::File(path.clone())).expect("a file");
+            let reel = Reel::new(sink, path.clone(), meta.clone(), 1).expect("a trace");
+            let making =
+                Making { path: path.clone(), meta, level: 1, sync: false, keep: Some(1), news };
+            Switched::new(making, reel)
+        };
+        let mut first = begin();
+        let mut second = begin();
+        let opening = Opening { start: ktape_format::ClockPair::default(), base: Vec::new() };
+        let error = first.next(closing(), opening).expect_err("it has lost its name");
+        assert!(crate::error::chain(&error).contains("another file"), "{error}");
+        first.close(closing()).expect("told");
+        assert!(first.finish().is_err());
+        second.close(closing()).expect("told");
+        assert_eq!(second.finish().expect("whole").1, 1);
+        assert!(!path.exists());
+    }
 }

@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::load::{Load, Rows};
 use crate::names::Question;
+use crate::patience::Patience;
 use crate::recording::{Closing, Opening};
 use crate::summary::{DumpCause, News};
 use crate::writing::{Job, Writing, Written};
@@ -254,6 +255,16 @@ impl Tape {
     /// Bytes of the file, or segment, that is being written.
     pub(crate) fn written_here(&self) -> u64 {
         self.writing.written_here(self.segment)
+    }
+
+    /// Waits no longer than that for the thread that writes.
+    pub(crate) fn set_patience(&mut self, patience: Patience) {
+        self.writing.set_patience(patience);
+    }
+
+    /// Nothing is recorded any more: waits until it is told to give up.
+    pub(crate) fn begin_last(&mut self) {
+        self.writing.begin_last();
     }
 
     /// Waits until what is left is written, and the trailer.

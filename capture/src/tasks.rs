@@ -115,6 +115,20 @@ impl Tasks {
         self.kept = Some(kept);
     }
 
+    /// Forgets threads that began before this moment and are not among those that were alive after it:
+    /// their ends were lost. Ends whose facts may still lie in a ring are known.
+    pub(crate) fn bury(&mut self, alive: &TidSet, before: u64) {
+        let Some(kept) = &mut self.kept else { return };
+        let programs = &mut self.programs;
+        kept.retain(|&tid, Kept { row, exit, .. }| {
+            let lives = alive.contains(tid) || exit.is_some() || row.time >= before;
+            if !lives && tid == row.tgid {
+                programs.remove(&tid);
+            }
+            lives
+        });
+    }
+
     /// Every thread of the host.
     pub(crate) fn snapshot(&mut self, snapshot: &Snapshot, now: u64, tape: &mut Tape) {
         for process in &snapshot.processes {

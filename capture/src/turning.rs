@@ -40,6 +40,11 @@ impl Turning {
         Ok(Turning { files: files.clone(), request, since: Instant::now(), stalled: None })
     }
 
+    /// The first segment begins: what came before took its time.
+    pub(crate) fn begin(&mut self) {
+        self.since = Instant::now();
+    }
+
     /// Whether there is more than one segment.
     pub(crate) fn has_segments(&self) -> bool {
         self.files != Files::One
@@ -91,5 +96,21 @@ impl Turning {
             Files::One | Files::Switched { .. } => false,
             Files::Overwritten(overwrite) => overwrite.at_end || succeeded != Some(true),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_segment_begins_with_the_recording() {
+        let at = Some(Switch::Time(Duration::from_millis(300)));
+        let mut turning = Turning::new(&Files::Switched { at, keep: None }).expect("signals");
+        std::thread::sleep(Duration::from_millis(350));
+        assert_eq!(turning.due(0, None), Due::Next, "a wait counts");
+        std::thread::sleep(Duration::from_millis(350));
+        turning.begin();
+        assert_eq!(turning.due(0, None), Due::Nothing);
     }
 }

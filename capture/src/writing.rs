@@ -7,12 +7,14 @@
 use crate::error::{Error, Result};
 use crate::load::Load;
 use crate::names::Question;
+use crate::patience::{Patience, Pauses};
 use crate::recording::{Closing, Opening, Recording};
 use crate::summary::{DumpCause, News};
 use crate::{cpu_usage, privileges, switched};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,9 @@ pub(crate) enum Job {
 /// The thread at work.
 pub(crate) struct Writing {
     jobs: Option<SyncSender<Job>>,
+    /// Those that found the queue full once nobody waited any more: what the end of a recording makes.
+    late: VecDeque<Job>,
+    patience: Patience,
     /// Loads that have been written, to be filled again.
     empty: Receiver<Load>,
     news: Receiver<News>,
@@ -91,16 +96,59 @@ impl Writing {
             .name("ktape-write".into())
             .spawn(work)
             .map_err(Error::io("start", "a thread"))?;
-        Ok(Writing { jobs: Some(jobs), empty, news, state, thread: Some(thread) })
+        let (jobs, thread) = (Some(jobs), Some(thread));
+        let (late, patience) = (VecDeque::new(), Patience::default());
+        Ok(Writing { jobs, late, patience, empty, news, state, thread })
     }
 
-    /// Hands over a job; waits while the queue is full. The error is that of the thread, if it has
-    /// ended.
+    /// Waits no longer than that for a full queue from now on.
+    pub(crate) fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
+    /// Nothing is recorded any more: waits until it is told to give up.
+    pub(crate) fn begin_last(&mut self) {
+        self.patience.begin_last();
+    }
+
+    /// Hands over a job; waits while the queue is full. Once that has taken too long while it is
+    /// recorded, keeps it for the next call. The error is that of the thread, if it has ended.
     pub(crate) fn send(&mut self, job: Job) -> Result<()> {
-        match &self.jobs {
-            Some(jobs) if jobs.send(job).is_ok() => Ok(()),
-            _ => self.finish().map(|_| ()),
+        self.late.push_back(job);
+        let mut pauses = Pauses::new();
+        while !self.hand_over()? {
+            if self.patience.is_over() {
+                return if self.patience.is_last() { self.give_up() } else { Ok(()) };
+            }
+            pauses.pause();
         }
+        Ok(())
+    }
+
+    /// Leaves the thread alone, which waits in a system call.
+    fn give_up<T>(&mut self) -> Result<T> {
+        self.late.clear();
+        self.jobs = None;
+        self.thread = None;
+        Err(Error::GivenUp)
+    }
+
+    /// Puts into the queue what it has room for; whether that was all.
+    fn hand_over(&mut self) -> Result<bool> {
+        while let Some(job) = self.late.pop_front() {
+            match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+                Some(Ok(())) => {}
+                Some(Err(TrySendError::Full(job))) => {
+                    self.late.push_front(job);
+                    return Ok(false);
+                }
+                Some(Err(TrySendError::Disconnected(_))) | None => {
+                    self.late.clear();
+                    return self.join().map(|_| true);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// A load to fill, if one has been written.
@@ -110,7 +158,7 @@ impl Writing {
 
     /// The error of the thread, if it has failed.
     pub(crate) fn check(&mut self) -> Result<()> {
-        if self.state.failed.load(Ordering::Acquire) { self.finish().map(|_| ()) } else { Ok(()) }
+        if self.state.failed.load(Ordering::Acquire) { self.join().map(|_| ()) } else { Ok(()) }
     }
 
     /// Bytes written so far, of all files.
@@ -131,8 +179,26 @@ impl Writing {
         self.news.try_recv().ok()
     }
 
-    /// Waits until all that was handed over is written, and the trailer.
+    /// Waits until all that was handed over is written, and the trailer; a second signal gives that up.
     pub(crate) fn finish(&mut self) -> Result<Written> {
+        self.begin_last();
+        let mut pauses = Pauses::new();
+        loop {
+            if self.hand_over()? {
+                self.jobs = None;
+            }
+            if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+                return self.join();
+            }
+            if self.patience.is_over() {
+                return self.give_up();
+            }
+            pauses.pause();
+        }
+    }
+
+    /// What the thread came to, which has ended or is about to.
+    fn join(&mut self) -> Result<Written> {
         self.jobs = None;
         let gone = || switched::gone("the thread that writes");
         self.thread.take().ok_or_else(gone)?.join().map_err(|_| gone())?

@@ -1,5 +1,7 @@
 //! What the events of a perf.data file are to a trace.
 
+use std::rc::Rc;
+
 use ktape_schema::sample_event;
 use rustc_hash::FxHashMap;
 
@@ -19,7 +21,7 @@ pub(super) struct SwitchFields {
     pub(super) next_comm: Place,
     pub(super) next_tid: Place,
     /// The bits of the state, by letter.
-    pub(super) letters: Vec<(u64, u8)>,
+    pub(super) letters: Rc<[(u64, u8)]>,
 }
 
 /// Where the tracepoints of wake-ups have what.
@@ -84,10 +86,16 @@ impl Events {
             samples: Vec::new(),
             place,
         };
+        let mut known: FxHashMap<u64, Option<(Use, String)>> = FxHashMap::default();
+        for format in &features.formats {
+            known
+                .entry(format.id)
+                .or_insert_with(|| Some((tracepoint(format)?, format!("sched:{}", format.name))));
+        }
         let mut timeless = false;
         for (index, event) in events.into_iter().enumerate() {
             found.by_id.extend(event.ids.iter().map(|&id| (id, index)));
-            let (meaning, name) = meaning(&event, &features.formats);
+            let (meaning, name) = meaning(&event, &known);
             match meaning {
                 Use::Switch(_) => found.switches.push(name),
                 Use::Wake(_) => found.wakes.push(name),
@@ -160,14 +168,19 @@ impl Events {
         self.events.get(index).map_or_else(Stamp::default, |event| sample::stamp(&event.0, body))
     }
 
-    /// What becomes of the samples of the event with this number.
-    pub(super) fn meaning(&self, id: u64) -> Option<&Use> {
-        self.events.get(*self.by_id.get(&id)?).map(|event| &event.1)
+    /// What becomes of the samples of the event that a record is about which is no sample; `None` when
+    /// it does not say which.
+    pub(super) fn meaning(&self, body: &[u8]) -> Option<&Use> {
+        let index = match self.place {
+            IdPlace::Only => 0,
+            _ => *self.by_id.get(&self.stamp(body).id)?,
+        };
+        self.events.get(index).map(|event| &event.1)
     }
 }
 
-/// What becomes of an event, and its name.
-fn meaning(event: &Event, formats: &[Format]) -> (Use, String) {
+/// What becomes of an event, and its name. `known`: of the tracepoints, by number.
+fn meaning(event: &Event, known: &FxHashMap<u64, Option<(Use, String)>>) -> (Use, String) {
     const HARDWARE: u32 = 0;
     const SOFTWARE: u32 = 1;
     const TRACEPOINT: u32 = 2;
@@ -176,10 +189,9 @@ fn meaning(event: &Event, formats: &[Format]) -> (Use, String) {
         (HARDWARE, 0) => (Use::Cpu(sample_event::CYCLES), "cycles".to_owned()),
         (SOFTWARE, 0) => (Use::Cpu(sample_event::CPU_CLOCK), "cpu-clock".to_owned()),
         (SOFTWARE, 1) => (Use::Cpu(sample_event::CPU_CLOCK), "task-clock".to_owned()),
-        (TRACEPOINT, _) => formats
-            .iter()
-            .find(|format| format.id == event.config)
-            .and_then(|format| Some((tracepoint(format)?, format!("sched:{}", format.name))))
+        (TRACEPOINT, _) => known
+            .get(&event.config)
+            .and_then(Clone::clone)
             .filter(|_| event.sample_type & has::RAW != 0)
             .unwrap_or((Use::Other, String::new())),
         _ => (Use::Other, String::new()),
@@ -195,7 +207,7 @@ fn tracepoint(format: &Format) -> Option<Use> {
             prev_state: place("prev_state")?,
             next_comm: place("next_comm")?,
             next_tid: place("next_pid")?,
-            letters: format.letters.clone(),
+            letters: format.letters.as_slice().into(),
         }),
         name @ ("sched_wakeup" | "sched_waking" | "sched_wakeup_new") => Use::Wake(WakeFields {
             tid: place("pid")?,

@@ -102,7 +102,8 @@ fn letters(print: &str) -> Vec<(u64, u8)> {
         let (letter, _) = letter.split_once('"')?;
         (letter.len() == 1 && value != 0).then(|| (value, letter.as_bytes()[0]))
     };
-    print.split('{').skip(1).filter_map(pair).collect()
+    // A state has no more bits.
+    print.split('{').skip(1).filter_map(pair).take(64).collect()
 }
 
 /// The formats of the scheduler's tracepoints in the section that perf writes as trace-cmd does

@@ -33,6 +33,8 @@ mod kind {
 
 /// `PERF_RECORD_MISC_*`: exec of COMM, made-up fork of FORK, switch away of SWITCH.
 const MISC_13: u16 = 1 << 13;
+/// `PERF_RECORD_MISC_LOST_SAMPLES_BPF` of LOST_SAMPLES.
+const MISC_LOST_BY_FILTER: u16 = 1 << 15;
 /// The mode of the CPU, and its values.
 const CPU_MODE: u16 = 7;
 const MODE_KERNEL: u16 = 1;
@@ -119,12 +121,18 @@ impl Importer<'_, '_> {
                 self.tasks.exit(tid, self.now, run, &mut self.tape);
             }
             kind::LOST => {
-                let id = bytes.u64()?;
-                self.lost(id, &record.body, bytes.u64()?, false);
+                bytes.take(8)?;
+                self.losses.tell(bytes.u64()?);
             }
-            kind::LOST_SAMPLES => {
-                let stamp = self.events.stamp(&record.body);
-                self.lost(stamp.id, &record.body, bytes.u64()?, true);
+            // What a filter of perf left out was not to be there.
+            kind::LOST_SAMPLES if record.misc & MISC_LOST_BY_FILTER == 0 => {
+                let record = match self.events.meaning(&record.body) {
+                    Some(Use::Cpu(_)) => Some(CpuSample::DESC.id),
+                    Some(Use::Switch(_) | Use::Wake(_)) => Some(OffCpu::DESC.id),
+                    Some(Use::Other) => None,
+                    None => Some(self.main_record()),
+                };
+                self.losses.count(record, bytes.u64()?);
             }
             kind::SWITCH | kind::SWITCH_CPU_WIDE if !flag => {
                 let stamp = self.events.stamp(&record.body);
@@ -139,17 +147,9 @@ impl Importer<'_, '_> {
         Some(())
     }
 
-    fn lost(&mut self, id: u64, body: &[u8], lost: u64, samples: bool) {
-        let switches = match self.events.meaning(id) {
-            Some(Use::Cpu(_)) => false,
-            Some(Use::Switch(_) | Use::Wake(_)) => true,
-            // All events of a CPU share a ring, which bears the name of any.
-            _ => !self.events.switches.is_empty(),
-        };
-        let desc = if switches { OffCpu::DESC } else { CpuSample::DESC };
-        let ring = ring(&self.events.stamp(body));
-        self.losses.add(desc.id, ring, lost, samples);
-        self.losses.tell(desc.id, ring, self.now, &mut self.tape);
+    /// The record that losses are counted as when it is not known of what they are.
+    fn main_record(&self) -> u16 {
+        if self.events.switches.is_empty() { CpuSample::DESC.id } else { OffCpu::DESC.id }
     }
 
     fn at(&self, stamp: &Stamp) -> At {
@@ -266,7 +266,8 @@ impl Importer<'_, '_> {
         self.waits.tell_open(self.now, &self.tasks, &mut self.tape);
         let usage = |tid| self.waits.usage(tid, self.now);
         self.tasks.tell_usage(self.now, usage, &mut self.tape);
-        self.losses.tell_all(self.now, &mut self.tape);
+        let record = self.main_record();
+        self.losses.write(record, self.now, &mut self.tape);
     }
 }
 

@@ -6,51 +6,60 @@ use ktape_schema::Loss;
 
 use super::tape::{OWN_RING, Tape};
 
-/// Losses by record and CPU.
+/// Losses: two accounts of the same, of which one is told.
+///
+/// Counters of the events (PERF_RECORD_LOST_SAMPLES, at the end of the file) say of which event
+/// samples are missing. What the kernel told while it happened (PERF_RECORD_LOST) bears the name of
+/// the event that came next, and counts records of all kinds: it is used when there are no counters.
 #[derive(Default)]
 pub(super) struct Losses {
-    /// As the kernel told while it happened (PERF_RECORD_LOST), and as the events' own counters say
-    /// (PERF_RECORD_LOST_SAMPLES): two accounts of the same.
-    lost: BTreeMap<(u16, u16), (u64, u64)>,
+    /// By record; `None` when the file has no counters.
+    counted: Option<BTreeMap<u16, u64>>,
+    told: u64,
 }
 
 impl Losses {
-    /// Adds to one of the accounts.
-    pub(super) fn add(&mut self, record: u16, ring: u16, lost: u64, samples: bool) {
-        let entry = self.lost.entry((record, ring)).or_default();
-        let account = if samples { &mut entry.1 } else { &mut entry.0 };
-        *account = account.saturating_add(lost);
+    /// Takes the counter of an event, whose samples become this record; `None`: they become none.
+    pub(super) fn count(&mut self, record: Option<u16>, lost: u64) {
+        let counted = self.counted.get_or_insert_default();
+        if let Some(record) = record {
+            let entry = counted.entry(record).or_default();
+            *entry = entry.saturating_add(lost);
+        }
     }
 
-    /// What was lost of a record on a CPU.
-    fn of(&self, record: u16, ring: u16) -> u64 {
-        self.lost.get(&(record, ring)).map_or(0, |&(told, counted)| told.max(counted))
+    /// Takes what the kernel told.
+    pub(super) fn tell(&mut self, lost: u64) {
+        self.told = self.told.saturating_add(lost);
     }
 
     /// What was lost in all.
     pub(super) fn total(&self) -> u64 {
-        let each = self.lost.values().map(|&(told, counted)| told.max(counted));
-        each.fold(0, u64::saturating_add)
+        match &self.counted {
+            Some(counted) => counted.values().copied().fold(0, u64::saturating_add),
+            None => self.told,
+        }
     }
 
-    /// Tells the counters of one record and CPU at a time.
-    pub(super) fn tell(&self, record: u16, ring: u16, time: u64, tape: &mut Tape<'_>) {
-        let lost = self.of(record, ring);
-        let kept = tape.counted().get(&(record, ring)).copied().unwrap_or(0);
-        let cpu = if ring == OWN_RING { u32::MAX } else { ring.into() };
-        let produced = kept.saturating_add(lost);
-        let row = Loss { time, produced, lost, record: record.into(), cpu };
-        tape.define(Loss::DESC, &row.encode());
-    }
-
-    /// Tells all counters.
-    pub(super) fn tell_all(&self, time: u64, tape: &mut Tape<'_>) {
-        let mut keys: Vec<(u16, u16)> = tape.counted().keys().copied().collect();
-        keys.extend(self.lost.keys());
-        keys.sort_unstable();
-        keys.dedup();
-        for (record, ring) in keys {
-            self.tell(record, ring, time, tape);
+    /// Writes all counters. No CPU is known of losses; those of which no event is known are counted as
+    /// of this record.
+    pub(super) fn write(&self, record: u16, time: u64, tape: &mut Tape<'_>) {
+        let lost: BTreeMap<u16, u64> = match &self.counted {
+            Some(counted) => counted.clone(),
+            None => BTreeMap::from([(record, self.told)]),
+        };
+        let mut rows = tape.counted().clone();
+        for (&record, _) in lost.iter().filter(|(_, lost)| **lost > 0) {
+            rows.entry((record, OWN_RING)).or_default();
+        }
+        for ((record, ring), kept) in rows {
+            let (cpu, lost) = match ring {
+                OWN_RING => (u32::MAX, lost.get(&record).copied().unwrap_or(0)),
+                ring => (ring.into(), 0),
+            };
+            let produced = kept.saturating_add(lost);
+            let row = Loss { time, produced, lost, record: record.into(), cpu };
+            tape.define(Loss::DESC, &row.encode());
         }
     }
 }

@@ -6,6 +6,9 @@ use rustc_hash::FxHashMap;
 use super::tape::Tape;
 use super::waits::Usage;
 
+/// The longest name of a thread, in bytes (TASK_COMM_LEN).
+const MAX_COMM: usize = 16;
+
 /// The kernel's thread that all others of the kernel descend from.
 const KTHREADD: u32 = 2;
 
@@ -52,7 +55,8 @@ impl Tasks {
         }
     }
 
-    /// A thread that a record names: it is defined if nothing told of it.
+    /// A thread that a record names: it is defined if nothing told of it. Its name is cut at what the
+    /// kernel has: each fork takes it along.
     pub(super) fn meet(
         &mut self,
         tid: u32,
@@ -69,7 +73,8 @@ impl Tasks {
         if tgid != tid {
             self.meet(tgid, tgid, b"", time, tape);
         }
-        self.insert(tid, Task { tgid, comm: comm.to_vec(), ..Task::default() });
+        let comm = cut(comm).to_vec();
+        self.insert(tid, Task { tgid, comm, ..Task::default() });
         if self.told {
             self.tell(tid, time, tape);
         }
@@ -104,6 +109,7 @@ impl Tasks {
         time: Option<u64>,
         tape: &mut Tape<'_>,
     ) {
+        let comm = cut(comm);
         self.meet(tid, pid, comm, time.unwrap_or(self.start), tape);
         let Some(task) = self.tasks.get_mut(&tid) else { return };
         let (Some(time), true) = (time, self.told) else {
@@ -189,6 +195,10 @@ impl Tasks {
             tape.define(TaskRun::DESC, &TaskRun { time, tid, tgid, ..TaskRun::default() }.encode());
         }
     }
+}
+
+fn cut(comm: &[u8]) -> &[u8] {
+    comm.get(..MAX_COMM).unwrap_or(comm)
 }
 
 /// The last moment before the start.

@@ -31,10 +31,10 @@ impl Reader {
             produced,
             lost: 0,
         }));
-        let lost = self.sideband.lost();
+        let (produced, lost) = self.sideband.counts();
         if lost > 0 {
             let mapping = Mapping::DESC.id;
-            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced: lost, lost });
+            counters.push(Counter { cpu: OWN_CPU, record: mapping, produced, lost });
         }
         counters.sort_unstable();
         Ok(counters)
@@ -66,10 +66,14 @@ impl Reader {
         let mut counters = self.counters(kernel)?;
         for Counter { cpu, record, produced, lost } in &mut counters {
             let ring = if *cpu == OWN_CPU { OWN_RING } else { *cpu as u16 };
-            // Of sums the rows do not tell how many they stand for.
+            // Sums are of no CPU.
             if by_id(*record).is_some_and(|d| d.class == Class::Fact && d.sums.is_none()) {
                 *produced = self.tape.recorded_of(ring, *record) + *lost;
             }
+        }
+        for (&record, &summed) in &self.summed {
+            let produced = counters.iter_mut().filter(|counter| counter.record == record);
+            defer(produced, summed, &mut self.settled);
         }
         self.tell_losses(&counters, now);
         self.write(now)?;
@@ -80,6 +84,56 @@ impl Reader {
             record: record.into(),
             cpu,
         };
-        Ok(counters.iter().map(loss).collect())
+        let mut base: Vec<Loss> = counters.iter().map(loss).collect();
+        // Mappings count from here even if the first loss is yet to come.
+        let (produced, lost) = self.sideband.counts();
+        if lost == 0 {
+            let record = Mapping::DESC.id;
+            base.push(loss(&Counter { cpu: OWN_CPU, record, produced, lost }));
+        }
+        Ok(base)
+    }
+}
+
+/// Takes what was counted after the sums were read out of the counters of a record, down to what they
+/// were at the end of the last segment: it belongs to the next one.
+fn defer<'a>(
+    counters: impl Iterator<Item = &'a mut Counter>,
+    summed: u64,
+    settled: &mut FxHashMap<(u32, u16), u64>,
+) {
+    let counters: Vec<&mut Counter> = counters.collect();
+    let accounted = |counter: &&mut Counter| counter.produced.saturating_sub(counter.lost);
+    let mut later = counters.iter().map(accounted).sum::<u64>().saturating_sub(summed);
+    for counter in counters {
+        let settled = settled.entry((counter.cpu, counter.record)).or_default();
+        let least = (*settled).max(counter.lost);
+        let taken = later.min(counter.produced.saturating_sub(least));
+        counter.produced -= taken;
+        later -= taken;
+        *settled = counter.produced;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_after_the_sums_is_the_next_segments() {
+        let mut settled = FxHashMap::default();
+        let mut check = |produced: [u64; 2], lost: u64, summed: u64, expected: [u64; 2]| {
+            let mut counters = [0, 1].map(|cpu| Counter {
+                cpu,
+                record: 3,
+                produced: produced[cpu as usize],
+                lost: if cpu == 0 { lost } else { 0 },
+            });
+            defer(counters.iter_mut(), summed, &mut settled);
+            assert_eq!(counters.map(|counter| counter.produced), expected);
+        };
+        check([100, 50], 10, 140, [100, 50]);
+        check([110, 70], 10, 150, [100, 60]);
+        check([110, 70], 10, 170, [110, 70]);
     }
 }

@@ -1,6 +1,7 @@
 //! From one segment of a recording to the next.
 
 use super::Session;
+use crate::bits::TidSet;
 use crate::clock;
 use crate::error::Result;
 use crate::kernel::{Kernel, Run};
@@ -22,7 +23,7 @@ impl Session<'_> {
         let start = clock::now();
         self.walk_samples(kernel)?;
         self.count(kernel, start.mono, true)?;
-        let times = self.read_run_times(kernel)?;
+        let (times, alive) = self.read_run_times(kernel)?;
         for _ in 0..MOST_TURNS {
             if !self.reader.turn(kernel, start.mono)? {
                 break;
@@ -37,6 +38,7 @@ impl Session<'_> {
         let reader = &mut self.reader;
         reader.tape.next_segment(closing, opening)?;
         reader.tape.define(Clock::DESC, &clock::row(&start).encode());
+        reader.tasks.bury(&alive, start.mono);
         reader.retell(start.mono);
         times.iter().for_each(|row| reader.tasks.run_time(row, &mut reader.tape));
         self.walk_samples(kernel)
@@ -52,19 +54,20 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The CPU times of all threads. Of thousands that takes as long as the rings can hold: they are
+    /// The CPU times of all threads, and which there are. Of thousands that takes as long as the rings can hold: they are
     /// drained meanwhile.
-    fn read_run_times(&mut self, kernel: &mut Kernel) -> Result<Vec<TaskRun>> {
-        let mut times = Vec::new();
+    fn read_run_times(&mut self, kernel: &mut Kernel) -> Result<(Vec<TaskRun>, TidSet)> {
+        let (mut times, mut alive) = (Vec::new(), TidSet::default());
         for tgid in proc::processes() {
             for tid in proc::threads(tgid) {
+                alive.insert(tid);
                 times.extend(run_time(tid, tgid));
                 if times.len().is_multiple_of(TIMES_PER_TURN) {
                     self.reader.turn(kernel, clock::monotonic())?;
                 }
             }
         }
-        Ok(times)
+        Ok((times, alive))
     }
 
     /// What the end of a segment tells.

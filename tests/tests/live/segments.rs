@@ -138,10 +138,10 @@ pub(crate) fn switched_and_killed() -> Result<(), NotRun> {
     let recorder = Recorder::start(&trace, &args);
     std::thread::sleep(Duration::from_millis(1500));
     recorder.stop(libc::SIGKILL);
-    // One may just have been put aside.
+    // One may just have been put aside, and then the oldest is still there.
     let files = pieces(&trace);
-    assert_eq!(files.len(), 3, "{files:?}");
-    files[..2].iter().for_each(|path| drop(whole(path)));
+    assert!((3..=4).contains(&files.len()), "{files:?}");
+    files[..files.len() - 1].iter().for_each(|path| drop(whole(path)));
     let last = Trace::open(&trace).expect("a trace");
     assert!(matches!(last.state(), State::Unfinished(_)), "{:?}", last.state());
     Ok(())
