@@ -359,6 +359,8 @@ impl Session<'_> {
                 collector.ended(now, &mut |desc, row| reader.own_fact(desc, row));
             }
         }
+        // Facts are never in the file before a reading of the counters that has them.
+        reader.count_losses(kernel, now)?;
         // These rows may be all that names a process that has ended.
         reader.write(now)?;
         reader.tasks.forget_gone();

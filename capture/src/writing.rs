@@ -136,13 +136,17 @@ impl Writing {
     /// Puts into the queue what it has room for; whether that was all.
     fn hand_over(&mut self) -> Result<bool> {
         while let Some(job) = self.late.pop_front() {
-            match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
-                Some(Ok(())) => {}
-                Some(Err(TrySendError::Full(job))) => {
+            let sent = match &self.jobs {
+                Some(jobs) => jobs.try_send(job),
+                None => Err(TrySendError::Disconnected(job)),
+            };
+            match sent {
+                Ok(()) => {}
+                Err(TrySendError::Full(job)) => {
                     self.late.push_front(job);
                     return Ok(false);
                 }
-                Some(Err(TrySendError::Disconnected(_))) | None => {
+                Err(TrySendError::Disconnected(_)) => {
                     self.late.clear();
                     return self.join().map(|_| true);
                 }

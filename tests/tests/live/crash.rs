@@ -26,18 +26,19 @@ fn now() -> u64 {
 }
 
 pub(crate) fn killed() -> Result<(), NotRun> {
+    // Moments that are spread over the time from one write to the next, 600 ms.
+    [0, 140, 290, 430, 570].into_iter().for_each(killed_after);
+    Ok(())
+}
+
+/// Kills a recorder so many milliseconds after a second and a half.
+fn killed_after(after: u64) {
     let folder = Folder::new();
     let trace = folder.file("killed.ktape");
     let looping = Running::start("loop", &[]);
     let recorder = Recorder::start(&trace, &["-e", "all", "-p", &looping.pid().to_string()]);
-    // It writes by itself, and says no word more when it is killed.
-    let size = || trace.metadata().expect("the trace").len();
-    for _ in 0..4 {
-        let before = size();
-        while size() == before {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
+    // Not at once after it has written: what a crash costs depends on the moment.
+    std::thread::sleep(Duration::from_millis(1500 + after));
     let killed_at = now();
     assert_eq!(recorder.stop(libc::SIGKILL).code, 128 + 9);
 
@@ -50,6 +51,7 @@ pub(crate) fn killed() -> Result<(), NotRun> {
     let last = rows(&opened, "off_cpu", ["end"]).iter().map(|row| row[0]).max().expect("facts");
     let missing = Duration::from_nanos(killed_at.saturating_sub(last));
     say(format!("the last fact is {missing:?} older than the kill"));
+    assert!(missing < Duration::from_secs(1), "a crash costs {missing:?}");
     let threads = report(&trace, &["offcpu", "--by", "thread"]);
     assert!(threads.to_string().contains("loop-one"), "names: {threads}");
     // Only this kernel could tell the names of its functions.
@@ -75,7 +77,6 @@ pub(crate) fn killed() -> Result<(), NotRun> {
     let symbolized = folder.file("symbolized.ktape");
     Ran::on(&trace, &["symbolize", "-o", symbolized.to_str().expect("UTF-8")]).expect(0);
     every_report_works(&symbolized);
-    Ok(())
 }
 
 /// Every report gives an answer, and says what became of the trace.

@@ -1,10 +1,11 @@
 //! How a recording and its command end, and with which status.
 
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ktape_format::{State, Trace};
+use ktape_tests::binary::ktape;
 use ktape_tests::facts::{number, report, rows_where};
 use ktape_tests::live::{NotRun, say};
 use ktape_tests::ran::Ran;
@@ -252,5 +253,36 @@ pub(crate) fn outputs() -> Result<(), NotRun> {
     }
     let ran = record(&device, &["-e", "sched"], &["true"]).expect(2);
     assert!(ran.stderr.contains("block device"), "{}", ran.stderr);
+    Ok(())
+}
+
+/// A reader that reads nothing does not keep the recorder: a second signal gives up.
+pub(crate) fn blocked() -> Result<(), NotRun> {
+    let flood = Beside::sh("while :; do /bin/true; done");
+    let mut command = Command::new(ktape());
+    command.args(["record", "-a", "-e", "sched,syscalls/slow=1ns/", "-o", "-"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut recorder = command.spawn().expect("ktape runs");
+    // The queue is full by then: a pipe holds 64 KiB.
+    std::thread::sleep(Duration::from_secs(5));
+    let signal = || {
+        send(recorder.id(), libc::SIGINT);
+        std::thread::sleep(Duration::from_millis(1000));
+    };
+    signal();
+    signal();
+    drop(flood);
+    let mut ended = false;
+    for _ in 0..100 {
+        ended = recorder.try_wait().expect("our child").is_some();
+        if ended {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ = recorder.kill();
+    let status = recorder.wait().expect("our child");
+    assert!(ended, "two signals do not end it");
+    assert_eq!(status.code(), Some(1), "the end of the trace is missing");
     Ok(())
 }

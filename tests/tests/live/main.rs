@@ -107,6 +107,7 @@ const TESTS: &[Test] = &[
     ("a_command_is_ended_with_its_children", ending::children),
     ("a_command_that_does_not_end_can_be_left", ending::stubborn),
     ("a_limit_of_the_recorder_costs_the_command_nothing", ending::limit),
+    ("an_output_that_takes_no_more_ends_at_a_second_signal", ending::blocked),
     ("ctrl_c_gives_the_status_of_the_command", ending::ctrl_c),
     ("the_end_of_targets_is_not_that_of_a_command", ending::target),
     ("a_failed_start_leaves_no_command_behind", ending::failed_start),
@@ -134,6 +135,7 @@ const TESTS: &[Test] = &[
     ("go_programs_survive_recorders", h2_go::again),
     ("off_cpu_time_agrees_with_bpftrace", oracles::bpftrace),
     ("waits_of_perf_are_those_of_ktape", perf::import),
+    ("losses_of_perf_are_those_that_it_counts", perf::lost),
 ];
 
 fn main() -> std::process::ExitCode {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use ktape_format::Trace;
 use ktape_tests::binary::ktape;
-use ktape_tests::facts::{number, off_by, report, rows_where};
+use ktape_tests::facts::{losses, number, off_by, report, rows, rows_where};
 use ktape_tests::live::{NotRun, needs_program, say};
 use ktape_tests::ran::Ran;
 use ktape_tests::recorder::Folder;
@@ -103,5 +103,47 @@ pub(crate) fn import() -> Result<(), NotRun> {
     let count = number(&samples["summary"], "samples");
     say(format!("{count} samples of cpu-clock"));
     assert!(count > 0);
+    Ok(())
+}
+
+/// Losses are those that perf counted of each event.
+pub(crate) fn lost() -> Result<(), NotRun> {
+    needs_program("perf", "linux-perf")?;
+    let folder = Folder::new();
+    let data = folder.file("perf.data");
+    let mut run = Command::new("perf");
+    run.args(["record", "-a", "-g", "-m", "1", "-F", "20000", "-k", "CLOCK_MONOTONIC"]);
+    run.args(["-e", "sched:sched_switch,cpu-clock", "-o"]).arg(&data);
+    run.args(["--", "timeout", "1", "sh", "-c", "while :; do /bin/true; done"]);
+    // The status is that of timeout(1).
+    let ran = Ran::of(&mut run, &[]);
+    let mut stats = Command::new("perf");
+    stats.args(["report", "--stats", "-i"]).arg(&data);
+    let stats = Ran::of(&mut stats, &[]);
+    if stats.code() != 0 {
+        return Err(NotRun(format!("perf: {}{}", ran.stderr.trim(), stats.stderr.trim())));
+    }
+    let stats = stats.text();
+    let of_event = |event: &str| {
+        let lines = stats.lines().skip_while(|line| !line.starts_with(event)).skip(1);
+        let mut lines = lines.take_while(|line| !line.ends_with("stats:"));
+        let lost = lines.find_map(|line| line.trim().strip_prefix("LOST_SAMPLES events:"));
+        lost.map_or(0, |lost| lost.trim().parse::<u64>().expect("a number"))
+    };
+    let expected = [of_event("sched:sched_switch"), of_event("cpu-clock")];
+    if expected == [0, 0] {
+        return Err(NotRun("this perf counts no lost samples".into()));
+    }
+    let imported = folder.file("imported.ktape");
+    let mut import = Command::new(ktape());
+    import.args(["import", "perf", "-i"]).arg(&data).arg("-o").arg(&imported);
+    Ran::of(&mut import, &[]).expect(0);
+    let opened = Trace::open(&imported).expect("a trace");
+    for (record, expected) in ["off_cpu", "cpu_sample"].into_iter().zip(expected) {
+        let (produced, lost) = losses(&opened, record);
+        say(format!("{record}: {lost} of {produced} lost, perf says {expected}"));
+        assert_eq!(lost, expected, "{record}");
+        assert_eq!(rows(&opened, record, ["tid"]).len() as u64 + lost, produced, "{record}");
+    }
     Ok(())
 }

@@ -45,7 +45,7 @@ fn switched_exactly() -> bool {
     while flood.line() != ["ready"] {}
     let before = flood.asleep();
     let pid = flood.pid().to_string();
-    let args = ["-e", "sched", "-m", "4K", "-p", &pid, "--switch-output=170ms"];
+    let args = ["-e", "sched,syscalls", "-m", "4K", "-p", &pid, "--switch-output=170ms"];
     let recorder = Recorder::start(&trace, &args);
     std::thread::sleep(Duration::from_millis(100));
     flood.go_on();
@@ -68,6 +68,9 @@ fn switched_exactly() -> bool {
             of_file.0,
             "{path:?}: recorded + lost = produced"
         );
+        let calls: u64 = rows(&opened, "syscall_count", ["count"]).iter().map(|row| row[0]).sum();
+        let of_calls = losses(&opened, "syscall_count");
+        assert_eq!(calls + of_calls.1, of_calls.0, "{path:?}: calls recorded + lost = produced");
         assert!(
             facts.iter().all(|&[tid, end, ..]| seen.insert((tid, end))),
             "a fact is in two files"
