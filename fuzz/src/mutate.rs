@@ -11,7 +11,7 @@ use crate::traces::header_len;
 /// Changes a trace anywhere; now and then the values in it and not its bytes.
 pub fn mutate_trace(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut random = Random::new(seed.into());
-    if random.below(3) == 0
+    if random.below(4) == 0
         && let Some(lies) = lie(&data[..size], &mut random)
         && lies.len() <= max_size
     {

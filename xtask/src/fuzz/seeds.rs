@@ -9,6 +9,9 @@ use std::process::{Command, Stdio};
 /// Makes the seeds below `folder`/seeds.
 pub fn make(folder: &Path) -> Result<()> {
     let seeds = folder.join("seeds");
+    if seeds.exists() {
+        std::fs::remove_dir_all(&seeds).context("cannot remove the seeds of before")?;
+    }
     let status = Command::new(cargo())
         .args(["run", "--quiet", "--release", "--package", "ktape-tests", "--example"])
         .args(["fuzz_seeds", "--"])
@@ -40,13 +43,12 @@ fn programs(seeds: &Path) -> Result<()> {
 fn perf(seeds: &Path) -> Result<()> {
     let folder = seeds.join("perf_data");
     std::fs::create_dir_all(&folder).context("cannot make a folder for seeds")?;
-    let file = folder.join("recorded");
-    if file.exists() {
-        return Ok(());
-    }
     let mut perf = Command::new("perf");
     perf.args(["record", "-q", "-e", "cpu-clock", "-c", "1000000", "-g", "-o"]);
-    perf.arg(&file).args(["--", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    perf.arg(folder.join("recorded"))
+        .args(["--", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     if !perf.status().is_ok_and(|status| status.success()) {
         println!("note: perf cannot record here, so no seed from it");
     }
