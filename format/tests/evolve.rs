@@ -222,7 +222,7 @@ fn keys_are_read_as_their_column_is() {
     };
     const VALUES: [u64; 4] = [7, 9, 5855, 1 << 40];
     let values: Vec<u64> =
-        (0..2000).map(|row: usize| VALUES[(row * 2_654_435_761 >> 7) % 4]).collect();
+        (0..2000).map(|row: usize| VALUES[((row * 2_654_435_761) >> 7) % 4]).collect();
     let mut writer = header(Type::U64);
     let column = vec![("key".to_owned(), Column::U64(values.clone()))];
     writer.columns(&record(Type::U64), 0, &Batch::from_columns(900, 0, column)).unwrap();

@@ -74,11 +74,12 @@ fn calls_made(programs: &Programs, file: &Path) -> Result<u64> {
 pub fn bars(flood: &Result<Flood>) -> Vec<Bar> {
     const EXACT: &str = "flood on every CPU: recorded whole, or lost with exact counts";
     const MEMORY: &str = "flood on every CPU: below 100 MiB";
+    const RATE: &str = "flood on every CPU: at least 1 million events per second and CPU";
     let flood = match flood {
         Ok(flood) => flood,
         Err(error) => {
             let why = format!("{error:#}");
-            return vec![Bar::unmeasured(EXACT, why.clone()), Bar::unmeasured(MEMORY, why)];
+            return [EXACT, RATE, MEMORY].map(|bar| Bar::unmeasured(bar, why.clone())).into();
         }
     };
     let Flood { recorded, lost, produced, made, seconds, spent } = flood;
@@ -89,9 +90,12 @@ pub fn bars(flood: &Result<Flood>) -> Vec<Bar> {
         spent.draining,
         spent.writing
     );
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let rate = *made as f64 / seconds / cpus as f64 / 1e6;
     let mib = spent.memory * 1e6 / f64::from(1 << 20);
     vec![
         Bar::measured(EXACT, exact, recorded + lost == *produced && produced >= made),
+        Bar::measured(RATE, format!("{rate:.2} million for {seconds:.1} s"), rate >= 1.0),
         Bar::measured(MEMORY, format!("{mib:.1} MiB at most"), mib < 100.0),
     ]
 }
