@@ -12,6 +12,12 @@ use crate::stack_names::StackNames;
 /// Texts are remembered up to this many bytes, then forgotten: a hostile trace can have a long one per
 /// row.
 const MOST_BYTES: usize = 64 << 20;
+/// What a text takes besides its bytes: its places in memory and in a table.
+const OVERHEAD: usize = 160;
+/// Most bytes of a stack as a line, as of any text in a trace.
+const MOST_LINE: usize = 1 << 20;
+/// What stands for the frames beyond.
+const TRUNCATED: &str = ";[truncated]";
 
 /// Texts by what they stand for.
 pub(super) struct Names<'a> {
@@ -21,6 +27,7 @@ pub(super) struct Names<'a> {
     folded: FxHashMap<u32, ByteArray>,
     others: FxHashMap<Rc<[u8]>, ByteArray>,
     bytes: usize,
+    made: usize,
 }
 
 impl<'a> Names<'a> {
@@ -33,7 +40,13 @@ impl<'a> Names<'a> {
             folded: FxHashMap::default(),
             others: FxHashMap::default(),
             bytes: 0,
+            made: 0,
         }
+    }
+
+    /// Bytes of all texts that were made so far, remembered or not.
+    pub(super) fn made(&self) -> usize {
+        self.made
     }
 
     /// The string with an id; what is missing reads as unknown.
@@ -74,6 +87,11 @@ impl<'a> Names<'a> {
             }
             line.push_str(&escape_folded(self.stacks.name(place.name)));
             line.push_str(frame_suffix(place.kind));
+            if line.len() > MOST_LINE {
+                line.truncate(line.floor_char_boundary(MOST_LINE - TRUNCATED.len()));
+                line.push_str(TRUNCATED);
+                break;
+            }
         }
         let text = ByteArray::from(line.into_bytes());
         self.remember(text.len());
@@ -82,6 +100,8 @@ impl<'a> Names<'a> {
     }
 
     fn remember(&mut self, bytes: usize) {
+        let bytes = bytes + OVERHEAD;
+        self.made += bytes;
         self.bytes += bytes;
         if self.bytes > MOST_BYTES {
             self.bytes = bytes;
