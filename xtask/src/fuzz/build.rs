@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What `cargo fuzz build -s none --release --debug-assertions` has rustc do.
+/// What `cargo fuzz build -s none --release` has rustc do; the profile of fuzz/ checks what it can.
 const FLAGS: &[&str] = &[
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -16,7 +16,6 @@ const FLAGS: &[&str] = &[
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Cllvm-args=-sanitizer-coverage-stack-depth",
     "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
-    "-Cdebug-assertions",
     "--cfg=fuzzing",
 ];
 

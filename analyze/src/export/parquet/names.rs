@@ -12,9 +12,12 @@ use crate::stack_names::StackNames;
 /// Texts are remembered up to this many bytes, then forgotten: a hostile trace can have a long one per
 /// row.
 const MOST_BYTES: usize = 64 << 20;
-/// A folded stack ends after so many bytes: 512 frames can each be many inlined functions, and a hostile
-/// trace gives all of them a name of a megabyte.
-const MOST_OF_A_STACK: usize = 64 << 10;
+/// What a text takes besides its bytes: its places in memory and in a table.
+const OVERHEAD: usize = 160;
+/// Most bytes of a stack as a line: so many rows are made before it is asked how many bytes they take.
+const MOST_LINE: usize = 64 << 10;
+/// What stands for the frames beyond.
+const TRUNCATED: &str = ";[truncated]";
 
 /// Texts by what they stand for.
 pub(super) struct Names<'a> {
@@ -39,6 +42,11 @@ impl<'a> Names<'a> {
             bytes: 0,
             made: 0,
         }
+    }
+
+    /// Bytes of all texts that were made so far, remembered or not.
+    pub(super) fn made(&self) -> usize {
+        self.made
     }
 
     /// The string with an id; what is missing reads as unknown.
@@ -74,16 +82,16 @@ impl<'a> Names<'a> {
         self.stacks.places(id, 0, &mut places);
         let mut line = String::new();
         for place in places {
-            let name = escape_folded(self.stacks.name(place.name));
-            if line.len() + name.len() > MOST_OF_A_STACK {
-                line.push_str(";[cut off]");
-                break;
-            }
             if !line.is_empty() {
                 line.push(';');
             }
-            line.push_str(&name);
+            line.push_str(&escape_folded(self.stacks.name(place.name)));
             line.push_str(frame_suffix(place.kind));
+            if line.len() > MOST_LINE {
+                line.truncate(line.floor_char_boundary(MOST_LINE - TRUNCATED.len()));
+                line.push_str(TRUNCATED);
+                break;
+            }
         }
         let text = ByteArray::from(line.into_bytes());
         self.remember(text.len());
@@ -91,12 +99,8 @@ impl<'a> Names<'a> {
         text
     }
 
-    /// Bytes of all texts made so far; each takes memory for as long as a value has it.
-    pub(super) fn made(&self) -> usize {
-        self.made
-    }
-
     fn remember(&mut self, bytes: usize) {
+        let bytes = bytes + OVERHEAD;
         self.made += bytes;
         self.bytes += bytes;
         if self.bytes > MOST_BYTES {

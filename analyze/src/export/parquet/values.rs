@@ -1,5 +1,7 @@
 //! `Values`: the values of one column, gathered for a row group.
 
+use std::ops::Range;
+
 use ktape_format::{Batch, Column as Stored, RecordSchema, Value};
 use parquet::data_type::ByteArray;
 
@@ -47,46 +49,43 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Appends the values of a column, one per row. Returns how many bytes they take about.
+    /// Appends the values of a column in some rows, one per row. Returns how many bytes they take about.
     pub(super) fn append(
         &self,
+        rows: Range<usize>,
         column: &Column,
         names: &mut Names<'_>,
         into: &mut Values,
     ) -> usize {
-        let rows = self.batch.rows();
+        let count = rows.len();
         match (into, column.source) {
             (Values::I32(values), Source::Field(at)) => {
                 let local = self.local(at);
-                extend(values, self.batch.column(at), |value| local(value) as i32);
-                rows * 4
+                extend(values, self.batch.column(at), rows, |value| local(value) as i32);
+                count * 4
             }
             (Values::I64(values), Source::Field(at)) => {
-                extend(values, self.batch.column(at), self.local(at));
-                rows * 8
+                extend(values, self.batch.column(at), rows, self.local(at));
+                count * 8
             }
             (Values::I64(values), source) => {
-                values.extend((0..rows).map(|row| self.reckoned(source, row)));
-                rows * 8
+                values.extend(rows.map(|row| self.reckoned(source, row)));
+                count * 8
             }
             (Values::Text(values, levels), source) => {
-                let made = names.made();
-                let mut bytes = 0;
-                for row in 0..rows {
+                let before = (names.made(), values.len());
+                for row in rows {
                     let text = self.text(source, row, names);
                     levels.push(i16::from(text.is_some()));
-                    bytes += 2;
-                    if let Some(text) = text {
-                        bytes += size_of::<ByteArray>();
-                        values.push(text);
-                    }
+                    values.extend(text);
                 }
                 // Most share their bytes with rows before.
-                bytes + (names.made() - made)
+                let made = names.made() - before.0;
+                made + 2 * count + (values.len() - before.1) * size_of::<ByteArray>()
             }
             (Values::I32(values), _) => {
-                values.resize(values.len() + rows, 0);
-                rows * 4
+                values.resize(values.len() + count, 0);
+                count * 4
             }
         }
     }
@@ -170,14 +169,14 @@ impl Rows<'_> {
 }
 
 /// Appends numbers; those of 64 bits without sign keep their bits.
-fn extend<T>(into: &mut Vec<T>, column: &Stored, each: impl Fn(i64) -> T) {
+fn extend<T>(into: &mut Vec<T>, column: &Stored, rows: Range<usize>, each: impl Fn(i64) -> T) {
     match column {
-        Stored::U8(values) => into.extend(values.iter().map(|&value| each(value.into()))),
-        Stored::U16(values) => into.extend(values.iter().map(|&value| each(value.into()))),
-        Stored::U32(values) => into.extend(values.iter().map(|&value| each(value.into()))),
-        Stored::U64(values) => into.extend(values.iter().map(|&value| each(value as i64))),
-        Stored::I32(values) => into.extend(values.iter().map(|&value| each(value.into()))),
-        Stored::I64(values) => into.extend(values.iter().map(|&value| each(value))),
-        Stored::Text(text) => into.extend(text.texts().iter().map(|_| each(0))),
+        Stored::U8(values) => into.extend(values[rows].iter().map(|&value| each(value.into()))),
+        Stored::U16(values) => into.extend(values[rows].iter().map(|&value| each(value.into()))),
+        Stored::U32(values) => into.extend(values[rows].iter().map(|&value| each(value.into()))),
+        Stored::U64(values) => into.extend(values[rows].iter().map(|&value| each(value as i64))),
+        Stored::I32(values) => into.extend(values[rows].iter().map(|&value| each(value.into()))),
+        Stored::I64(values) => into.extend(values[rows].iter().map(|&value| each(value))),
+        Stored::Text(_) => into.extend(rows.map(|_| each(0))),
     }
 }

@@ -24,8 +24,8 @@ use crate::script::wanted;
 const GROUP_ROWS: usize = 1 << 17;
 /// ... or after about so many bytes in memory.
 const GROUP_BYTES: usize = 64 << 20;
-/// So many rows are looked at before it is asked whether they are enough.
-const AT_ONCE: usize = 2048;
+/// Rows after which that is looked at: they may have texts of 1 MiB.
+const PART_ROWS: usize = 64;
 
 /// First and last bytes of a Parquet file.
 const MAGIC: &[u8] = b"PAR1";
@@ -110,40 +110,44 @@ impl One<'_> {
             columns.iter().map(|column| Values::new(column.physical)).collect();
         let (mut decoder, mut batch, mut keep) = (Decoder::new(), Batch::new(), Vec::new());
         let mut out: Option<Unfinished> = None;
-        let (mut rows, mut bytes, mut total) = (0, 0, 0);
-        let mut write = |values: &mut Vec<Values>| {
-            let out = match &mut out {
+        let end_group = |out: &mut Option<Unfinished>, values: &mut [Values]| -> Result<()> {
+            let out = match out {
                 Some(out) => out,
                 None => out.insert(self.begin(path, &columns, level)?),
             };
             out.file.group(values).map_err(|source| failed(path, source))?;
             values.iter_mut().for_each(Values::clear);
-            Ok::<(), Error>(())
+            Ok(())
         };
-        for index in chunks {
+        let (mut rows, mut bytes, mut total) = (0, 0, 0);
+        let mut left = chunks.iter().peekable();
+        while let Some(&index) = left.next() {
             let info = &trace.chunks()[index];
-            if let Err(error) = decoder.read(trace, index, &fields, &mut batch) {
-                damages.push(Damage { offset: info.offset, what: what(&error) });
-                continue;
-            }
-            self.filter.apply(info, &mut batch, &mut keep);
-            for from in (0..batch.rows()).step_by(AT_ONCE) {
-                let batch = &batch.slice(from, batch.rows().min(from + AT_ONCE));
-                let Self { cx, schema, layout, .. } = self;
-                let part = Rows { cx, schema, layout, batch };
-                for (column, values) in columns.iter().zip(&mut values) {
-                    bytes += part.append(column, names, values);
+            match decoder.read(trace, index, &fields, &mut batch) {
+                Ok(()) => {
+                    self.filter.apply(info, &mut batch, &mut keep);
+                    let Self { cx, schema, layout, .. } = self;
+                    let part = Rows { cx, schema, layout, batch: &batch };
+                    for from in (0..batch.rows()).step_by(PART_ROWS) {
+                        let to = batch.rows().min(from + PART_ROWS);
+                        for (column, values) in columns.iter().zip(&mut values) {
+                            bytes += part.append(from..to, column, names, values);
+                        }
+                        rows += to - from;
+                        if bytes >= GROUP_BYTES {
+                            end_group(&mut out, &mut values)?;
+                            total += rows as u64;
+                            (rows, bytes) = (0, 0);
+                        }
+                    }
                 }
-                rows += batch.rows();
-                total += batch.rows() as u64;
-                if rows >= GROUP_ROWS || bytes >= GROUP_BYTES {
-                    write(&mut values)?;
-                    (rows, bytes) = (0, 0);
-                }
+                Err(error) => damages.push(Damage { offset: info.offset, what: what(&error) }),
             }
-        }
-        if rows > 0 {
-            write(&mut values)?;
+            if rows > 0 && (rows >= GROUP_ROWS || left.peek().is_none()) {
+                end_group(&mut out, &mut values)?;
+                total += rows as u64;
+                (rows, bytes) = (0, 0);
+            }
         }
         out.map(|out| out.finish(path)).transpose()?;
         Ok((total > 0).then_some(total))
