@@ -8,8 +8,9 @@ pub(super) const MAX_NAME: usize = 1024;
 /// Longest mangled name that is worth the attempt.
 const MAX_MANGLED: usize = 4096;
 
-/// How deep C++ names may nest. Deeper ones stay as they are.
-const MAX_DEPTH: u32 = 128;
+/// How deep C++ names may nest. Deeper ones stay as they are: one of 21 067 in libclang, libLLVM and
+/// libstdc++. The parser tries all readings, and a name of 400 bytes can have it do so for seconds.
+const MAX_DEPTH: u32 = 80;
 
 const ELLIPSIS: char = '…';
 

@@ -128,6 +128,12 @@ pub(crate) fn told_again() -> Result<(), NotRun> {
         let io = report(path, &["io"]).to_string();
         assert!(io.contains("read-again-and-again"), "the path in {path:?}");
     }
+    let waits = |path: &Path| rows(&whole(path), "off_cpu", ["end"]).len();
+    let merged = folder.file("merged.ktape");
+    let names: Vec<&str> = files.iter().chain([&merged]).filter_map(|path| path.to_str()).collect();
+    let [parts @ .., merged_name] = &names[..] else { panic!("no names") };
+    Ran::ktape(&[&["merge"], parts, &["-o", merged_name]].concat()).expect(0);
+    assert_eq!(waits(&merged), files.iter().map(|path| waits(path)).sum::<usize>(), "merged");
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! `Inputs`: what the traces to be merged are of, and whether they go together.
 
+use std::collections::BTreeMap;
+
 use ktape_format::{Meta, Trace};
 use ktape_schema::Class;
 
@@ -31,11 +33,13 @@ pub(super) struct Recording {
     /// Monotonic time of its host.
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Names of the records that it has facts of.
-    facts: Vec<String>,
+    /// The records and rings that it has facts of, with the first and the last time of these.
+    facts: Facts,
     /// What its kernel drew when it booted; empty when that is not known.
     boot_id: String,
 }
+
+type Facts = BTreeMap<(String, u16), (u64, u64)>;
 
 /// All of them.
 pub(super) struct Inputs<'t> {
@@ -149,34 +153,40 @@ fn recordings(list: &[Input<'_>]) -> Result<Vec<Recording>> {
         let part = join(&parts)?;
         let end = own.iter().map(|trace| end_of(trace)).max().unwrap_or(0).max(part.end);
         let start = input.trace.meta().start.mono;
-        let facts = own.iter().flat_map(|trace| facts(trace)).collect();
+        let mut facts = Facts::new();
+        own.iter().for_each(|trace| add_facts(trace, &mut facts));
         let boot_id = input.trace.meta().host.boot_id.clone();
         recordings.push(Recording { first, host: input.host, part, start, end, facts, boot_id });
     }
     Ok(recordings)
 }
 
-/// The records that a trace has facts of.
-fn facts(trace: &Trace) -> Vec<String> {
-    let schema = trace.meta().schema.iter().filter(|record| record.class == Class::Fact as u8);
-    schema
-        .filter(|record| trace.chunks().iter().any(|chunk| chunk.record == record.id))
-        .map(|record| record.name.clone())
-        .collect()
+fn add_facts(trace: &Trace, facts: &mut Facts) {
+    for chunk in trace.chunks() {
+        let record = trace.record_by_id(chunk.record);
+        let Some(record) = record.filter(|record| record.class == Class::Fact as u8) else {
+            continue;
+        };
+        let place = (record.name.clone(), chunk.ring);
+        let (first, last) = facts.entry(place).or_insert((chunk.first, chunk.last));
+        (*first, *last) = ((*first).min(chunk.first), (*last).max(chunk.last));
+    }
 }
 
 impl Recording {
-    /// The times that the traces have of it.
-    fn windows(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.part.windows.iter().map(|&(from, to)| (from.max(self.start), to.min(self.end)))
-    }
-
-    /// Whether another one may have seen what this one saw. A kernel keeps its boot id when its host
+    /// A record of which another one may have the same facts. A kernel keeps its boot id when its host
     /// is renamed, and shares it with containers.
-    fn is_beside(&self, other: &Recording) -> bool {
+    ///
+    /// By the facts of each ring, not by when the recordings ran: files that follow each other overlap
+    /// by the moment that it takes to change from one to the next.
+    fn shared(&self, other: &Recording) -> Option<&str> {
         let boot = !self.boot_id.is_empty() && self.boot_id == other.boot_id;
-        (boot || self.host == other.host)
-            && self.windows().any(|a| other.windows().any(|b| a.0 < b.1 && b.0 < a.1))
+        let mut facts = self.facts.iter().filter(|_| boot || self.host == other.host);
+        let found = facts.find(|(place, own)| {
+            let other = other.facts.get(*place);
+            other.is_some_and(|other| own.0 <= other.1 && other.0 <= own.1)
+        });
+        found.map(|((record, _), _)| record.as_str())
     }
 }
 
@@ -184,10 +194,7 @@ impl Recording {
 fn overlaps(list: &[Input<'_>], recordings: &[Recording]) -> Result<()> {
     for (at, one) in recordings.iter().enumerate() {
         for other in &recordings[..at] {
-            let both = one.facts.iter().find(|record| other.facts.contains(record));
-            if let Some(both) = both
-                && one.is_beside(other)
-            {
+            if let Some(both) = one.shared(other) {
                 return Err(refused(format!(
                     "{} and {} were recorded on one host at the same time, and both have {both} \
                      facts, which would count twice: trim one of them by time or by records",
