@@ -178,7 +178,7 @@ fn keys_are_read_as_their_column_is() {
         let meta = Meta { schema: vec![record(ty)], ..Meta::default() };
         Writer::new(Vec::new(), meta, Options::default()).unwrap()
     };
-    let values: Vec<u64> = (0..200).map(|row| [7, 5855, 1 << 40][row * row % 3]).collect();
+    let values: Vec<u64> = (0..200).map(|row| [7, 5855, 1 << 40][(row * row + row / 5) % 3]).collect();
     let mut writer = header(Type::U64);
     let column = vec![("key".to_owned(), Column::U64(values.clone()))];
     writer.columns(&record(Type::U64), 0, &Batch::from_columns(900, 0, column)).unwrap();
