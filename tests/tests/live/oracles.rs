@@ -43,7 +43,7 @@ fn beside(witness: &mut Command, looping: &Running, tid: u64) -> (u64, String) {
     let folder = Folder::new();
     let trace = folder.file("loop.ktape");
     let witness = witness.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let witness = witness.spawn().expect("the witness runs");
+    let mut witness = witness.spawn().expect("the witness runs");
     // It has no way to say that its probes are attached.
     std::thread::sleep(Duration::from_secs(3));
     let recorder = Recorder::start(&trace, &["-e", "sched", "-p", &looping.pid().to_string()]);
@@ -51,6 +51,11 @@ fn beside(witness: &mut Command, looping: &Running, tid: u64) -> (u64, String) {
     let pid = witness.id();
     assert_eq!(recorder.stop(libc::SIGINT).code, 0);
     send(pid, libc::SIGINT);
+    // Now and then bpftrace does not notice the first one.
+    while witness.try_wait().expect("our child").is_none() {
+        std::thread::sleep(Duration::from_secs(1));
+        send(pid, libc::SIGINT);
+    }
     let output = witness.wait_with_output().expect("the witness ends");
     let answer = report(&trace, &["offcpu", "--by", "thread"]);
     let row = rows_where(&answer, "threads", "tid", &json!(tid))[0];
